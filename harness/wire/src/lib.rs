@@ -1,0 +1,15 @@
+//! Octets to messages and back.
+//!
+//! A message is parsed into values that keep everything the RFC gives a meaning to, known or not,
+//! so that what was parsed is emitted again. Parsing never panics, never reads past its input and
+//! never allocates more than the input justifies.
+
+pub mod ike;
+pub mod ip;
+pub mod payload;
+pub mod registry;
+mod error;
+mod notation;
+mod reader;
+
+pub use error::ParseError;
