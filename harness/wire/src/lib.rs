@@ -4,12 +4,12 @@
 //! so that what was parsed is emitted again. Parsing never panics, never reads past its input and
 //! never allocates more than the input justifies.
 
+mod error;
 pub mod ike;
 pub mod ip;
+pub mod notation;
 pub mod payload;
-pub mod registry;
-mod error;
-mod notation;
 mod reader;
+pub mod registry;
 
 pub use error::ParseError;

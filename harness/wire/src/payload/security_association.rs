@@ -1,0 +1,269 @@
+//! SA: proposals, their transforms and attributes (RFC 7296 §3.3).
+
+use crate::ParseError;
+use crate::reader::{Reader, close_length};
+use crate::registry::{EncrId, EsnId, IntegId, KeId, PrfId, Protocol, TransformType};
+
+/// A Security Association payload.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SecurityAssociation {
+    /// What is offered, best first, or the one that is accepted; at least one.
+    pub proposals: Vec<Proposal>,
+}
+
+/// One proposal: a protocol, and transforms of which one of each type is to be chosen.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Proposal {
+    /// Its number; offers count from 1, an answer repeats the number it accepts.
+    pub number: u8,
+    /// The protocol the SA is for.
+    pub protocol: Protocol,
+    /// The sender's SPI; empty where the IKE header holds it.
+    pub spi: Vec<u8>,
+    /// The transforms, in their order on the wire.
+    pub transforms: Vec<Transform>,
+}
+
+/// One transform: an algorithm for one purpose.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Transform {
+    /// What the algorithm is for.
+    pub kind: TransformType,
+    /// The algorithm, in the registry of its type.
+    pub id: u16,
+    /// What the algorithm leaves open.
+    pub attributes: Vec<Attribute>,
+}
+
+/// One transform attribute.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Attribute {
+    /// Its type; 15 bits on the wire.
+    pub kind: u16,
+    /// Its value.
+    pub value: AttributeValue,
+}
+
+/// The value of an attribute, in the one or the other format (RFC 7296 §3.3.5).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum AttributeValue {
+    /// Two octets in place of the length (format bit 1).
+    Short(u16),
+    /// Octets after a length (format bit 0).
+    Long(Vec<u8>),
+}
+
+impl SecurityAssociation {
+    pub(super) fn read(mut reader: Reader<'_>) -> Result<Self, ParseError> {
+        let mut proposals = Vec::new();
+        loop {
+            let (more, body) = read_substructure(&mut reader, MORE_PROPOSALS, "proposal")?;
+            proposals.push(Proposal::read(body)?);
+            if !more {
+                return Ok(Self { proposals });
+            }
+        }
+    }
+
+    pub(super) fn emit(&self, out: &mut Vec<u8>) {
+        for (index, proposal) in self.proposals.iter().enumerate() {
+            let more = index + 1 < self.proposals.len();
+            emit_substructure(out, more, MORE_PROPOSALS, |out| proposal.emit(out));
+        }
+    }
+}
+
+/// RFC 7296 §3.3.1 and §3.3.2: what "Last Substruc" says when another one follows.
+const MORE_PROPOSALS: u8 = 2;
+const MORE_TRANSFORMS: u8 = 3;
+/// Both begin with: last substruc, reserved, length.
+const SUBSTRUCTURE_HEADER: usize = 4;
+
+/// Takes one proposal or transform; checks that its "last" flag tells the truth.
+fn read_substructure<'a>(
+    reader: &mut Reader<'a>,
+    more_value: u8,
+    what: &str,
+) -> Result<(bool, Reader<'a>), ParseError> {
+    let mut header = reader.sub(SUBSTRUCTURE_HEADER, &format!("the header of a {what}"))?;
+    let start = header.at();
+    let flag = header.u8("last substruc")?;
+    header.u8("reserved")?;
+    let length = usize::from(header.u16("length")?);
+    let Some(length) = length.checked_sub(SUBSTRUCTURE_HEADER) else {
+        return Err(ParseError::new(
+            start + 2,
+            format!("{what} length {length}, expected at least {SUBSTRUCTURE_HEADER}"),
+        ));
+    };
+    let body = reader.sub(length, &format!("a {what}"))?;
+    let expected = if reader.is_empty() { 0 } else { more_value };
+    if flag != expected {
+        return Err(ParseError::new(
+            start,
+            format!("{what} with last substruc {flag}, expected {expected}"),
+        ));
+    }
+    Ok((flag == more_value, body))
+}
+
+fn emit_substructure(out: &mut Vec<u8>, more: bool, value: u8, body: impl FnOnce(&mut Vec<u8>)) {
+    let start = out.len();
+    out.extend_from_slice(&[if more { value } else { 0 }, 0, 0, 0]);
+    body(out);
+    let length = out.len() - start;
+    close_length(out, start + 2, length);
+}
+
+impl Proposal {
+    fn read(mut reader: Reader<'_>) -> Result<Self, ParseError> {
+        let start = reader.at();
+        let number = reader.u8("the proposal number")?;
+        let protocol = Protocol(reader.u8("a proposal's protocol")?);
+        let spi_size = reader.u8("a proposal's SPI size")?;
+        let count = usize::from(reader.u8("a proposal's number of transforms")?);
+        let valid = match protocol {
+            Protocol::IKE => matches!(spi_size, 0 | 8),
+            Protocol::AH | Protocol::ESP => spi_size == 4,
+            _ => true,
+        };
+        if !valid {
+            return Err(ParseError::new(
+                start + 2,
+                format!("SPI size {spi_size} in a proposal for {protocol}"),
+            ));
+        }
+        let spi = reader.take(usize::from(spi_size), "a proposal's SPI")?.to_vec();
+        let mut transforms = Vec::new();
+        while !reader.is_empty() {
+            let (_, body) = read_substructure(&mut reader, MORE_TRANSFORMS, "transform")?;
+            transforms.push(Transform::read(body)?);
+        }
+        if transforms.len() != count {
+            return Err(ParseError::new(
+                start + 3,
+                format!("{} transforms, announced {count}", transforms.len()),
+            ));
+        }
+        Ok(Self { number, protocol, spi, transforms })
+    }
+
+    fn emit(&self, out: &mut Vec<u8>) {
+        let spi_size = u8::try_from(self.spi.len()).expect("an SPI fits its size field");
+        let count = u8::try_from(self.transforms.len()).expect("transforms fit their count field");
+        out.extend_from_slice(&[self.number, self.protocol.0, spi_size, count]);
+        out.extend_from_slice(&self.spi);
+        for (index, transform) in self.transforms.iter().enumerate() {
+            let more = index + 1 < self.transforms.len();
+            emit_substructure(out, more, MORE_TRANSFORMS, |out| transform.emit(out));
+        }
+    }
+
+    /// The transforms of one type, in order.
+    pub fn of_type(&self, kind: TransformType) -> impl Iterator<Item = &Transform> {
+        self.transforms.iter().filter(move |transform| transform.kind == kind)
+    }
+}
+
+impl Transform {
+    /// A transform without attributes.
+    pub fn new(kind: TransformType, id: u16) -> Self {
+        Self { kind, id, attributes: Vec::new() }
+    }
+
+    /// An encryption algorithm, with its key length in bits where it has a choice.
+    pub fn encr(id: EncrId, key_bits: Option<u16>) -> Self {
+        let attributes = key_bits.map(Attribute::key_length).into_iter().collect();
+        Self { attributes, ..Self::new(TransformType::ENCR, id.0) }
+    }
+
+    /// A pseudorandom function.
+    pub fn prf(id: PrfId) -> Self {
+        Self::new(TransformType::PRF, id.0)
+    }
+
+    /// An integrity algorithm.
+    pub fn integ(id: IntegId) -> Self {
+        Self::new(TransformType::INTEG, id.0)
+    }
+
+    /// A key exchange method.
+    pub fn ke(id: KeId) -> Self {
+        Self::new(TransformType::KE, id.0)
+    }
+
+    /// Extended sequence numbers, or not.
+    pub fn esn(id: EsnId) -> Self {
+        Self::new(TransformType::ESN, id.0)
+    }
+
+    /// The key length in bits that an attribute asks for.
+    pub fn key_length(&self) -> Option<u16> {
+        self.attributes.iter().find_map(|attribute| match attribute {
+            Attribute { kind: Attribute::KEY_LENGTH, value: AttributeValue::Short(bits) } => {
+                Some(*bits)
+            }
+            _ => None,
+        })
+    }
+
+    fn read(mut reader: Reader<'_>) -> Result<Self, ParseError> {
+        let kind = TransformType(reader.u8("the transform type")?);
+        reader.u8("reserved")?;
+        let id = reader.u16("the transform ID")?;
+        let mut attributes = Vec::new();
+        while !reader.is_empty() {
+            attributes.push(Attribute::read(&mut reader)?);
+        }
+        Ok(Self { kind, id, attributes })
+    }
+
+    fn emit(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&[self.kind.0, 0]);
+        out.extend_from_slice(&self.id.to_be_bytes());
+        for attribute in &self.attributes {
+            attribute.emit(out);
+        }
+    }
+}
+
+/// RFC 7296 §3.3.5: the format bit, set where the value takes the place of the length.
+const SHORT_FORMAT: u16 = 0x8000;
+
+impl Attribute {
+    /// The type of the one attribute RFC 7296 §3.3.5 has: the key length, in bits.
+    pub const KEY_LENGTH: u16 = 14;
+
+    /// A Key Length attribute.
+    pub fn key_length(bits: u16) -> Self {
+        Self { kind: Self::KEY_LENGTH, value: AttributeValue::Short(bits) }
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, ParseError> {
+        let kind = reader.u16("an attribute's type")?;
+        let value = reader.u16("an attribute's value or length")?;
+        let value = if kind & SHORT_FORMAT != 0 {
+            AttributeValue::Short(value)
+        } else {
+            let octets = reader.take(usize::from(value), "an attribute's value")?;
+            AttributeValue::Long(octets.to_vec())
+        };
+        Ok(Self { kind: kind & !SHORT_FORMAT, value })
+    }
+
+    fn emit(&self, out: &mut Vec<u8>) {
+        let kind = self.kind & !SHORT_FORMAT;
+        match &self.value {
+            AttributeValue::Short(value) => {
+                out.extend_from_slice(&(kind | SHORT_FORMAT).to_be_bytes());
+                out.extend_from_slice(&value.to_be_bytes());
+            }
+            AttributeValue::Long(octets) => {
+                let length = u16::try_from(octets.len()).expect("an attribute fits its length");
+                out.extend_from_slice(&kind.to_be_bytes());
+                out.extend_from_slice(&length.to_be_bytes());
+                out.extend_from_slice(octets);
+            }
+        }
+    }
+}
