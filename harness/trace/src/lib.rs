@@ -1,1 +1,22 @@
-//! (being built)
+//! What happened in a run: the one vocabulary that hosts write in and judges read.
+//!
+//! A trace is a list of records in the order of (time, host, the host's own count). Whoever wants
+//! to know something about a run, be it an expectation, a ladder or a view, reads it here and asks
+//! no engine. The trace has a digest: SHA-256 of its lines as they stand in `trace.jsonl`.
+
+mod app;
+mod esp;
+mod ike;
+mod net;
+mod octets;
+mod record;
+
+pub use app::AppEvent;
+pub use esp::EspEvent;
+pub use ike::{
+    ChildInstalled, ChildKeysLogged, EspMode, Established, IkeEvent, IkeKeysLogged, Phase, Role,
+    SaId, Suite,
+};
+pub use net::{Fate, NetEvent, Sent};
+pub use octets::Octets;
+pub use record::{Fact, HostId, HostInfo, IfaceInfo, LinkId, LinkInfo, Record, Trace};

@@ -1,0 +1,311 @@
+//! What the IKE engine of a host can say.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::net::SocketAddr;
+
+use ikelab_ambient::Instant;
+use ikelab_wire::ike::{EspSpi, IkeSpi};
+use ikelab_wire::registry::{EncrId, EsnId, ExchangeType, IntegId, KeId, NotifyType, PrfId};
+use serde::{Deserialize, Serialize};
+
+use crate::Octets;
+
+/// An IKE SA, by its SPIs.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct SaId {
+    /// The original initiator's SPI.
+    pub initiator: IkeSpi,
+    /// The original responder's SPI; zero until it is known.
+    pub responder: IkeSpi,
+}
+
+impl fmt::Display for SaId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}_i {}_r", self.initiator, self.responder)
+    }
+}
+
+/// A side of an SA.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// It began the exchange that made the SA.
+    Initiator,
+    /// It answered.
+    Responder,
+}
+
+/// Where an IKE SA stands.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// It does not exist yet.
+    Idle,
+    /// Initiator: IKE_SA_INIT is sent.
+    InitSent,
+    /// Responder: IKE_SA_INIT is answered, IKE_AUTH awaited.
+    InitResponded,
+    /// Initiator: IKE_AUTH is sent.
+    AuthSent,
+    /// It carries exchanges.
+    Established,
+    /// Another has replaced it, and it waits to be deleted.
+    Replaced,
+    /// Our Delete is sent.
+    Deleting,
+    /// It is gone.
+    Closed,
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Idle => "IDLE",
+            Self::InitSent => "INIT_SENT",
+            Self::InitResponded => "INIT_RESPONDED",
+            Self::AuthSent => "AUTH_SENT",
+            Self::Established => "ESTABLISHED",
+            Self::Replaced => "REPLACED",
+            Self::Deleting => "DELETING",
+            Self::Closed => "CLOSED",
+        })
+    }
+}
+
+/// The algorithms of an SA.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Suite {
+    /// Encryption.
+    pub encr: EncrId,
+    /// Its key length in bits, where it has a choice.
+    pub encr_bits: Option<u16>,
+    /// Integrity; none with an AEAD.
+    pub integ: Option<IntegId>,
+    /// Pseudorandom function; none for a Child SA.
+    pub prf: Option<PrfId>,
+    /// Key exchange; none for a Child SA without a KE of its own.
+    pub ke: Option<KeId>,
+    /// Extended sequence numbers; none for an IKE SA.
+    pub esn: Option<EsnId>,
+}
+
+/// The keys of an IKE SA, as a daemon logs them when it is asked to.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct IkeKeysLogged {
+    /// The IKE SA.
+    pub sa: SaId,
+    /// Its algorithms.
+    pub suite: Suite,
+    /// SK_d.
+    pub sk_d: Octets,
+    /// SK_ai; empty with an AEAD.
+    pub sk_ai: Octets,
+    /// SK_ar; empty with an AEAD.
+    pub sk_ar: Octets,
+    /// SK_ei, with its salt for an AEAD.
+    pub sk_ei: Octets,
+    /// SK_er, with its salt for an AEAD.
+    pub sk_er: Octets,
+    /// SK_pi.
+    pub sk_pi: Octets,
+    /// SK_pr.
+    pub sk_pr: Octets,
+}
+
+/// The keys of a Child SA as its owner uses them.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ChildKeysLogged {
+    /// Encryption key for outbound packets, with its salt for an AEAD.
+    pub encr_out: Octets,
+    /// Integrity key for outbound packets; empty with an AEAD.
+    pub integ_out: Octets,
+    /// Encryption key for inbound packets, with its salt for an AEAD.
+    pub encr_in: Octets,
+    /// Integrity key for inbound packets; empty with an AEAD.
+    pub integ_in: Octets,
+}
+
+/// What is known of an IKE SA when it is up.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Established {
+    /// The IKE SA.
+    pub sa: SaId,
+    /// Name of the tunnel configuration.
+    pub tunnel: String,
+    /// Our side of it.
+    pub role: Role,
+    /// Our address and port.
+    pub local: SocketAddr,
+    /// The peer's address and port.
+    pub remote: SocketAddr,
+    /// Our identity in words: `ipv4 10.0.0.1`.
+    pub local_id: String,
+    /// The peer's identity in words.
+    pub remote_id: String,
+    /// Its algorithms.
+    pub suite: Suite,
+    /// How we proved who we are: `psk`.
+    pub local_auth: String,
+    /// How the peer did.
+    pub remote_auth: String,
+    /// When we will replace it, if we will.
+    pub rekey_at: Option<Instant>,
+    /// When it ends at the latest, if it does.
+    pub expires_at: Option<Instant>,
+    /// The IKE SA that it replaces, for one made by a rekey.
+    pub replaces: Option<SaId>,
+    /// How many requests the peer lets us have open at once, RFC 7296 §2.3.
+    pub window_ours: u32,
+    /// How many we let the peer have open.
+    pub window_peers: u32,
+}
+
+/// How a Child SA wraps packets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EspMode {
+    /// The whole packet goes inside.
+    Tunnel,
+    /// The packet's payload goes inside.
+    Transport,
+}
+
+/// A Child SA that was installed: an inbound and an outbound SA.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ChildInstalled {
+    /// Name of the Child SA configuration.
+    pub child: String,
+    /// Name of the tunnel configuration.
+    pub tunnel: String,
+    /// The IKE SA it belongs to.
+    pub parent: SaId,
+    /// Our side of the exchange that made it.
+    pub role: Role,
+    /// SPI of packets to us.
+    pub spi_in: EspSpi,
+    /// SPI of packets to the peer.
+    pub spi_out: EspSpi,
+    /// Its algorithms.
+    pub suite: Suite,
+    /// Tunnel or transport.
+    pub mode: EspMode,
+    /// Our outer address and port (the port counts with UDP encapsulation only).
+    pub local: SocketAddr,
+    /// The peer's outer address and port.
+    pub remote: SocketAddr,
+    /// True when its packets travel inside UDP, RFC 3948.
+    pub encapsulated: bool,
+    /// What we protect on our side, in words: `192.168.1.0/24`.
+    pub local_ts: Vec<String>,
+    /// What we protect on the peer's side.
+    pub remote_ts: Vec<String>,
+    /// Its keys.
+    pub keys: ChildKeysLogged,
+    /// When we will replace it, if we will.
+    pub rekey_at: Option<Instant>,
+    /// When it ends at the latest, if it does.
+    pub expires_at: Option<Instant>,
+    /// Inbound SPI of the Child SA that it replaces, for one made by a rekey.
+    pub replaces: Option<EspSpi>,
+}
+
+/// Something that the IKE engine did, saw or declined.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IkeEvent {
+    /// An IKE SA went from one phase to another.
+    Phase {
+        /// The IKE SA.
+        sa: SaId,
+        /// Where it was.
+        from: Phase,
+        /// Where it is now.
+        to: Phase,
+        /// Why, where that is not plain.
+        reason: Cow<'static, str>,
+    },
+    /// The keys of an IKE SA are known.
+    Keys(IkeKeysLogged),
+    /// An IKE SA is up.
+    Established(Box<Established>),
+    /// A Child SA is installed.
+    ChildInstalled(Box<ChildInstalled>),
+    /// A Child SA has a new parent, RFC 7296 §2.8.
+    ChildMoved {
+        /// Its inbound SPI.
+        spi_in: EspSpi,
+        /// The new IKE SA.
+        to: SaId,
+    },
+    /// A Child SA is gone.
+    ChildRemoved {
+        /// Its inbound SPI.
+        spi_in: EspSpi,
+        /// Its outbound SPI.
+        spi_out: EspSpi,
+        /// Why.
+        reason: Cow<'static, str>,
+    },
+    /// A request was sent again, octet for octet.
+    Retransmitted {
+        /// The IKE SA.
+        sa: SaId,
+        /// The exchange.
+        exchange: ExchangeType,
+        /// Its message id.
+        message_id: u32,
+        /// How often it was sent before.
+        tries: u32,
+    },
+    /// A repeated request was answered from memory.
+    AnsweredAgain {
+        /// The IKE SA.
+        sa: SaId,
+        /// The message id.
+        message_id: u32,
+    },
+    /// A timer fired.
+    Timer {
+        /// The IKE SA.
+        sa: SaId,
+        /// What for: `rekey ike`, `rekey child net`, `expire`, `liveness`.
+        timer: Cow<'static, str>,
+    },
+    /// A datagram or a message was ignored.
+    Discarded {
+        /// The IKE SA it was for, where there is one.
+        sa: Option<SaId>,
+        /// Name of the reason.
+        reason: Cow<'static, str>,
+        /// What was met and what was expected.
+        detail: String,
+    },
+    /// A request was understood and declined.
+    Refused {
+        /// The IKE SA, where there is one.
+        sa: Option<SaId>,
+        /// The error notify we answer with.
+        notify: NotifyType,
+        /// Why.
+        reason: String,
+    },
+    /// The peer broke a rule.
+    PeerMisbehaved {
+        /// The IKE SA, where there is one.
+        sa: Option<SaId>,
+        /// Name of the rule.
+        rule: Cow<'static, str>,
+        /// What was met and what was expected.
+        detail: String,
+    },
+    /// The peer answered one of our requests with an error.
+    PeerRefused {
+        /// The IKE SA.
+        sa: SaId,
+        /// The exchange.
+        exchange: ExchangeType,
+        /// The error notify.
+        notify: NotifyType,
+    },
+}
