@@ -1,0 +1,72 @@
+//! Hosts, their interfaces and routes, and the links between them.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::End;
+
+/// A virtual host.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Host {
+    /// Its name.
+    pub name: String,
+    /// What kind of machine it is.
+    pub kind: HostKind,
+    /// Its interfaces, in the order of the file.
+    pub ifaces: Vec<Iface>,
+    /// Routes beside the connected ones: those of the file, then one to each network behind a
+    /// tunnel that no route of the file leads to.
+    pub routes: Vec<Route>,
+    /// Its ends of tunnels.
+    pub tunnels: Vec<End>,
+}
+
+/// What kind of machine a host is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum HostKind {
+    /// It forwards packets that are not for it.
+    Router,
+    /// It does not.
+    Host,
+}
+
+/// An interface of a host.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Iface {
+    /// Its name.
+    pub name: String,
+    /// Its addresses, with the lengths of their prefixes.
+    pub addresses: Vec<(IpAddr, u8)>,
+    /// Place of the link it is attached to; none for a loopback or an unused interface.
+    pub link: Option<u16>,
+}
+
+/// A route that is not connected.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Route {
+    /// Network and length of its prefix; `0.0.0.0/0` is the default route.
+    pub to: (IpAddr, u8),
+    /// The next hop.
+    pub via: IpAddr,
+}
+
+/// A link between interfaces. Probabilities lie between 0 and 1.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Link {
+    /// Its name.
+    pub name: String,
+    /// What hangs on it: places of host and interface.
+    pub attached: Vec<(u16, u16)>,
+    /// How long each packet takes.
+    pub delay: Duration,
+    /// How much longer it may take.
+    pub jitter: Duration,
+    /// How likely a packet is lost.
+    pub loss: f64,
+    /// How likely it arrives twice.
+    pub duplicate: f64,
+    /// How likely it is overtaken by those behind it.
+    pub reorder: f64,
+    /// Octets of the largest IP packet.
+    pub mtu: u16,
+}

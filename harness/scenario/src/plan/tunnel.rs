@@ -1,0 +1,141 @@
+//! One end of a tunnel: everything that a host's IKE engine and policy need to know.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use ikelab_wire::payload::{Identification, Proposal, SelectorRange};
+use ikelab_wire::registry::KeId;
+
+/// One end of a tunnel.
+#[derive(Clone, PartialEq, Debug)]
+pub struct End {
+    /// Name of the tunnel.
+    pub tunnel: String,
+    /// Place of the host at the other end.
+    pub peer: u16,
+    /// Place of the interface it goes through.
+    pub iface: u16,
+    /// Our outer address.
+    pub local: IpAddr,
+    /// The peer's outer address.
+    pub remote: IpAddr,
+    /// The identity we show.
+    pub id: Identification,
+    /// The identity we demand of the peer.
+    pub expect_id: Identification,
+    /// The pre-shared key.
+    pub psk: Vec<u8>,
+    /// The IKE SA.
+    pub ike: Ike,
+    /// The Child SAs, in the order of the file; the first is negotiated in IKE_AUTH.
+    pub children: Vec<Child>,
+}
+
+/// How an end negotiates and keeps an IKE SA.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Ike {
+    /// What it offers and accepts, best first, numbered from 1.
+    pub proposals: Vec<Proposal>,
+    /// The group of its first KE payload.
+    pub ke_first: KeId,
+    /// How long an IKE SA lives; none: for ever.
+    pub lifetime: Option<Duration>,
+    /// How long after its beginning this end replaces it; none: never.
+    pub rekey_at: Option<Duration>,
+    /// How long nothing may arrive before liveness is checked; none: never.
+    pub dpd: Option<Duration>,
+    /// How requests are repeated.
+    pub retransmit: Retransmit,
+    /// How many requests it lets the peer have open, RFC 7296 §2.3.
+    pub window: u32,
+    /// When it asks for a cookie.
+    pub cookie: Cookie,
+    /// Whether its first IKE_AUTH says INITIAL_CONTACT.
+    pub initial_contact: bool,
+    /// Interval of NAT keepalives behind a NAT; none: off.
+    pub nat_keepalive: Option<Duration>,
+    /// The UDP port that it begins with.
+    pub port: u16,
+}
+
+/// How requests are repeated, RFC 7296 §2.4.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Retransmit {
+    /// How long after the first time.
+    pub first: Duration,
+    /// How much longer each further time.
+    pub factor: f64,
+    /// How often a request is sent in all.
+    pub tries: u32,
+}
+
+/// When a responder asks for a cookie, RFC 7296 §2.6.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Cookie {
+    /// Never.
+    Never,
+    /// Always.
+    Always,
+    /// With many half-open IKE SAs.
+    UnderLoad,
+}
+
+/// How an end negotiates and keeps a Child SA.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Child {
+    /// Its name; the engines know it as `site.net`.
+    pub name: String,
+    /// What it protects on this side.
+    pub local: Vec<SelectorRange>,
+    /// What it protects on the peer's side.
+    pub remote: Vec<SelectorRange>,
+    /// Tunnel, or transport when both sides agree.
+    pub mode: EspMode,
+    /// What it offers and accepts, best first, numbered from 1, SPIs empty, without KE transforms.
+    pub proposals: Vec<Proposal>,
+    /// The group of its own key exchange in CREATE_CHILD_SA; none: no PFS.
+    pub pfs: Option<KeId>,
+    /// How long it lives; none: for ever.
+    pub lifetime: Option<Duration>,
+    /// How long after its beginning this end replaces it; none: never.
+    pub rekey_at: Option<Duration>,
+    /// How many octets it may carry; none: any number.
+    pub volume: Option<u64>,
+    /// What makes this end ask for it.
+    pub start: Start,
+    /// Whether extended sequence numbers are wanted.
+    pub esn: bool,
+    /// Packets in the replay window.
+    pub replay_window: u32,
+    /// Whether a narrower answer, or question, is accepted.
+    pub narrow: Narrow,
+}
+
+/// How packets are wrapped.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum EspMode {
+    /// The whole packet goes inside.
+    Tunnel,
+    /// The packet's payload goes inside.
+    Transport,
+}
+
+/// What makes an end ask for a Child SA.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Start {
+    /// A packet that its policy protects.
+    OnTraffic,
+    /// The beginning of the run. Only the tunnel's first end has this; the other waits.
+    AtStart,
+    /// A step of the scenario.
+    Manual,
+}
+
+/// Whether selectors may become narrower, RFC 7296 §2.9.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Narrow {
+    /// Yes.
+    Allow,
+    /// No: TS_UNACCEPTABLE.
+    Refuse,
+}
