@@ -1,1 +1,32 @@
-//! (being built)
+//! The transforms of IKEv2 and ESP, the key schedule, and sealing.
+//!
+//! Everything here is a function of its inputs: private keys, IVs and nonces come from the caller
+//! (`ambient::Entropy`), never from a generator of a crate. Keys are expanded once, where a channel
+//! is made, and wiped when it is dropped. This is a proving ground: comparisons and arithmetic on
+//! secrets are constant-time where the crates beneath are, and nothing more is promised.
+
+mod auth;
+mod channel;
+mod encr;
+mod esp_cipher;
+mod group;
+mod hmac_key;
+mod integ;
+mod open_error;
+mod prf;
+mod protection;
+mod schedule;
+mod sealed;
+mod secret;
+
+pub use auth::psk_auth;
+pub use encr::Encr;
+pub use esp_cipher::{EspCipher, Trailer};
+pub use group::{BadPublicValue, Group, PrivateKey, SharedSecret};
+pub use integ::{Icv, Integ, IntegKey};
+pub use open_error::OpenError;
+pub use prf::{Prf, PrfKey};
+pub use protection::Protection;
+pub use schedule::{ChildKeys, IkeKeys, child_keys, skeyseed, skeyseed_rekey};
+pub use sealed::{Opened, Sealer};
+pub use secret::Secret;
