@@ -5,6 +5,7 @@
 //! never allocates more than the input justifies.
 
 mod error;
+pub mod esp;
 pub mod ike;
 pub mod ip;
 pub mod notation;

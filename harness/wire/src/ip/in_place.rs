@@ -1,0 +1,38 @@
+//! What a router changes in a packet it passes on.
+
+/// Takes one off a packet's time to live or hop limit, keeps the IPv4 header checksum right
+/// (RFC 1624), and gives what is left. `None`, and nothing changed, where nothing would be left
+/// or this is no IP packet.
+pub fn decrement_ttl(packet: &mut [u8]) -> Option<u8> {
+    match packet.first()? >> 4 {
+        4 => decrement_v4(packet.first_chunk_mut()?),
+        6 => {
+            let hop_limit = packet.get_mut(7)?;
+            *hop_limit = left(*hop_limit)?;
+            Some(*hop_limit)
+        }
+        _ => None,
+    }
+}
+
+fn decrement_v4(header: &mut [u8; 20]) -> Option<u8> {
+    let ttl = left(header[8])?;
+    let old = u16::from_be_bytes([header[8], header[9]]);
+    let new = u16::from_be_bytes([ttl, header[9]]);
+    let checksum = u16::from_be_bytes([header[10], header[11]]);
+    header[8] = ttl;
+    header[10..12].copy_from_slice(&adjusted(checksum, old, new).to_be_bytes());
+    Some(ttl)
+}
+
+fn left(ttl: u8) -> Option<u8> {
+    ttl.checked_sub(1).filter(|left| *left > 0)
+}
+
+/// RFC 1624 equation 3: HC' = ~(~HC + ~m + m').
+fn adjusted(checksum: u16, old: u16, new: u16) -> u16 {
+    let sum = u32::from(!checksum) + u32::from(!old) + u32::from(new);
+    let sum = (sum & 0xffff) + (sum >> 16);
+    let sum = (sum & 0xffff) + (sum >> 16);
+    !((sum & 0xffff) as u16)
+}

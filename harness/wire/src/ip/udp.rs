@@ -1,0 +1,113 @@
+//! UDP datagrams (RFC 768; over IPv6 RFC 8200 §8.1).
+
+use std::net::IpAddr;
+
+use super::{checksum_octets, pseudo_sum};
+use crate::ParseError;
+use crate::reader::Reader;
+use crate::registry::IpProtocol;
+
+/// A UDP datagram.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Udp {
+    /// The sender's port.
+    pub src_port: u16,
+    /// The receiver's port.
+    pub dst_port: u16,
+    /// What is carried.
+    pub payload: Vec<u8>,
+}
+
+/// A borrowed UDP datagram; its checksum is looked at only when asked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct UdpView<'a> {
+    /// The datagram with its header.
+    octets: &'a [u8],
+    /// The sender's port.
+    pub src_port: u16,
+    /// The receiver's port.
+    pub dst_port: u16,
+    /// The checksum field; zero for none.
+    pub checksum: u16,
+    /// What is carried.
+    pub payload: &'a [u8],
+}
+
+/// RFC 768: ports, length, checksum.
+const HEADER: usize = 8;
+
+impl<'a> UdpView<'a> {
+    /// Looks at a datagram; octets after its length are ignored.
+    pub fn parse(octets: &'a [u8]) -> Result<Self, ParseError> {
+        let mut reader = Reader::new(octets);
+        let src_port = reader.u16("the UDP source port")?;
+        let dst_port = reader.u16("the UDP destination port")?;
+        let length = usize::from(reader.u16("the UDP length")?);
+        let checksum = reader.u16("the UDP checksum")?;
+        let whole = octets.get(..length).filter(|whole| whole.len() >= HEADER);
+        let Some(whole) = whole else {
+            return Err(ParseError::new(
+                4,
+                format!("UDP length {length} in {} octets", octets.len()),
+            ));
+        };
+        Ok(Self {
+            octets: whole,
+            src_port,
+            dst_port,
+            checksum,
+            payload: whole.get(HEADER..).unwrap_or_default(),
+        })
+    }
+
+    /// Whether the checksum fits these addresses. Over IPv4 zero means that there is none.
+    pub fn checksum_fits(&self, src: IpAddr, dst: IpAddr) -> bool {
+        let none = self.checksum == 0;
+        let sum = pseudo_sum(src, dst, IpProtocol::UDP.0, self.octets);
+        (none && src.is_ipv4()) || (!none && sum.ones_complement() == 0)
+    }
+}
+
+impl Udp {
+    /// Reads a datagram between two addresses and verifies its checksum.
+    pub fn parse(src: IpAddr, dst: IpAddr, octets: &[u8]) -> Result<Self, ParseError> {
+        let view = UdpView::parse(octets)?;
+        if !view.checksum_fits(src, dst) {
+            return Err(ParseError::new(6, "wrong UDP checksum"));
+        }
+        Ok(Self {
+            src_port: view.src_port,
+            dst_port: view.dst_port,
+            payload: view.payload.to_vec(),
+        })
+    }
+
+    /// The datagram as octets, with its checksum.
+    ///
+    /// # Panics
+    /// If the payload doesn't fit a datagram.
+    pub fn emit(&self, src: IpAddr, dst: IpAddr) -> Vec<u8> {
+        let mut octets = self.emit_without_checksum();
+        let checksum = checksum_octets(&pseudo_sum(src, dst, IpProtocol::UDP.0, &octets));
+        // Zero would say that there is no checksum.
+        let checksum = if checksum == [0, 0] { [0xff, 0xff] } else { checksum };
+        octets[6..8].copy_from_slice(&checksum);
+        octets
+    }
+
+    /// The datagram as octets with checksum zero, as RFC 3948 §2.1 wants ESP over IPv4.
+    ///
+    /// # Panics
+    /// If the payload doesn't fit a datagram.
+    pub fn emit_without_checksum(&self) -> Vec<u8> {
+        let length = HEADER + self.payload.len();
+        let field = u16::try_from(length).expect("a UDP datagram has at most 65535 octets");
+        let mut octets = Vec::with_capacity(length);
+        octets.extend_from_slice(&self.src_port.to_be_bytes());
+        octets.extend_from_slice(&self.dst_port.to_be_bytes());
+        octets.extend_from_slice(&field.to_be_bytes());
+        octets.extend_from_slice(&[0, 0]);
+        octets.extend_from_slice(&self.payload);
+        octets
+    }
+}

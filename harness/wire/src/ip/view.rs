@@ -1,0 +1,164 @@
+//! A packet seen without a copy: what routers, selectors and links ask of it.
+
+use std::net::IpAddr;
+use std::ops::Range;
+
+use etherparse::checksum::Sum16BitWords;
+use etherparse::{Ipv4HeaderSlice, Ipv6FragmentHeader, Ipv6HeaderSlice};
+
+use super::Fragment;
+use crate::ParseError;
+use crate::registry::IpProtocol;
+
+/// A borrowed IP packet whose header is sound and, in IPv4, has the right checksum.
+///
+/// Of IPv6's extension headers only a fragment header directly after the base header is
+/// understood; any other is the protocol, and begins the payload. Options of IPv4 are skipped.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct IpView<'a> {
+    /// The packet, without what a link may have put after it.
+    octets: &'a [u8],
+    header_length: usize,
+    /// The sender.
+    pub src: IpAddr,
+    /// The receiver.
+    pub dst: IpAddr,
+    /// What the payload is.
+    pub protocol: IpProtocol,
+    /// Time to live, or hop limit.
+    pub ttl: u8,
+    /// The octet of DSCP and ECN.
+    pub dscp_ecn: u8,
+    /// Routers must not fragment it; always so in IPv6.
+    pub dont_fragment: bool,
+    /// Pairs fragments: 16 bits in IPv4, 32 in IPv6's fragment header, else zero.
+    pub identification: u32,
+    /// Its place in a larger packet, if it is a piece of one.
+    pub fragment: Option<Fragment>,
+}
+
+impl<'a> IpView<'a> {
+    /// Looks at a packet; octets after its total length are padding and ignored.
+    pub fn parse(octets: &'a [u8]) -> Result<Self, ParseError> {
+        match octets.first().map(|first| first >> 4) {
+            Some(4) => Self::parse_v4(octets),
+            Some(6) => Self::parse_v6(octets),
+            Some(version) => {
+                Err(ParseError::new(0, format!("IP version {version}, expected 4 or 6")))
+            }
+            None => Err(ParseError::new(0, "no octets, expected an IP packet")),
+        }
+    }
+
+    fn parse_v4(octets: &'a [u8]) -> Result<Self, ParseError> {
+        let header = Ipv4HeaderSlice::from_slice(octets)
+            .map_err(|error| ParseError::new(0, error.to_string()))?;
+        let sum = Sum16BitWords::new().add_slice(header.slice());
+        if sum.ones_complement() != 0 {
+            return Err(ParseError::new(10, "wrong IPv4 header checksum"));
+        }
+        let header_length = header.slice().len();
+        let fragment = Fragment {
+            offset: header.fragments_offset().value() * 8,
+            more: header.more_fragments(),
+        };
+        Ok(Self {
+            octets: trim(octets, header_length, usize::from(header.total_len()), 2)?,
+            header_length,
+            src: header.source_addr().into(),
+            dst: header.destination_addr().into(),
+            protocol: IpProtocol(header.protocol().0),
+            ttl: header.ttl(),
+            dscp_ecn: header.dcp().value() << 2 | header.ecn().value(),
+            dont_fragment: header.dont_fragment(),
+            identification: header.identification().into(),
+            fragment: (fragment.more || fragment.offset > 0).then_some(fragment),
+        })
+    }
+
+    fn parse_v6(octets: &'a [u8]) -> Result<Self, ParseError> {
+        let header = Ipv6HeaderSlice::from_slice(octets)
+            .map_err(|error| ParseError::new(0, error.to_string()))?;
+        let base = header.slice().len();
+        let octets = trim(octets, base, base + usize::from(header.payload_length()), 4)?;
+        let mut view = Self {
+            octets,
+            header_length: base,
+            src: header.source_addr().into(),
+            dst: header.destination_addr().into(),
+            protocol: IpProtocol(header.next_header().0),
+            ttl: header.hop_limit(),
+            dscp_ecn: header.traffic_class(),
+            dont_fragment: true,
+            identification: 0,
+            fragment: None,
+        };
+        if view.protocol == IpProtocol::IPV6_FRAGMENT {
+            let (fragment, _) = Ipv6FragmentHeader::from_slice(view.payload())
+                .map_err(|error| ParseError::new(base, error.to_string()))?;
+            view.header_length += fragment.header_len();
+            view.protocol = IpProtocol(fragment.next_header.0);
+            view.identification = fragment.identification;
+            view.fragment = Some(Fragment {
+                offset: fragment.fragment_offset.value() * 8,
+                more: fragment.more_fragments,
+            });
+        }
+        Ok(view)
+    }
+
+    /// The whole packet.
+    pub fn octets(&self) -> &'a [u8] {
+        self.octets
+    }
+
+    /// What follows the headers.
+    pub fn payload(&self) -> &'a [u8] {
+        self.octets.get(self.header_length..).unwrap_or_default()
+    }
+
+    /// Where in the packet the payload lies.
+    pub fn payload_range(&self) -> Range<usize> {
+        self.header_length..self.octets.len()
+    }
+
+    /// Whether this is a piece that doesn't begin its packet, and so shows no ports.
+    pub fn is_later_fragment(&self) -> bool {
+        self.fragment.is_some_and(|fragment| fragment.offset > 0)
+    }
+
+    /// Source and destination port of UDP, TCP and SCTP; a later fragment shows none.
+    pub fn ports(&self) -> Option<(u16, u16)> {
+        match self.protocol {
+            IpProtocol::UDP | IpProtocol::TCP | IpProtocol::SCTP if !self.is_later_fragment() => {
+                let (ports, _) = self.payload().split_first_chunk::<4>()?;
+                let [a, b, c, d] = *ports;
+                Some((u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d])))
+            }
+            _ => None,
+        }
+    }
+
+    /// Type and code of ICMP and ICMPv6, which selectors treat like ports (RFC 7296 §3.13.1).
+    pub fn icmp_type_code(&self) -> Option<(u8, u8)> {
+        match self.protocol {
+            IpProtocol::ICMP | IpProtocol::ICMPV6 if !self.is_later_fragment() => {
+                let ([kind, code], _) = self.payload().split_first_chunk()?;
+                Some((*kind, *code))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Cuts a packet to the length its header says; the header has to fit in.
+fn trim(octets: &[u8], header: usize, total: usize, field: usize) -> Result<&[u8], ParseError> {
+    if total < header {
+        let what = format!("length {total} in an IP header of {header} octets");
+        return Err(ParseError::new(field, what));
+    }
+    octets.get(..total).ok_or_else(|| {
+        let what = format!("an IP packet of {total} octets, {} are there", octets.len());
+        ParseError::new(field, what)
+    })
+}
