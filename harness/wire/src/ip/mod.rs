@@ -7,6 +7,7 @@ mod icmp;
 mod in_place;
 mod nat_traversal;
 mod packet;
+mod rewrap;
 mod udp;
 mod view;
 
@@ -14,7 +15,7 @@ pub use icmp::{IcmpEcho, IcmpMessage, Unreachable};
 pub use in_place::decrement_ttl;
 pub use nat_traversal::{KEEPALIVE, NON_ESP_MARKER, UdpPayload, classify, with_marker};
 pub use packet::{Fragment, IpPacket};
-pub use udp::{Udp, UdpView};
+pub use udp::{Udp, UdpView, write_udp_checksum};
 pub use view::IpView;
 
 use std::net::IpAddr;

@@ -74,17 +74,37 @@ impl IpPacket {
     /// If source and destination are of different families, the payload doesn't fit a packet, or
     /// a fragment's offset is not a multiple of eight.
     pub fn emit(&self) -> Vec<u8> {
-        let mut octets = match (self.src, self.dst) {
-            (IpAddr::V4(src), IpAddr::V4(dst)) => self.header_v4(src.octets(), dst.octets()),
-            (IpAddr::V6(src), IpAddr::V6(dst)) => self.header_v6(src.octets(), dst.octets()),
-            (src, dst) => panic!("a packet from {src} to {dst} mixes families"),
-        };
+        let mut octets = Vec::with_capacity(Ipv6Header::LEN + self.payload.len());
+        self.emit_header(self.payload.len(), &mut octets);
         octets.extend_from_slice(&self.payload);
         octets
     }
 
-    fn header_v4(&self, source: [u8; 4], destination: [u8; 4]) -> Vec<u8> {
-        let total = Ipv4Header::MIN_LEN + self.payload.len();
+    /// Appends the header alone, for a payload of `payload_length` octets that the caller puts
+    /// behind it without a copy; `self.payload` does not count.
+    ///
+    /// # Panics
+    /// Where [`IpPacket::emit`] does.
+    pub fn emit_header(&self, payload_length: usize, out: &mut Vec<u8>) {
+        match (self.src, self.dst) {
+            (IpAddr::V4(src), IpAddr::V4(dst)) => {
+                self.header_v4(src.octets(), dst.octets(), payload_length, out);
+            }
+            (IpAddr::V6(src), IpAddr::V6(dst)) => {
+                self.header_v6(src.octets(), dst.octets(), payload_length, out);
+            }
+            (src, dst) => panic!("a packet from {src} to {dst} mixes families"),
+        }
+    }
+
+    fn header_v4(
+        &self,
+        source: [u8; 4],
+        destination: [u8; 4],
+        payload_length: usize,
+        out: &mut Vec<u8>,
+    ) {
+        let total = Ipv4Header::MIN_LEN + payload_length;
         let mut header = Ipv4Header {
             dscp: dscp(self.dscp_ecn),
             ecn: ecn(self.dscp_ecn),
@@ -100,12 +120,16 @@ impl IpPacket {
             ..Ipv4Header::default()
         };
         header.header_checksum = header.calc_header_checksum();
-        let mut octets = Vec::with_capacity(total);
-        octets.extend_from_slice(&header.to_bytes());
-        octets
+        out.extend_from_slice(&header.to_bytes());
     }
 
-    fn header_v6(&self, source: [u8; 16], destination: [u8; 16]) -> Vec<u8> {
+    fn header_v6(
+        &self,
+        source: [u8; 16],
+        destination: [u8; 16],
+        payload_length: usize,
+        out: &mut Vec<u8>,
+    ) {
         let protocol = IpNumber(self.protocol.0);
         let fragment = self.fragment.map(|fragment| Ipv6FragmentHeader {
             next_header: protocol,
@@ -114,7 +138,7 @@ impl IpPacket {
             identification: self.identification,
         });
         let extension = fragment.as_ref().map_or(0, Ipv6FragmentHeader::header_len);
-        let length = extension + self.payload.len();
+        let length = extension + payload_length;
         let header = Ipv6Header {
             traffic_class: self.dscp_ecn,
             flow_label: Ipv6FlowLabel::ZERO,
@@ -126,12 +150,10 @@ impl IpPacket {
             source,
             destination,
         };
-        let mut octets = Vec::with_capacity(Ipv6Header::LEN + length);
-        octets.extend_from_slice(&header.to_bytes());
+        out.extend_from_slice(&header.to_bytes());
         if let Some(fragment) = fragment {
-            octets.extend_from_slice(&fragment.to_bytes());
+            out.extend_from_slice(&fragment.to_bytes());
         }
-        octets
     }
 }
 

@@ -88,10 +88,7 @@ impl Udp {
     /// If the payload doesn't fit a datagram.
     pub fn emit(&self, src: IpAddr, dst: IpAddr) -> Vec<u8> {
         let mut octets = self.emit_without_checksum();
-        let checksum = checksum_octets(&pseudo_sum(src, dst, IpProtocol::UDP.0, &octets));
-        // Zero would say that there is no checksum.
-        let checksum = if checksum == [0, 0] { [0xff, 0xff] } else { checksum };
-        octets[6..8].copy_from_slice(&checksum);
+        write_udp_checksum(src, dst, &mut octets);
         octets
     }
 
@@ -109,5 +106,19 @@ impl Udp {
         octets.extend_from_slice(&[0, 0]);
         octets.extend_from_slice(&self.payload);
         octets
+    }
+}
+
+/// Computes the checksum of a datagram that is otherwise written, and puts it in its place.
+pub fn write_udp_checksum(src: IpAddr, dst: IpAddr, datagram: &mut [u8]) {
+    set_checksum(datagram, [0, 0]);
+    let checksum = checksum_octets(&pseudo_sum(src, dst, IpProtocol::UDP.0, datagram));
+    // Zero would say that there is no checksum.
+    set_checksum(datagram, if checksum == [0, 0] { [0xff, 0xff] } else { checksum });
+}
+
+fn set_checksum(datagram: &mut [u8], checksum: [u8; 2]) {
+    if let Some(field) = datagram.get_mut(6..HEADER) {
+        field.copy_from_slice(&checksum);
     }
 }
