@@ -1,0 +1,103 @@
+//! The way in: SPI, replay window, integrity, padding, selectors, RFC 4303 §3.4 and RFC 4301 §5.2.
+
+use ikelab_trace::EspEvent;
+use ikelab_wire::esp::EspHeader;
+use ikelab_wire::ip::IpView;
+
+use crate::deliver::take_out;
+use crate::engine::Esp;
+use crate::flow::Flow;
+use crate::output::Output;
+use crate::policy::Action;
+use crate::reason::Dropped;
+use crate::sad::Child;
+
+/// What is to become of a packet that came in the clear.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// It may go on.
+    Accept,
+    /// It may not.
+    Drop(Dropped),
+}
+
+/// Why a packet is dropped, and what was met.
+pub(crate) struct Refused {
+    reason: Dropped,
+    detail: String,
+}
+
+impl Refused {
+    pub(crate) fn new(reason: Dropped, detail: impl Into<String>) -> Self {
+        Self { reason, detail: detail.into() }
+    }
+}
+
+impl Esp {
+    /// Takes an ESP packet (`esp`, SPI first) that came in an IP packet, or in UDP in one.
+    pub fn inbound(&mut self, outer: &IpView<'_>, esp: &[u8], out: &mut Vec<Output>) {
+        let header = EspHeader::parse(esp).ok().map(|(header, _)| header);
+        if let Err(Refused { reason, detail }) = self.open(outer, header, esp, out) {
+            out.push(Output::Event(EspEvent::Dropped {
+                spi: header.map(|header| header.spi),
+                sequence: header.map(|header| header.sequence),
+                reason: reason.name().into(),
+                detail,
+            }));
+        }
+    }
+
+    /// Says whether an IP packet that came from outside in the clear may go on: not if policy wants
+    /// the answers to it protected.
+    #[must_use]
+    pub fn check_inbound_clear(&self, packet: &IpView<'_>) -> Verdict {
+        let entry = self.spd.find(&Flow::inbound(packet));
+        match entry.map_or(Action::Bypass, |entry| entry.policy.action) {
+            Action::Bypass => Verdict::Accept,
+            Action::Protect => Verdict::Drop(Dropped::ShouldBeProtected),
+            Action::Discard => Verdict::Drop(Dropped::PolicyDiscards),
+        }
+    }
+
+    fn open(
+        &mut self,
+        outer: &IpView<'_>,
+        header: Option<EspHeader>,
+        esp: &[u8],
+        out: &mut Vec<Output>,
+    ) -> Result<(), Refused> {
+        let header = header.ok_or_else(|| {
+            Refused::new(Dropped::TooShort, format!("{} octets, expected at least 8", esp.len()))
+        })?;
+        let child = self
+            .sad
+            .get_mut(header.spi)
+            .ok_or_else(|| Refused::new(Dropped::UnknownSpi, format!("from {}", outer.src)))?;
+        let sequence = check_window(child, header.sequence)?;
+        self.scratch.clear();
+        self.scratch.extend_from_slice(esp);
+        let opened = child.inbound.open(&mut self.scratch, child.esn_high(sequence));
+        let text = opened.map_err(|error| Refused::new(error.into(), error.to_string()))?;
+        // From here on the packet is the peer's, whatever is in it, RFC 4303 §3.4.3.
+        child.window.note(sequence);
+        if !child.heard {
+            child.heard = true;
+            out.push(Output::Used { spi_in: header.spi });
+        }
+        let text = self.scratch.get(text).unwrap_or_default();
+        let delivered = take_out(child, outer, text)?;
+        out.push(Output::Event(EspEvent::Opened {
+            spi: header.spi,
+            sequence,
+            octets: u32::try_from(delivered.len()).unwrap_or(u32::MAX),
+        }));
+        out.push(Output::Deliver(delivered));
+        Ok(())
+    }
+}
+
+fn check_window(child: &Child, sequence: u32) -> Result<u64, Refused> {
+    child.window.check(sequence).map_err(|stale| {
+        Refused::new(stale.into(), format!("sequence {sequence}, highest {}", child.window.top()))
+    })
+}

@@ -1,0 +1,32 @@
+//! What the ESP engine wants done.
+
+use ikelab_trace::EspEvent;
+use ikelab_wire::ike::EspSpi;
+use ikelab_wire::payload::SelectorRange;
+
+/// Something for the host to do or to write down.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Output {
+    /// Send this sealed packet, outer IP header first.
+    Transmit(Vec<u8>),
+    /// Policy lets this packet leave in the clear.
+    Pass(Vec<u8>),
+    /// Take this opened IP packet, as if it had come in on an interface.
+    Deliver(Vec<u8>),
+    /// Ask IKE for an SA.
+    Acquire {
+        /// Name of the policy.
+        child: String,
+        /// Our side of the packet: one address, its protocol and port.
+        local: SelectorRange,
+        /// The peer's side of the packet.
+        remote: SelectorRange,
+    },
+    /// The first good packet came in on an SA.
+    Used {
+        /// The SA.
+        spi_in: EspSpi,
+    },
+    /// Write this down.
+    Event(EspEvent),
+}

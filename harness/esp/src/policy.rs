@@ -1,0 +1,88 @@
+//! The security policy database: what is protected, what passes in the clear, what is discarded.
+//!
+//! It is an ordered list, and the first match decides, in both directions, RFC 4301 §4.4.1. What no
+//! policy matches passes in the clear, as with the crypto maps of routers, and not as in RFC 4301,
+//! whose last word is discard: a lab is mostly plain traffic, and a policy for everything else can
+//! always be put last.
+
+use ikelab_ambient::Instant;
+use ikelab_wire::ike::EspSpi;
+use ikelab_wire::payload::SelectorRange;
+
+use crate::flow::Flow;
+
+/// What is to be done with a packet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Action {
+    /// It goes through an SA.
+    Protect,
+    /// It passes in the clear.
+    Bypass,
+    /// It is dropped.
+    Discard,
+}
+
+/// A rule for the packets between two sides.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Policy {
+    /// Its name; that of a Child SA configuration where it protects: `site.net`.
+    pub name: String,
+    /// Our side.
+    pub local: Vec<SelectorRange>,
+    /// The peer's side.
+    pub remote: Vec<SelectorRange>,
+    /// What is to be done.
+    pub action: Action,
+}
+
+/// A policy and what serves it.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) policy: Policy,
+    /// Inbound SPIs of its SAs, the newest last.
+    pub(crate) sas: Vec<EspSpi>,
+    /// When an SA was asked for that has not come yet.
+    pub(crate) asked: Option<Instant>,
+}
+
+/// The policies in their order.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Spd {
+    entries: Vec<Entry>,
+}
+
+impl Spd {
+    /// The first policy for a flow.
+    pub(crate) fn find(&self, flow: &Flow) -> Option<&Entry> {
+        self.place(flow).and_then(|place| self.entries.get(place))
+    }
+
+    /// The first policy for a flow, to be changed.
+    pub(crate) fn find_mut(&mut self, flow: &Flow) -> Option<&mut Entry> {
+        self.place(flow).and_then(|place| self.entries.get_mut(place))
+    }
+
+    fn place(&self, flow: &Flow) -> Option<usize> {
+        self.entries
+            .iter()
+            .position(|Entry { policy, .. }| flow.matches(&policy.local, &policy.remote))
+    }
+
+    /// The policy with a name.
+    pub(crate) fn named(&mut self, name: &str) -> Option<&mut Entry> {
+        self.entries.iter_mut().find(|entry| entry.policy.name == name)
+    }
+
+    /// Puts a policy last, or in the place of the one with its name.
+    pub(crate) fn put(&mut self, policy: Policy, sas: Vec<EspSpi>) {
+        match self.named(&policy.name) {
+            Some(entry) => entry.policy = policy,
+            None => self.entries.push(Entry { policy, sas, asked: None }),
+        }
+    }
+
+    /// Takes a policy out.
+    pub(crate) fn remove(&mut self, name: &str) {
+        self.entries.retain(|entry| entry.policy.name != name);
+    }
+}

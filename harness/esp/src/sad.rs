@@ -1,0 +1,108 @@
+//! The security association database: Child SAs by the SPI of their inbound half.
+
+use std::collections::BTreeMap;
+use std::mem;
+
+use ikelab_crypto::EspCipher;
+use ikelab_wire::ike::EspSpi;
+
+use crate::config::SaConfig;
+use crate::flow::Flow;
+use crate::replay::ReplayWindow;
+
+/// A Child SA at work.
+#[derive(Debug)]
+pub(crate) struct Child {
+    /// What it was installed with; the keys have gone into the ciphers.
+    pub(crate) config: SaConfig,
+    pub(crate) outbound: EspCipher,
+    pub(crate) inbound: EspCipher,
+    /// The last sequence number sent; 0 before the first packet.
+    pub(crate) sent: u64,
+    pub(crate) window: ReplayWindow,
+    /// Whether a good packet came in on it.
+    pub(crate) heard: bool,
+}
+
+impl Child {
+    fn new(mut config: SaConfig) -> Self {
+        let keys = mem::take(&mut config.keys);
+        Self {
+            outbound: EspCipher::new(config.protection, &keys.encr_out, &keys.integ_out),
+            inbound: EspCipher::new(config.protection, &keys.encr_in, &keys.integ_in),
+            sent: 0,
+            window: ReplayWindow::new(config.replay_window, config.esn),
+            heard: false,
+            config,
+        }
+    }
+
+    /// Whether a flow lies within what was negotiated.
+    pub(crate) fn carries(&self, flow: &Flow) -> bool {
+        flow.matches(&self.config.local_ts, &self.config.remote_ts)
+    }
+
+    /// The next sequence number, as long as there is one: it never cycles, RFC 4303 §3.3.3.
+    pub(crate) fn next_sequence(&mut self) -> Option<u64> {
+        let last = if self.config.esn { u64::MAX } else { u32::MAX.into() };
+        if self.sent >= last {
+            return None;
+        }
+        self.sent += 1;
+        Some(self.sent)
+    }
+
+    /// What authenticates the half of a sequence number that is not sent, RFC 4303 §2.2.1.
+    pub(crate) fn esn_high(&self, sequence: u64) -> Option<u32> {
+        // The high half fits by its making.
+        self.config.esn.then_some((sequence >> 32) as u32)
+    }
+}
+
+/// All Child SAs.
+#[derive(Debug, Default)]
+pub(crate) struct Sad {
+    children: BTreeMap<EspSpi, Child>,
+}
+
+impl Sad {
+    pub(crate) fn get(&self, spi_in: EspSpi) -> Option<&Child> {
+        self.children.get(&spi_in)
+    }
+
+    pub(crate) fn get_mut(&mut self, spi_in: EspSpi) -> Option<&mut Child> {
+        self.children.get_mut(&spi_in)
+    }
+
+    pub(crate) fn install(&mut self, config: SaConfig) {
+        self.children.insert(config.spi_in, Child::new(config));
+    }
+
+    pub(crate) fn remove(&mut self, spi_in: EspSpi) -> Option<Child> {
+        self.children.remove(&spi_in)
+    }
+
+    /// Inbound SPIs of the SAs of a policy.
+    pub(crate) fn of_policy(&self, name: &str) -> Vec<EspSpi> {
+        let serves = |child: &&Child| child.config.policy == name;
+        self.children.values().filter(serves).map(|child| child.config.spi_in).collect()
+    }
+
+    /// The SA that a packet of a flow goes through: the newest that may send and was negotiated
+    /// for it, and one that may not send yet only where there is no other.
+    pub(crate) fn choose(&self, newest_last: &[EspSpi], flow: &Flow) -> Option<EspSpi> {
+        let candidates = || {
+            let children = newest_last.iter().rev().filter_map(|spi| self.get(*spi));
+            children.filter(|child| child.carries(flow))
+        };
+        let chosen = candidates().find(|child| self.may_send(child));
+        chosen.or_else(|| candidates().next()).map(|child| child.config.spi_in)
+    }
+
+    /// Whether an SA may send while another could: see [`SaConfig::send_at_once`].
+    fn may_send(&self, child: &Child) -> bool {
+        let replaced_is_gone =
+            || child.config.replaces.is_some_and(|old| !self.children.contains_key(&old));
+        child.config.send_at_once || child.heard || replaced_is_gone()
+    }
+}
