@@ -73,8 +73,9 @@ mod tests {
 
     #[test]
     fn a_payload_that_no_length_field_can_tell_is_refused() {
-        let octets = IpPacket::new([10, 0, 0, 1].into(), [10, 0, 0, 2].into(), IpProtocol::UDP, vec![])
-            .emit();
+        let octets =
+            IpPacket::new([10, 0, 0, 1].into(), [10, 0, 0, 2].into(), IpProtocol::UDP, vec![])
+                .emit();
         let view = IpView::parse(&octets).unwrap();
         let mut out = Vec::new();
         assert_eq!(view.emit_header_for(IpProtocol::ESP, 65516, &mut out), None);

@@ -13,6 +13,7 @@ mod identification;
 mod key_exchange;
 mod nonce;
 mod notify;
+mod proposal_text;
 mod security_association;
 mod traffic_selector;
 mod unknown;

@@ -1,0 +1,78 @@
+//! How packets fare on a link.
+
+use core::time::Duration;
+
+/// How packets fare on a link, in each direction by itself.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Conditions {
+    /// How long each packet is on its way, without jitter; at least a nanosecond.
+    pub delay: Duration,
+    /// How much longer a packet may be on its way; drawn evenly. Packets keep their order.
+    pub jitter: Duration,
+    /// How likely a packet is lost, 0 to 1.
+    pub loss: f64,
+    /// How likely a packet arrives twice, 0 to 1.
+    pub duplicate: f64,
+    /// How likely a packet is held back, by up to `delay` and `jitter` again, so that later ones
+    /// may overtake it, 0 to 1.
+    pub reorder: f64,
+    /// How likely one bit of a packet is flipped, 0 to 1.
+    pub corrupt: f64,
+    /// How fast packets leave; at once if there is no rate.
+    pub rate: Option<Rate>,
+    /// The longest packet that passes.
+    pub mtu: u16,
+    /// False while nothing passes.
+    pub up: bool,
+}
+
+/// How fast a link takes packets, and how many may wait.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Rate {
+    /// Bits a second; at least one.
+    pub bits_per_second: u64,
+    /// How many octets may wait; a packet that would be one too many is lost.
+    pub queue_octets: u64,
+}
+
+impl Default for Conditions {
+    /// A quiet Ethernet: a millisecond of delay, and nothing goes wrong.
+    fn default() -> Self {
+        Self {
+            delay: Duration::from_millis(1),
+            jitter: Duration::ZERO,
+            loss: 0.0,
+            duplicate: 0.0,
+            reorder: 0.0,
+            corrupt: 0.0,
+            rate: None,
+            mtu: crate::Interface::MTU,
+            up: true,
+        }
+    }
+}
+
+impl Conditions {
+    /// The time on the way that is never undercut. Zero would let an effect meet its cause.
+    #[must_use]
+    pub fn delay_least(&self) -> Duration {
+        self.delay.max(Duration::from_nanos(1))
+    }
+}
+
+impl Rate {
+    /// How long it takes to put so many octets on the link.
+    #[must_use]
+    pub fn time_for(self, octets: usize) -> Duration {
+        let bits = u128::try_from(octets).unwrap_or(u128::MAX).saturating_mul(8_000_000_000);
+        let nanos = bits / u128::from(self.bits_per_second.max(1));
+        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
+
+    /// How many octets leave in this time.
+    #[must_use]
+    pub fn octets_in(self, time: Duration) -> u64 {
+        let bits = time.as_nanos().saturating_mul(u128::from(self.bits_per_second)) / 1_000_000_000;
+        u64::try_from(bits / 8).unwrap_or(u64::MAX)
+    }
+}

@@ -1,0 +1,321 @@
+//! A host's end of a link: what becomes of each packet that it sends.
+//!
+//! Everything about a packet's way is decided here, when it is sent: the state and the chance
+//! belong to one direction, so neither the other direction nor the driver can disturb them.
+
+use std::net::IpAddr;
+
+use ikelab_ambient::Instant;
+use ikelab_trace::{Fate, HostId, LinkId, Octets};
+
+use super::chance::Chance;
+use super::{Attachment, Conditions, Link};
+
+/// A host's end of a link.
+#[derive(Clone, Debug)]
+pub struct Port {
+    link: LinkId,
+    neighbours: Vec<Attachment>,
+    conditions: Conditions,
+    chance: Chance,
+    /// When the last packet that keeps its order arrives.
+    last_arrival: Instant,
+    /// When the last packet has left, where there is a rate.
+    busy_until: Instant,
+}
+
+impl Port {
+    /// The end of `link` that belongs to an interface; none if it is not attached.
+    pub(super) fn new(link: &Link, host: HostId, iface: u16, seed: u64) -> Option<Self> {
+        let ours = |end: &Attachment| end.host == host && end.iface == iface;
+        let own = link.attached.iter().find(|end| ours(end))?;
+        Some(Self {
+            link: link.id,
+            neighbours: link.attached.iter().filter(|end| !ours(end)).cloned().collect(),
+            conditions: link.conditions.clone(),
+            chance: Chance::new(seed, &link.name, &own.name),
+            last_arrival: Instant::ZERO,
+            busy_until: Instant::ZERO,
+        })
+    }
+
+    /// The link it belongs to.
+    #[must_use]
+    pub fn link(&self) -> LinkId {
+        self.link
+    }
+
+    /// How packets fare from here on.
+    pub fn conditions_mut(&mut self) -> &mut Conditions {
+        &mut self.conditions
+    }
+
+    /// Decides what becomes of a packet for a neighbour: a fate for each copy of it.
+    pub fn send(&mut self, now: Instant, neighbour: IpAddr, octets: &Octets) -> Vec<Fate> {
+        let Some(to) = self.receiver(neighbour) else { return lost("no such neighbour") };
+        if !self.conditions.up {
+            return lost("link is down");
+        }
+        if octets.len() > usize::from(self.conditions.mtu) {
+            return lost("larger than the MTU");
+        }
+        let Some(left) = self.leave(now, octets.len()) else { return lost("queue is full") };
+        if self.chance.loss.happens(self.conditions.loss) {
+            return lost("loss");
+        }
+        let copies = 1 + usize::from(self.chance.duplicate.happens(self.conditions.duplicate));
+        (0..copies).map(|_| self.arrive(left, to, octets)).collect()
+    }
+
+    /// The interface that answers to an address, as Ethernet finds it, without asking.
+    fn receiver(&self, address: IpAddr) -> Option<(HostId, u16)> {
+        let end = self.neighbours.iter().find(|end| end.addresses.contains(&address))?;
+        Some((end.host, end.iface))
+    }
+
+    /// When the packet's last bit is on the link; none if the queue has no room for it.
+    fn leave(&mut self, now: Instant, octets: usize) -> Option<Instant> {
+        let Some(rate) = self.conditions.rate else { return Some(now) };
+        let waiting = rate.octets_in(self.busy_until - now);
+        if waiting.saturating_add(u64::try_from(octets).unwrap_or(u64::MAX)) > rate.queue_octets {
+            return None;
+        }
+        self.busy_until = self.busy_until.max(now) + rate.time_for(octets);
+        Some(self.busy_until)
+    }
+
+    /// The fate of one copy that is not lost.
+    fn arrive(&mut self, left: Instant, (host, iface): (HostId, u16), octets: &Octets) -> Fate {
+        let altered = self
+            .chance
+            .corrupt
+            .happens(self.conditions.corrupt)
+            .then(|| flip(octets, self.chance.corrupt.below(octets.len() * 8)));
+        let at = self.arrival(left);
+        Fate::Arrives { host, iface, at, altered }
+    }
+
+    /// When a copy arrives: behind those before it, unless it is one that is held back.
+    fn arrival(&mut self, left: Instant) -> Instant {
+        let Conditions { jitter, reorder, .. } = self.conditions;
+        let way = self.conditions.delay_least() + self.chance.jitter.up_to(jitter);
+        if self.chance.reorder.happens(reorder) {
+            let held_back = self.conditions.delay_least() + jitter;
+            return left + way + self.chance.reorder.up_to(held_back);
+        }
+        self.last_arrival = self.last_arrival.max(left + way);
+        self.last_arrival
+    }
+}
+
+fn lost(reason: &'static str) -> Vec<Fate> {
+    vec![Fate::Lost { reason: reason.into() }]
+}
+
+/// The octets with one bit turned over.
+fn flip(octets: &[u8], bit: usize) -> Octets {
+    let mut altered = octets.to_vec();
+    if let Some(octet) = altered.get_mut(bit / 8) {
+        *octet ^= 0x80 >> (bit % 8);
+    }
+    altered.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::link::Rate;
+
+    const R1: HostId = HostId(0);
+    const R2: HostId = HostId(1);
+
+    fn ip(last: u8) -> IpAddr {
+        IpAddr::from([10, 0, 0, last])
+    }
+
+    fn link(conditions: Conditions) -> Link {
+        let end = |host: HostId, name: &str, last| Attachment {
+            host,
+            name: name.into(),
+            iface: 1,
+            addresses: vec![ip(last)],
+        };
+        let attached = vec![end(R1, "R1", 1), end(R2, "R2", 2)];
+        Link { id: LinkId(0), name: "wan".into(), attached, conditions }
+    }
+
+    fn port(conditions: Conditions, seed: u64) -> Port {
+        link(conditions).port(R1, 1, seed).unwrap()
+    }
+
+    fn packet() -> Octets {
+        vec![0x45; 100].into()
+    }
+
+    /// One packet a millisecond to R2.
+    fn fates(port: &mut Port, packets: u64) -> Vec<Vec<Fate>> {
+        let at = |number| Instant::from_nanos(number * 1_000_000);
+        (0..packets).map(|number| port.send(at(number), ip(2), &packet())).collect()
+    }
+
+    fn arrivals(fates: &[Vec<Fate>]) -> Vec<Instant> {
+        let at = |fate: &Fate| match fate {
+            Fate::Arrives { at, .. } => Some(*at),
+            Fate::Lost { .. } => None,
+        };
+        fates.iter().flatten().filter_map(at).collect()
+    }
+
+    fn reason(fates: &[Fate]) -> &str {
+        match fates {
+            [Fate::Lost { reason }] => reason,
+            _ => "arrives",
+        }
+    }
+
+    fn rough() -> Conditions {
+        Conditions {
+            delay: Duration::from_millis(5),
+            jitter: Duration::from_millis(20),
+            loss: 0.2,
+            duplicate: 0.1,
+            reorder: 0.05,
+            corrupt: 0.1,
+            ..Conditions::default()
+        }
+    }
+
+    #[test]
+    fn a_quiet_link_delivers_to_the_neighbour_after_its_delay() {
+        let fates = port(Conditions::default(), 1).send(Instant::from_secs(1), ip(2), &packet());
+        let at = Instant::from_nanos(1_001_000_000);
+        assert_eq!(fates, [Fate::Arrives { host: R2, iface: 1, at, altered: None }]);
+    }
+
+    #[test]
+    fn a_delay_of_nothing_is_a_nanosecond() {
+        let mut port = port(Conditions { delay: Duration::ZERO, ..Conditions::default() }, 1);
+        assert_eq!(arrivals(&fates(&mut port, 1)), [Instant::from_nanos(1)]);
+    }
+
+    #[test]
+    fn what_cannot_pass_is_lost_by_a_named_reason() {
+        let send = |conditions, last| {
+            let fates = port(conditions, 1).send(Instant::ZERO, ip(last), &packet());
+            reason(&fates).to_owned()
+        };
+        let quiet = Conditions::default;
+        assert_eq!(send(quiet(), 9), "no such neighbour");
+        assert_eq!(send(quiet(), 1), "no such neighbour", "nobody is its own neighbour");
+        assert_eq!(send(Conditions { up: false, ..quiet() }, 2), "link is down");
+        assert_eq!(send(Conditions { mtu: 99, ..quiet() }, 2), "larger than the MTU");
+        assert_eq!(send(Conditions { mtu: 100, ..quiet() }, 2), "arrives");
+        assert_eq!(send(Conditions { loss: 1.0, ..quiet() }, 2), "loss");
+    }
+
+    #[test]
+    fn a_rate_spaces_packets_and_a_full_queue_drops_them() {
+        let rate = Rate { bits_per_second: 800_000, queue_octets: 250 }; // 100 octets in 1 ms
+        let mut port = port(Conditions { rate: Some(rate), ..Conditions::default() }, 1);
+        let at_once: Vec<_> = (0..4).map(|_| port.send(Instant::ZERO, ip(2), &packet())).collect();
+        let millis = |number: u64| Instant::from_nanos(number * 1_000_000);
+        assert_eq!(arrivals(&at_once), [millis(2), millis(3)]);
+        assert_eq!(reason(&at_once[2]), "queue is full");
+        let later = port.send(millis(1), ip(2), &packet());
+        assert_eq!(arrivals(&[later]), [millis(4)], "what has left makes room");
+    }
+
+    #[test]
+    fn every_impairment_happens_about_as_often_as_it_should() {
+        let fates = fates(&mut port(rough(), 3), 10_000);
+        let lost = fates.iter().filter(|fates| reason(fates) == "loss").count();
+        let twice = fates.iter().filter(|fates| fates.len() == 2).count();
+        let altered = |fate: &&Fate| matches!(fate, Fate::Arrives { altered: Some(_), .. });
+        let corrupt = fates.iter().flatten().filter(altered).count();
+        assert!((1_900..2_100).contains(&lost), "{lost} lost");
+        assert!((720..880).contains(&twice), "{twice} duplicated");
+        assert!((790..970).contains(&corrupt), "{corrupt} corrupted");
+    }
+
+    #[test]
+    fn corruption_turns_exactly_one_bit() {
+        let mut port = port(Conditions { corrupt: 1.0, ..Conditions::default() }, 1);
+        for fate in fates(&mut port, 50).iter().flatten() {
+            let Fate::Arrives { altered: Some(altered), .. } = fate else { panic!("{fate:?}") };
+            let sent = packet();
+            let turned = altered.iter().zip(sent.iter()).map(|(a, b)| (a ^ b).count_ones());
+            assert_eq!(turned.sum::<u32>(), 1);
+        }
+    }
+
+    #[test]
+    fn packets_overtake_each_other_only_when_asked_to() {
+        let overtaken = |reorder| {
+            let conditions = Conditions { reorder, ..rough() };
+            let arrivals = arrivals(&fates(&mut port(conditions, 5), 1_000));
+            arrivals.windows(2).filter(|pair| pair[0] > pair[1]).count()
+        };
+        assert_eq!(overtaken(0.0), 0);
+        assert!(overtaken(0.05) > 10);
+    }
+
+    #[test]
+    fn turning_one_knob_leaves_the_other_draws_alone() {
+        let duplicated = |loss| -> Vec<usize> {
+            let conditions = Conditions { loss, ..rough() };
+            fates(&mut port(conditions, 7), 200).iter().map(Vec::len).collect()
+        };
+        let (none, some) = (duplicated(0.0), duplicated(1e-9));
+        assert_eq!(none, some);
+    }
+
+    proptest! {
+        #[test]
+        fn packets_keep_their_order(seed: u64, gaps in proptest::collection::vec(0..5_000_000_u64, 1..60)) {
+            let mut port = port(Conditions { reorder: 0.0, ..rough() }, seed);
+            let mut now = Instant::ZERO;
+            let mut last = Instant::ZERO;
+            for gap in gaps {
+                now = now + Duration::from_nanos(gap);
+                for at in arrivals(&[port.send(now, ip(2), &packet())]) {
+                    prop_assert!(at > now, "a packet arrives after it is sent");
+                    prop_assert!(at >= last);
+                    last = at;
+                }
+            }
+        }
+
+        #[test]
+        fn the_same_seed_gives_the_same_fates(seed: u64) {
+            let run = |seed| fates(&mut port(rough(), seed), 40);
+            prop_assert_eq!(run(seed), run(seed));
+            prop_assert_ne!(run(seed), run(seed ^ 1));
+        }
+
+        #[test]
+        fn one_direction_does_not_disturb_the_other(seed: u64, back in 0..50_usize) {
+            let link = link(rough());
+            let mut alone = link.port(R1, 1, seed).unwrap();
+            let mut busy = link.port(R1, 1, seed).unwrap();
+            let mut other = link.port(R2, 1, seed).unwrap();
+            for _ in 0..back {
+                other.send(Instant::ZERO, ip(1), &packet());
+            }
+            prop_assert_eq!(fates(&mut alone, 20), fates(&mut busy, 20));
+        }
+    }
+
+    #[test]
+    fn the_two_directions_have_chances_of_their_own() {
+        let lost = |host, iface, to| -> Vec<bool> {
+            let mut port = link(rough()).port(host, iface, 1).unwrap();
+            let mut send = || port.send(Instant::ZERO, ip(to), &packet());
+            (0..100).map(|_| reason(&send()) == "loss").collect()
+        };
+        assert_ne!(lost(R1, 1, 2), lost(R2, 1, 1));
+    }
+}
