@@ -1,5 +1,7 @@
 //! AUTH: the proof that a peer is who it says (RFC 7296 §3.8).
 
+use std::fmt;
+
 use crate::ParseError;
 use crate::reader::Reader;
 use crate::registry::AuthMethod;
@@ -24,5 +26,34 @@ impl Authentication {
     pub(super) fn emit(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&[self.method.0, 0, 0, 0]);
         out.extend_from_slice(&self.data);
+    }
+}
+
+impl fmt::Display for Authentication {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, {} octets", self.method, self.data.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hex_literal::hex;
+
+    use super::*;
+    use crate::payload::Body;
+    use crate::payload::octets::{agree, read};
+    use crate::registry::PayloadType;
+
+    #[test]
+    fn figure_14_of_rfc_7296() {
+        let auth = Authentication { method: AuthMethod::SHARED_KEY_MIC, data: vec![0xab; 4] };
+        assert_eq!(auth.to_string(), "Shared Key Message Integrity Code, 4 octets");
+        agree(&hex!("02 000000 abababab"), &Body::Auth(auth));
+    }
+
+    #[test]
+    fn reserved_octets_are_ignored_and_three_octets_are_too_few() {
+        assert!(read(PayloadType::AUTH, &hex!("02 ffffff")).is_ok());
+        assert!(read(PayloadType::AUTH, &hex!("02 0000")).is_err());
     }
 }

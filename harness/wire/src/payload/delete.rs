@@ -1,7 +1,10 @@
 //! D: SAs that their owner has given up (RFC 7296 §3.11).
 
+use std::fmt;
+
 use crate::ParseError;
 use crate::ike::EspSpi;
+use crate::notation::hex;
 use crate::reader::Reader;
 use crate::registry::Protocol;
 
@@ -66,6 +69,50 @@ impl Delete {
         out.extend_from_slice(&count.to_be_bytes());
         for spi in &self.spis {
             out.extend_from_slice(spi);
+        }
+    }
+}
+
+impl fmt::Display for Delete {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.protocol)?;
+        for spi in &self.spis {
+            write!(f, " {}", hex(spi))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hex_literal::hex;
+
+    use super::*;
+    use crate::payload::Body;
+    use crate::payload::octets::{agree, read};
+    use crate::registry::PayloadType;
+
+    #[test]
+    fn figure_17_of_rfc_7296() {
+        let spis = [EspSpi(0xc0ff_ee01), EspSpi(0xc0ff_ee02)];
+        let delete = Delete::esp(&spis);
+        assert_eq!(delete.to_string(), "ESP c0ffee01 c0ffee02");
+        agree(&hex!("03 04 0002 c0ffee01 c0ffee02"), &Body::Delete(delete));
+        agree(&hex!("01 00 0000"), &Body::Delete(Delete::ike()));
+    }
+
+    #[test]
+    fn spi_size_and_count_have_to_fit() {
+        for octets in [
+            hex!("03 04 0001").as_slice(),
+            &hex!("03 04 0002 c0ffee01"),
+            &hex!("03 04 0001 c0ffee01 00"),
+            &hex!("03 08 0001 c0ffee01c0ffee01"),
+            &hex!("01 08 0001 c0ffee01c0ffee01"),
+            &hex!("01 00 0001"),
+            &hex!("c8 00 ffff"),
+        ] {
+            assert!(read(PayloadType::DELETE, octets).is_err(), "{octets:02x?}");
         }
     }
 }

@@ -1,5 +1,7 @@
 //! SK and SKF: payloads that hold others, sealed (RFC 7296 §3.14, RFC 7383 §2.5).
 
+use std::fmt;
+
 use crate::ParseError;
 use crate::reader::Reader;
 use crate::registry::PayloadType;
@@ -51,5 +53,44 @@ impl EncryptedFragment {
         out.extend_from_slice(&self.number.to_be_bytes());
         out.extend_from_slice(&self.total.to_be_bytes());
         out.extend_from_slice(&self.octets);
+    }
+}
+
+impl fmt::Display for Encrypted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} octets", self.octets.len())
+    }
+}
+
+impl fmt::Display for EncryptedFragment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}, {} octets", self.number, self.total, self.octets.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hex_literal::hex;
+
+    use super::*;
+    use crate::payload::Body;
+    use crate::payload::octets::{agree, read};
+    use crate::registry::PayloadType;
+
+    #[test]
+    fn figure_2_of_rfc_7383() {
+        let fragment = EncryptedFragment {
+            first: PayloadType::NO_NEXT,
+            number: 2,
+            total: 3,
+            octets: vec![0xaa, 0xbb],
+        };
+        assert_eq!(fragment.to_string(), "2/3, 2 octets");
+        agree(&hex!("0002 0003 aabb"), &Body::Skf(fragment));
+    }
+
+    #[test]
+    fn a_fragment_without_its_numbers_is_an_error() {
+        assert!(read(PayloadType::SKF, &hex!("0002 00")).is_err());
     }
 }

@@ -85,3 +85,53 @@ impl fmt::Display for Identification {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use hex_literal::hex;
+
+    use super::*;
+    use crate::payload::Body;
+    use crate::payload::octets::{agree, read};
+    use crate::registry::PayloadType;
+
+    #[test]
+    fn figure_11_of_rfc_7296() {
+        let octets = hex!("02 000000 612e6578616d706c65");
+        agree(&octets, &Body::IdI(Identification::from_text("a.example")));
+        agree(&hex!("01 000000 0a000001"), &Body::IdR(Identification::from_text("10.0.0.1")));
+    }
+
+    #[test]
+    fn text_is_taken_for_what_it_looks_like() {
+        for (text, id_type) in [
+            ("10.0.0.1", IdType::ID_IPV4_ADDR),
+            ("fd00::1", IdType::ID_IPV6_ADDR),
+            ("a@example.org", IdType::ID_RFC822_ADDR),
+            ("r1.example.org", IdType::ID_FQDN),
+        ] {
+            let id = Identification::from_text(text);
+            assert_eq!((id.id_type, id.to_string()), (id_type, text.to_owned()));
+        }
+    }
+
+    #[test]
+    fn what_is_no_text_is_shown_in_hex() {
+        let id = Identification::new(IdType::ID_KEY_ID, &[1, 0xff]);
+        assert_eq!(id.to_string(), "ID_KEY_ID:01ff");
+        let id = Identification::new(IdType::ID_FQDN, b"a\n");
+        assert_eq!(id.to_string(), "ID_FQDN:610a");
+    }
+
+    #[test]
+    fn an_address_has_the_size_of_its_family() {
+        for octets in [
+            hex!("01 000000 0a0000").as_slice(),
+            &hex!("01 000000 0a00000001"),
+            &hex!("05 000000 0a000001"),
+            &hex!("02 0000"),
+        ] {
+            assert!(read(PayloadType::IDI, octets).is_err(), "{octets:02x?}");
+        }
+    }
+}

@@ -1,5 +1,7 @@
 //! KE: a public value (RFC 7296 §3.4).
 
+use std::fmt;
+
 use crate::ParseError;
 use crate::reader::Reader;
 use crate::registry::KeId;
@@ -25,5 +27,33 @@ impl KeyExchange {
         out.extend_from_slice(&self.group.0.to_be_bytes());
         out.extend_from_slice(&[0, 0]);
         out.extend_from_slice(&self.data);
+    }
+}
+
+impl fmt::Display for KeyExchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, {} octets", self.group.short_name(), self.data.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hex_literal::hex;
+
+    use super::*;
+    use crate::payload::Body;
+    use crate::payload::octets::{agree, read};
+    use crate::registry::PayloadType;
+
+    #[test]
+    fn figure_10_of_rfc_7296() {
+        let ke = KeyExchange { group: KeId::CURVE25519, data: vec![9; 4] };
+        assert_eq!(ke.to_string(), "x25519, 4 octets");
+        agree(&hex!("001f 0000 09090909"), &Body::Ke(ke));
+    }
+
+    #[test]
+    fn three_octets_are_no_key_exchange() {
+        assert!(read(PayloadType::KE, &hex!("001f 00")).is_err());
     }
 }

@@ -218,3 +218,102 @@ impl Body {
         }
     }
 }
+
+/// Bodies and octets side by side, for the tests of each payload.
+#[cfg(test)]
+mod octets {
+    use super::{Body, Payload, emit_chain, parse_chain};
+    use crate::ParseError;
+    use crate::registry::PayloadType;
+
+    /// Reads the octets after a generic header.
+    pub(super) fn read(kind: PayloadType, body: &[u8]) -> Result<Body, ParseError> {
+        let length = u16::try_from(4 + body.len()).expect("a small example").to_be_bytes();
+        let chain = [&[0, 0], length.as_slice(), body].concat();
+        let mut payloads = parse_chain(kind, &chain)?;
+        assert_eq!(payloads.len(), 1);
+        Ok(payloads.remove(0).body)
+    }
+
+    /// Asserts that these octets, after a generic header, are this body, both ways.
+    pub(super) fn agree(body: &[u8], expected: &Body) {
+        assert_eq!(read(expected.payload_type(), body).as_ref(), Ok(expected));
+        let (kind, chain) = emit_chain(&[Payload::from(expected.clone())]);
+        assert_eq!(kind, expected.payload_type());
+        assert_eq!(chain[4..], *body);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hex_literal::hex;
+
+    use super::*;
+    use crate::registry::NotifyType;
+
+    fn types(payloads: &[Payload]) -> Vec<u8> {
+        payloads.iter().map(|payload| payload.body.payload_type().0).collect()
+    }
+
+    #[test]
+    fn a_chain_goes_from_type_to_type() {
+        let octets = hex!("2b 00 0008 11223344  00 00 0006 5566");
+        let payloads = parse_chain(PayloadType::NONCE, &octets).expect("two payloads");
+        assert_eq!(types(&payloads), [40, 43]);
+        assert_eq!(emit_chain(&payloads), (PayloadType::NONCE, octets.to_vec()));
+    }
+
+    #[test]
+    fn no_first_payload_is_an_empty_chain() {
+        assert_eq!(parse_chain(PayloadType::NO_NEXT, &[]), Ok(Vec::new()));
+        assert_eq!(emit_chain(&[]), (PayloadType::NO_NEXT, Vec::new()));
+    }
+
+    #[test]
+    fn an_unknown_payload_keeps_its_octets_and_its_critical_bit() {
+        let octets = hex!("28 80 0007 aabbcc  00 00 0004");
+        let payloads = parse_chain(PayloadType(200), &octets).expect("two payloads");
+        assert!(payloads[0].critical);
+        assert!(!payloads[1].critical);
+        let unknown = Unknown { payload_type: PayloadType(200), octets: vec![0xaa, 0xbb, 0xcc] };
+        assert_eq!(payloads[0].body, Body::Unknown(unknown));
+        assert_eq!(emit_chain(&payloads).1, octets);
+    }
+
+    #[test]
+    fn reserved_bits_of_the_generic_header_are_ignored() {
+        let payloads = parse_chain(PayloadType::NONCE, &hex!("00 7f 0004")).expect("a nonce");
+        assert!(!payloads[0].critical);
+    }
+
+    #[test]
+    fn an_encrypted_payload_ends_the_chain_and_names_what_it_holds() {
+        let octets = hex!("29 00 0008 00000402  23 00 0008 deadbeef");
+        let octets = [&hex!("2e 00 0008 0000 4000"), &octets[8..]].concat();
+        let payloads = parse_chain(PayloadType::NOTIFY, &octets).expect("N SK");
+        let sealed = Encrypted { first: PayloadType::IDI, octets: vec![0xde, 0xad, 0xbe, 0xef] };
+        assert_eq!(
+            payloads,
+            [
+                Body::Notify(Notify::new(NotifyType::INITIAL_CONTACT, &[])).into(),
+                Body::Sk(sealed).into()
+            ]
+        );
+        assert_eq!(emit_chain(&payloads).1, octets);
+    }
+
+    #[test]
+    fn a_wrong_length_is_an_error_at_its_place() {
+        let cases: [(&[u8], usize); 5] = [
+            (&hex!("00 00 0003"), 2),
+            (&hex!("00 00 0005"), 4),
+            (&hex!("00 00 0004 00"), 4),
+            (&hex!("28 00 0004"), 4),
+            (&hex!("00 00"), 0),
+        ];
+        for (octets, at) in cases {
+            let error = parse_chain(PayloadType::NONCE, octets).expect_err("a wrong length");
+            assert_eq!(error.at, at, "{octets:02x?}: {error}");
+        }
+    }
+}

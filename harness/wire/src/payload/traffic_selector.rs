@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::ParseError;
+use crate::notation::{hex, join};
 use crate::reader::{Reader, close_length};
 use crate::registry::{IpProtocol, TsType};
 
@@ -220,8 +221,121 @@ impl fmt::Display for TrafficSelector {
         match self {
             Self::Range(range) => range.fmt(f),
             Self::Unknown { ts_type, octets, .. } => {
-                write!(f, "{ts_type}:{}", crate::notation::hex(octets))
+                write!(f, "{ts_type}:{}", hex(octets))
             }
         }
+    }
+}
+
+impl fmt::Display for TrafficSelectors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&join(&self.selectors, ", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hex_literal::hex;
+
+    use super::*;
+    use crate::payload::Body;
+    use crate::payload::octets::{agree, read};
+    use crate::registry::PayloadType;
+
+    fn range(text: &str, length: u8) -> SelectorRange {
+        SelectorRange::from_prefix(text.parse().expect("an address"), length)
+    }
+
+    #[test]
+    fn figures_19_and_20_of_rfc_7296() {
+        let dns = SelectorRange {
+            protocol: IpProtocol::UDP,
+            start_port: 53,
+            end_port: 53,
+            ..range("192.168.1.7", 24)
+        };
+        let selectors = TrafficSelectors {
+            selectors: vec![
+                TrafficSelector::Range(dns),
+                TrafficSelector::Range(range("fd00::", 16)),
+            ],
+        };
+        assert_eq!(selectors.to_string(), "192.168.1.0/24[udp/53], fd00::/16");
+        let octets = hex!(
+            "02 000000"
+            "07 11 0010 0035 0035 c0a80100 c0a801ff"
+            "08 00 0028 0000 ffff fd000000000000000000000000000000 fd00ffffffffffffffffffffffffffff"
+        );
+        agree(&octets, &Body::TsI(selectors));
+    }
+
+    #[test]
+    fn a_security_label_of_rfc_9478_keeps_its_octets() {
+        let label = TrafficSelector::Unknown {
+            ts_type: TsType::TS_SECLABEL,
+            protocol: IpProtocol(0),
+            octets: vec![0x61],
+        };
+        let selectors = vec![label];
+        agree(&hex!("01 000000 0a 00 0005 61"), &Body::TsR(TrafficSelectors { selectors }));
+    }
+
+    #[test]
+    fn count_and_lengths_have_to_fit() {
+        for octets in [
+            hex!("02 000000 07 00 0010 0000 ffff 0a000000 0a0000ff").as_slice(),
+            &hex!("00 000000 07 00 0010 0000 ffff 0a000000 0a0000ff"),
+            &hex!("01 000000 07 00 000f 0000 ffff 0a000000 0a0000"),
+            &hex!("01 000000 07 00 0011 0000 ffff 0a000000 0a0000ff 00"),
+            &hex!("01 000000 08 00 0010 0000 ffff 0a000000 0a0000ff"),
+            &hex!("01 000000 0a 00 0003"),
+            &hex!("01 000000 0a 00"),
+            &hex!("00 000000"),
+        ] {
+            assert!(read(PayloadType::TSI, octets).is_err(), "{octets:02x?}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_is_a_range_and_back() {
+        for (text, length, shown) in [
+            ("10.1.2.3", 32, "10.1.2.3/32"),
+            ("10.1.2.3", 8, "10.0.0.0/8"),
+            ("10.1.2.3", 0, "0.0.0.0/0"),
+            ("fd00::1", 128, "fd00::1/128"),
+            ("fd00::1", 0, "::/0"),
+        ] {
+            assert_eq!(range(text, length).to_string(), shown);
+        }
+    }
+
+    #[test]
+    fn a_range_that_is_no_prefix_is_shown_by_its_ends() {
+        let address = |text: &str| text.parse::<IpAddr>().expect("an address");
+        for (start, end) in
+            [("10.0.0.1", "10.0.0.2"), ("10.0.0.0", "10.0.0.6"), ("10.0.0.7", "10.0.0.0")]
+        {
+            let range = SelectorRange::addresses(address(start), address(end));
+            assert_eq!(range.to_string(), format!("{start}-{end}"));
+        }
+    }
+
+    #[test]
+    fn ports_are_shown_where_not_all_are_meant() {
+        let shown = |start_port, end_port| {
+            let protocol = IpProtocol::TCP;
+            SelectorRange { protocol, start_port, end_port, ..range("10.0.0.1", 32) }.to_string()
+        };
+        assert_eq!(shown(0, 65535), "10.0.0.1/32[tcp]");
+        assert_eq!(shown(80, 81), "10.0.0.1/32[tcp/80-81]");
+        assert_eq!(shown(65535, 0), "10.0.0.1/32[tcp/opaque]");
+    }
+
+    #[test]
+    fn a_range_contains_its_ends_and_no_other_family() {
+        let range = range("10.0.0.0", 24);
+        let contains = |text: &str| range.contains(text.parse().expect("an address"));
+        assert!(contains("10.0.0.0") && contains("10.0.0.255"));
+        assert!(!contains("9.255.255.255") && !contains("10.0.1.0") && !contains("::a00:1"));
     }
 }

@@ -1,5 +1,8 @@
 //! A payload of a type nobody here knows: kept as it is (RFC 7296 §2.5).
 
+use std::fmt;
+
+use crate::notation::hex;
 use crate::reader::Reader;
 use crate::registry::PayloadType;
 
@@ -20,5 +23,11 @@ impl Unknown {
 
     pub(super) fn emit(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.octets);
+    }
+}
+
+impl fmt::Display for Unknown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex(&self.octets))
     }
 }
