@@ -78,7 +78,7 @@ mod tests {
     use crate::registry::PayloadType;
 
     #[test]
-    fn figure_2_of_rfc_7383() {
+    fn a_fragment_is_numbered_as_in_rfc_7383_section_2_5() {
         let fragment = EncryptedFragment {
             first: PayloadType::NO_NEXT,
             number: 2,

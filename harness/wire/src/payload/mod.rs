@@ -16,6 +16,7 @@ mod notify;
 mod proposal_text;
 mod security_association;
 mod traffic_selector;
+mod transform;
 mod unknown;
 mod vendor_id;
 
@@ -29,10 +30,9 @@ pub use identification::Identification;
 pub use key_exchange::KeyExchange;
 pub use nonce::Nonce;
 pub use notify::Notify;
-pub use security_association::{
-    Attribute, AttributeValue, Proposal, SecurityAssociation, Transform,
-};
+pub use security_association::{Proposal, SecurityAssociation};
 pub use traffic_selector::{SelectorRange, TrafficSelector, TrafficSelectors};
+pub use transform::{Attribute, AttributeValue, Transform};
 pub use unknown::Unknown;
 pub use vendor_id::VendorId;
 
