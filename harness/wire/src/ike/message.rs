@@ -46,3 +46,85 @@ impl Message {
         octets
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use hex_literal::hex;
+
+    use super::*;
+    use crate::ike::{Flags, IkeSpi, Version};
+    use crate::payload::{Body, Notify};
+    use crate::registry::{ExchangeType, NotifyType};
+
+    /// INFORMATIONAL request 7 of the original initiator, with N(INITIAL_CONTACT).
+    const OCTETS: [u8; 36] = hex!(
+        "1122334455667788 99aabbccddeeff00"
+        "29 20 25 08  00000007  00000024"
+        "00 00 0008  00 00 4000"
+    );
+
+    fn message() -> Message {
+        Message {
+            header: Header {
+                initiator_spi: IkeSpi(0x1122_3344_5566_7788),
+                responder_spi: IkeSpi(0x99aa_bbcc_ddee_ff00),
+                version: Version::IKEV2,
+                exchange: ExchangeType::INFORMATIONAL,
+                flags: Flags::INITIATOR,
+                message_id: 7,
+            },
+            payloads: vec![Body::Notify(Notify::new(NotifyType::INITIAL_CONTACT, &[])).into()],
+        }
+    }
+
+    #[test]
+    fn figure_4_of_rfc_7296() {
+        assert_eq!(Message::parse(&OCTETS), Ok(message()));
+        assert_eq!(message().emit(), OCTETS);
+    }
+
+    #[test]
+    fn a_message_without_payloads_is_a_header() {
+        let empty = Message { payloads: Vec::new(), ..message() };
+        let octets = empty.emit();
+        assert_eq!(octets.len(), Header::LENGTH);
+        assert_eq!(Message::parse(&octets), Ok(empty));
+    }
+
+    #[test]
+    fn the_length_field_is_the_length() {
+        for wrong in [0x23, 0x25] {
+            let mut octets = OCTETS;
+            octets[27] = wrong;
+            assert_eq!(Message::parse(&octets).map_err(|error| error.at), Err(24));
+        }
+    }
+
+    #[test]
+    fn the_header_of_another_major_version_is_read_and_its_message_is_not() {
+        let mut octets = OCTETS;
+        octets[17] = 0x30;
+        let raw = Header::parse(&octets).expect("a header of version 3");
+        assert_eq!(raw.header.version, Version { major: 3, minor: 0 });
+        assert_eq!(Message::parse(&octets).map_err(|error| error.at), Err(17));
+    }
+
+    #[test]
+    fn another_minor_version_is_ignored() {
+        let mut octets = OCTETS;
+        octets[17] = 0x21;
+        assert!(Message::parse(&octets).is_ok());
+    }
+
+    #[test]
+    fn twenty_seven_octets_are_no_header() {
+        assert!(Header::parse(&OCTETS[..27]).is_err());
+    }
+
+    #[test]
+    fn an_error_is_at_its_offset_in_the_message() {
+        let mut octets = OCTETS;
+        octets[31] = 9;
+        assert_eq!(Message::parse(&octets).map_err(|error| error.at), Err(32));
+    }
+}

@@ -277,3 +277,85 @@ fn finish(src: IpAddr, dst: IpAddr, mut octets: Vec<u8>) -> Vec<u8> {
     octets[2..4].copy_from_slice(&checksum);
     octets
 }
+
+#[cfg(test)]
+mod tests {
+    use hex_literal::hex;
+
+    use super::*;
+
+    fn addresses() -> [(IpAddr, IpAddr); 2] {
+        [("10.0.0.1", "10.0.0.2"), ("fd00::1", "fd00::2")]
+            .map(|(src, dst)| (src.parse().expect("an address"), dst.parse().expect("an address")))
+    }
+
+    fn ping() -> IcmpEcho {
+        IcmpEcho { reply: false, identifier: 0x1234, sequence: 1, data: vec![0xab, 0xcd] }
+    }
+
+    #[test]
+    fn an_echo_request_of_ipv4_made_by_hand() {
+        // 0800 + 1234 + 0001 + abcd = c602, so 39fd.
+        let [(src, dst), _] = addresses();
+        let octets = IcmpMessage::Echo(ping()).emit(src, dst);
+        assert_eq!(octets, hex!("08 00 39fd 1234 0001 abcd"));
+    }
+
+    #[test]
+    fn an_echo_request_of_ipv6_counts_the_addresses_in() {
+        // 8000 + 1234 + 0001 + abcd, twice fd00, 0001 + 0002 + 000a + 003a = 1 3e02 + 1 fa00 + 0047.
+        let [_, (src, dst)] = addresses();
+        let octets = IcmpMessage::Echo(ping()).emit(src, dst);
+        assert_eq!(octets, hex!("80 00 c7b3 1234 0001 abcd"));
+    }
+
+    #[test]
+    fn every_message_reads_back_in_both_families() {
+        let packet = [0x45; 40];
+        let messages = [
+            IcmpMessage::Echo(ping()),
+            IcmpMessage::Echo(ping().answer()),
+            IcmpMessage::unreachable(Unreachable::Network, &packet),
+            IcmpMessage::unreachable(Unreachable::Host, &packet),
+            IcmpMessage::unreachable(Unreachable::Port, &packet),
+            IcmpMessage::unreachable(Unreachable::Prohibited, &packet),
+            IcmpMessage::unreachable(Unreachable::Other(7), &packet),
+            IcmpMessage::too_big(1400, &packet),
+            IcmpMessage::time_exceeded(&packet),
+            IcmpMessage::Other { kind: 200, code: 1, rest: vec![1, 2, 3] },
+        ];
+        for (src, dst) in addresses() {
+            for message in &messages {
+                let octets = message.emit(src, dst);
+                assert_eq!(IcmpMessage::parse(src, dst, &octets).as_ref(), Ok(message));
+            }
+        }
+    }
+
+    #[test]
+    fn a_wrong_checksum_is_an_error() {
+        for (src, dst) in addresses() {
+            let mut octets = IcmpMessage::Echo(ping()).emit(src, dst);
+            octets[8] ^= 1;
+            assert_eq!(IcmpMessage::parse(src, dst, &octets).map_err(|error| error.at), Err(2));
+        }
+    }
+
+    #[test]
+    fn an_error_quotes_no_more_than_its_family_allows() {
+        let length = |first: u8| match IcmpMessage::time_exceeded(&[first; 9000]) {
+            IcmpMessage::TimeExceeded { original } => original.len(),
+            other => panic!("{other:?} is another message"),
+        };
+        assert_eq!((length(0x45), length(0x60)), (548, 1232));
+    }
+
+    #[test]
+    fn a_short_message_is_an_error() {
+        for (src, dst) in addresses() {
+            for length in 0..8 {
+                assert!(IcmpMessage::parse(src, dst, &vec![0; length]).is_err());
+            }
+        }
+    }
+}

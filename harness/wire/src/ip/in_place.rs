@@ -36,3 +36,47 @@ fn adjusted(checksum: u16, old: u16, new: u16) -> u16 {
     let sum = (sum & 0xffff) + (sum >> 16);
     !((sum & 0xffff) as u16)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ip::{IpPacket, IpView};
+    use crate::registry::IpProtocol;
+
+    fn octets(src: &str, ttl: u8, identification: u32) -> Vec<u8> {
+        let src = src.parse().expect("an address");
+        let packet = IpPacket::new(src, src, IpProtocol::ESP, vec![0; 8]);
+        IpPacket { ttl, identification, ..packet }.emit()
+    }
+
+    #[test]
+    fn the_checksum_stays_right_for_every_ttl_and_many_headers() {
+        for ttl in 2..=255 {
+            for identification in (0..0x1_0000).step_by(257) {
+                let mut packet = octets("10.0.0.1", ttl, identification);
+                assert_eq!(decrement_ttl(&mut packet), Some(ttl - 1));
+                assert_eq!(packet, octets("10.0.0.1", ttl - 1, identification));
+            }
+        }
+    }
+
+    #[test]
+    fn a_hop_limit_has_no_checksum() {
+        let mut packet = octets("fd00::1", 64, 0);
+        assert_eq!(decrement_ttl(&mut packet), Some(63));
+        assert_eq!(IpView::parse(&packet).map(|view| view.ttl), Ok(63));
+    }
+
+    #[test]
+    fn a_packet_at_its_end_stays_as_it_is() {
+        for src in ["10.0.0.1", "fd00::1"] {
+            for ttl in [0, 1] {
+                let mut packet = octets(src, ttl, 0);
+                assert_eq!(decrement_ttl(&mut packet), None);
+                assert_eq!(packet, octets(src, ttl, 0));
+            }
+        }
+        assert_eq!(decrement_ttl(&mut [0x45; 3]), None);
+        assert_eq!(decrement_ttl(&mut []), None);
+    }
+}

@@ -188,3 +188,33 @@ fn dscp(octet: u8) -> IpDscp {
 fn ecn(octet: u8) -> IpEcn {
     IpEcn::try_new(octet & 3).expect("two bits are left")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn packet(src: &str, dst: &str) -> IpPacket {
+        let address = |text: &str| text.parse().expect("an address");
+        IpPacket {
+            dscp_ecn: 0xb9,
+            ttl: 7,
+            ..IpPacket::new(address(src), address(dst), IpProtocol::ESP, vec![1, 2, 3])
+        }
+    }
+
+    #[test]
+    fn a_packet_of_either_family_reads_back_as_it_was() {
+        for packet in [packet("10.0.0.1", "10.0.0.2"), packet("fd00::1", "fd00::2")] {
+            assert_eq!(IpPacket::parse(&packet.emit()), Ok(packet));
+        }
+    }
+
+    #[test]
+    fn a_fragment_of_either_family_reads_back_as_it_was() {
+        let fragment = Some(Fragment { offset: 65528, more: true });
+        for packet in [packet("10.0.0.1", "10.0.0.2"), packet("fd00::1", "fd00::2")] {
+            let packet = IpPacket { identification: 0xabcd, fragment, ..packet };
+            assert_eq!(IpPacket::parse(&packet.emit()), Ok(packet));
+        }
+    }
+}

@@ -122,3 +122,50 @@ fn set_checksum(datagram: &mut [u8], checksum: [u8; 2]) {
         field.copy_from_slice(&checksum);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use hex_literal::hex;
+
+    use super::*;
+
+    fn address(text: &str) -> IpAddr {
+        text.parse().expect("an address")
+    }
+
+    #[test]
+    fn a_checksum_made_by_hand() {
+        // 0a00+0001 + 0a00+0002 + 0011+000a + 01f4+1194+000a + ff00 = 1 26b0, so 26b1, so d94e.
+        let udp = Udp { src_port: 500, dst_port: 4500, payload: vec![0xff, 0] };
+        let octets = udp.emit(address("10.0.0.1"), address("10.0.0.2"));
+        assert_eq!(octets, hex!("01f4 1194 000a d94e ff00"));
+    }
+
+    #[test]
+    fn the_checksum_holds_between_its_addresses_only() {
+        let udp = Udp { src_port: 1, dst_port: 2, payload: vec![3, 4, 5] };
+        for (src, dst, other) in
+            [("10.0.0.1", "10.0.0.2", "10.0.0.3"), ("fd00::1", "fd00::2", "fd00::3")]
+        {
+            let (src, dst, other) = (address(src), address(dst), address(other));
+            let octets = udp.emit(src, dst);
+            assert_eq!(Udp::parse(src, dst, &octets), Ok(udp.clone()));
+            assert_eq!(Udp::parse(src, other, &octets).map_err(|error| error.at), Err(6));
+        }
+    }
+
+    #[test]
+    fn no_checksum_is_right_over_ipv4_and_wrong_over_ipv6() {
+        let octets = Udp { src_port: 1, dst_port: 2, payload: vec![3] }.emit_without_checksum();
+        assert!(Udp::parse(address("10.0.0.1"), address("10.0.0.2"), &octets).is_ok());
+        assert!(Udp::parse(address("fd00::1"), address("fd00::2"), &octets).is_err());
+    }
+
+    #[test]
+    fn a_length_beyond_the_packet_or_within_the_header_is_an_error() {
+        for octets in [hex!("0001 0002 0009 0000"), hex!("0001 0002 0007 0000")] {
+            assert!(UdpView::parse(&octets).is_err(), "{octets:02x?}");
+        }
+        assert!(UdpView::parse(&[0; 7]).is_err());
+    }
+}

@@ -162,3 +162,70 @@ fn trim(octets: &[u8], header: usize, total: usize, field: usize) -> Result<&[u8
         ParseError::new(field, what)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use hex_literal::hex;
+
+    use super::*;
+
+    /// UDP from 10.0.0.1 port 500 to 10.0.0.2 port 500; the checksum was made by hand.
+    const PACKET: [u8; 28] = hex!(
+        "45 00 001c 1234 4000 40 11 149b 0a000001 0a000002"
+        "01f4 01f4 0008 0000"
+    );
+
+    #[test]
+    fn an_ipv4_packet_shows_its_addresses_and_ports() {
+        let view = IpView::parse(&PACKET).expect("a packet");
+        assert_eq!(
+            (view.src.to_string(), view.dst.to_string()),
+            ("10.0.0.1".into(), "10.0.0.2".into())
+        );
+        assert_eq!((view.protocol, view.ttl, view.dont_fragment), (IpProtocol::UDP, 64, true));
+        assert_eq!((view.identification, view.fragment), (0x1234, None));
+        assert_eq!(view.ports(), Some((500, 500)));
+        assert_eq!(view.payload_range(), 20..28);
+    }
+
+    #[test]
+    fn a_wrong_header_checksum_is_an_error() {
+        for at in 0..20 {
+            let mut octets = PACKET;
+            octets[at] ^= 0x04;
+            assert!(IpView::parse(&octets).is_err(), "octet {at}");
+        }
+    }
+
+    #[test]
+    fn padding_of_the_link_is_cut_and_a_cut_packet_is_an_error() {
+        let padded = [PACKET.as_slice(), &[0; 18]].concat();
+        assert_eq!(IpView::parse(&padded).map(|view| view.octets().len()), Ok(28));
+        assert!(IpView::parse(&PACKET[..27]).is_err());
+    }
+
+    #[test]
+    fn an_ipv6_fragment_shows_its_place_and_a_later_one_no_ports() {
+        let mut octets = hex!(
+            "60 00 0000 0010 2c 40"
+            "fd000000000000000000000000000001 fd000000000000000000000000000002"
+            "11 00 0001 0000abcd"
+            "01f4 01f4 0008 0000"
+        );
+        let view = IpView::parse(&octets).expect("a packet");
+        assert_eq!((view.protocol, view.identification), (IpProtocol::UDP, 0xabcd));
+        let first = Fragment { offset: 0, more: true };
+        assert_eq!((view.fragment, view.ports()), (Some(first), Some((500, 500))));
+        octets[43] = 0x08;
+        let view = IpView::parse(&octets).expect("a packet");
+        let last = Fragment { offset: 8, more: false };
+        assert_eq!((view.fragment, view.ports()), (Some(last), None));
+    }
+
+    #[test]
+    fn other_versions_and_short_packets_are_errors() {
+        for octets in [[].as_slice(), &[0x55; 40], &PACKET[..19], &[0x60; 39]] {
+            assert!(IpView::parse(octets).is_err(), "{octets:02x?}");
+        }
+    }
+}
