@@ -1,0 +1,254 @@
+#!/usr/bin/env python3
+"""Wireshark as an outside witness.
+
+    tshark_gate.py evidence IKELAB RUNS      each capture that a run left, with the keys beside it
+    tshark_gate.py decode IKELAB CAPTURES    each capture of a real daemon, read by both
+
+Prints a line `ok ...` or `FAIL ...` for each check, and exits with 1 when one failed.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+FIELDS = """frame.number frame.protocols isakmp.ispi isakmp.rspi isakmp.exchangetype isakmp.flag_r
+isakmp.messageid isakmp.length isakmp.typepayload isakmp.notify.msgtype isakmp.enc.decrypted
+isakmp.ikev2.integrity_checksum esp.spi esp.sequence esp.icv_good esp.icv_bad ip.proto""".split()
+
+# Payload types that carry sealed payloads, and the parts of an SA payload that tshark lists like payloads.
+SEALED = {46, 53}
+PARTS = {2, 3}
+
+failures = 0
+
+
+def ok(text):
+    print(f"ok   {text}", flush=True)
+
+
+def fail(text):
+    global failures
+    failures += 1
+    print(f"FAIL {text}", flush=True)
+
+
+def tshark(capture, keys, *arguments):
+    """What tshark prints about a capture, with the key tables of a folder."""
+    with tempfile.TemporaryDirectory() as config:
+        for table in ("ikev2_decryption_table", "esp_sa"):
+            path = os.path.join(keys, table) if keys else ""
+            if os.path.exists(path):
+                shutil.copy(path, config)
+        environment = dict(os.environ, WIRESHARK_CONFIG_DIR=config)
+        command = ["tshark", "-n", "-r", capture, "-o", "esp.enable_encryption_decode:TRUE"]
+        command += ["-o", "esp.enable_authentication_check:TRUE", *arguments]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, errors="replace")
+    if "Error loading table" in done.stderr:
+        fail(f"{capture}: {done.stderr.strip()}")
+    return done.stdout
+
+
+def numbers(text):
+    return [int(part, 0) for part in text.split(",") if part]
+
+
+def first(text):
+    return text.split(",")[0]
+
+
+def frames(capture, keys):
+    """One dictionary a frame that holds IKE or ESP, fields as tshark has them."""
+    arguments = ["-T", "fields", "-E", "separator=|", "-E", "occurrence=a"]
+    for field in FIELDS:
+        arguments += ["-e", field]
+    found = []
+    for line in tshark(capture, keys, *arguments).splitlines():
+        frame = dict(zip(FIELDS, line.split("|")))
+        frame["number"] = int(frame["frame.number"])
+        layers = frame["frame.protocols"].split(":")
+        # An ICMP error repeats the beginning of another packet: that is no message.
+        frame["quoted"] = "icmp" in layers and any(name in layers[layers.index("icmp"):] for name in ("isakmp", "esp"))
+        found.append(frame)
+    return found
+
+
+def is_ike(frame):
+    return bool(frame["isakmp.exchangetype"]) and not frame["quoted"]
+
+
+def is_esp(frame):
+    return bool(frame["esp.spi"]) and not frame["quoted"]
+
+
+def payload_types(frame):
+    return [kind for kind in numbers(frame["isakmp.typepayload"]) if kind not in PARTS]
+
+
+def evidence(ikelab, runs):
+    captures = sorted(
+        os.path.join(folder, "capture.pcapng") for folder, _, names in os.walk(runs) if "capture.pcapng" in names
+    )
+    if not captures:
+        fail(f"no capture below {runs}")
+    for capture in captures:
+        folder = os.path.dirname(capture)
+        name = os.path.relpath(folder, runs)
+        with open(os.path.join(folder, "results.json"), encoding="utf-8") as results:
+            outcome = json.load(results)["outcome"]
+        if outcome not in ("pass", "note"):
+            continue
+        keys = os.path.join(folder, "keys")
+        witness(name, capture, keys)
+        compare(name, ikelab, capture, keys)
+
+
+def witness(name, capture, keys):
+    """All that is protected opens, every ICV is good, nothing is malformed."""
+    seen = frames(capture, keys)
+    sealed = [frame for frame in seen if is_ike(frame) and SEALED & set(payload_types(frame)[:1])]
+    opened = [frame for frame in sealed if frame["isakmp.enc.decrypted"] and not frame["isakmp.ikev2.integrity_checksum"]]
+    esp = [frame for frame in seen if is_esp(frame)]
+    good = [frame for frame in esp if "1" in frame["esp.icv_good"] and ":esp:ip" in frame["frame.protocols"]]
+    said = tshark(capture, keys, "-V").count("[correct]")
+    if not sealed:
+        fail(f"{name}: no protected IKE message at all")
+    elif len(opened) < len(sealed) or said < len(sealed):
+        closed = [frame["number"] for frame in sealed if frame not in opened]
+        fail(f"{name}: IKE frames {closed} are not opened ({said} of {len(sealed)} ICVs are called correct)")
+    elif len(good) < len(esp):
+        closed = [frame["number"] for frame in esp if frame not in good]
+        fail(f"{name}: ESP frames {closed} are not opened")
+    else:
+        ok(f"{name}: {len(sealed)} IKE messages and {len(esp)} ESP packets open, every ICV is good")
+    complaints = [
+        line.strip()
+        for line in tshark(capture, keys, "-q", "-z", "expert").splitlines()
+        if "Malformed" in line or "Checksum" in line
+    ]
+    if complaints:
+        fail(f"{name}: {'; '.join(complaints)}")
+    else:
+        ok(f"{name}: the expert finds nothing malformed and no bad checksum")
+
+
+def tsharks_reading(frame):
+    types = payload_types(frame)
+    sealed = bool(SEALED & set(types[:1]))
+    bad = bool(frame["isakmp.ikev2.integrity_checksum"])
+    opened = bool(frame["isakmp.enc.decrypted"])
+    return {
+        "initiator_spi": first(frame["isakmp.ispi"]),
+        "responder_spi": first(frame["isakmp.rspi"]),
+        "exchange": numbers(frame["isakmp.exchangetype"])[0],
+        "response": first(frame["isakmp.flag_r"]) in ("1", "True"),
+        "message_id": numbers(frame["isakmp.messageid"])[0],
+        "length": numbers(frame["isakmp.length"])[0],
+        "protected": sealed,
+        "icv": "bad" if bad else "good" if opened else "unknown",
+        "types": [kind for kind in types if kind not in SEALED] if opened and not bad else None,
+        "notifies": numbers(frame["isakmp.notify.msgtype"]) if opened and not bad or not sealed else None,
+        "clear_types": types if not sealed else None,
+    }
+
+
+def our_reading(message):
+    types = [payload["type"] for payload in message["payloads"]]
+    return {
+        "initiator_spi": message["initiator_spi"],
+        "responder_spi": message["responder_spi"],
+        "exchange": message["exchange"],
+        "response": message["response"],
+        "message_id": message["message_id"],
+        "length": message["length"],
+        "protected": message["protected"],
+        "icv": message["icv"],
+        "types": types if message["protected"] and message["icv"] == "good" else None,
+        "notifies": [payload["notify"] for payload in message["payloads"] if payload.get("notify") is not None],
+        "clear_types": types if not message["protected"] else None,
+    }
+
+
+def differences(theirs, ours):
+    """The fields in which two readings of a message differ."""
+    found = []
+    for field in ("initiator_spi", "responder_spi", "exchange", "response", "message_id", "length", "protected"):
+        if theirs[field] != ours[field]:
+            found.append(f"{field} {theirs[field]} / {ours[field]}")
+    # Where tshark does not know the algorithm, there is nothing to compare with.
+    if theirs["protected"] and theirs["icv"] != "unknown" and theirs["icv"] != ours["icv"]:
+        found.append(f"icv {theirs['icv']} / {ours['icv']}")
+    for field in ("types", "notifies", "clear_types"):
+        if theirs[field] is not None and ours[field] is not None and theirs[field] != ours[field]:
+            found.append(f"{field} {theirs[field]} / {ours[field]}")
+    return found
+
+
+def compare(name, ikelab, capture, keys):
+    """tshark's reading and ours, message by message."""
+    done = subprocess.run([ikelab, "decode", capture, "--keys", keys, "--json"], capture_output=True, text=True)
+    if done.returncode != 0:
+        fail(f"{name}: ikelab decode exits with {done.returncode}: {done.stderr.strip()}")
+        return
+    decoded = json.loads(done.stdout)
+    ours = {message["frame"]: our_reading(message) for message in decoded["messages"]}
+    our_esp = {packet["frame"]: packet for packet in decoded["esp"]}
+    seen = frames(capture, keys)
+    found = []
+    messages = 0
+    for frame in seen:
+        number = frame["number"]
+        if is_ike(frame):
+            messages += 1
+            theirs = tsharks_reading(frame)
+            # The pieces of a set of SKF are one message of ours, at the last.
+            pieces = payload_types(frame) == [53] and number not in ours
+            if pieces:
+                continue
+            if number not in ours:
+                found.append(f"frame {number}: not decoded")
+                continue
+            found += [f"frame {number}: {what}" for what in differences(theirs, ours[number])]
+        elif is_esp(frame):
+            packet = our_esp.get(number)
+            spi, sequence = numbers(frame["esp.spi"])[0], numbers(frame["esp.sequence"])[0]
+            if packet is None:
+                found.append(f"frame {number}: ESP not decoded")
+            elif (int(str(packet["spi"]), 16), packet["sequence"]) != (spi, sequence):
+                found.append(f"frame {number}: ESP {spi:08x} {sequence} / {packet['spi']} {packet['sequence']}")
+            elif "1" in frame["esp.icv_good"] and packet["icv"] != "good":
+                found.append(f"frame {number}: ESP icv good / {packet['icv']}")
+    strangers = set(ours) - {frame["number"] for frame in seen if is_ike(frame)}
+    found += [f"frame {number}: tshark sees no IKE message" for number in sorted(strangers)]
+    if found:
+        fail(f"{name}: tshark's reading / ours: {'; '.join(found[:5])}{' ...' if len(found) > 5 else ''}")
+    else:
+        ok(f"{name}: {messages} IKE messages and {len(our_esp)} ESP packets read alike")
+
+
+def decode(ikelab, folder):
+    captures = sorted(
+        os.path.join(place, name)
+        for place, _, names in os.walk(folder)
+        for name in names
+        if name.endswith((".pcap", ".pcapng"))
+    )
+    if not captures:
+        fail(f"no capture below {folder}")
+    for capture in captures:
+        place = os.path.dirname(capture)
+        keys = place if os.path.exists(os.path.join(place, "ikev2_decryption_table")) else os.path.join(place, "keys")
+        name = os.path.relpath(capture, folder)
+        compare(name, ikelab, capture, keys)
+
+
+def main():
+    what, ikelab, folder = sys.argv[1:4]
+    {"evidence": evidence, "decode": decode}[what](ikelab, folder)
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
