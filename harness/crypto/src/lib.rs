@@ -30,3 +30,7 @@ pub use protection::Protection;
 pub use schedule::{ChildKeys, IkeKeys, child_keys, skeyseed, skeyseed_rekey};
 pub use sealed::{Opened, Sealer};
 pub use secret::Secret;
+
+#[cfg(test)]
+#[path = "../tests/vectors/support.rs"]
+mod support;

@@ -211,3 +211,96 @@ impl Encr {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::Encr;
+    use crate::support::{Cases, Hex, load};
+
+    #[test]
+    fn aes_cbc_gives_the_ciphertexts_of_rfc_3602() {
+        let file: Cases<Case> = load("rfc3602.json");
+        for case in &file.cases {
+            case.check(Encr::AesCbc { key_bits: 128 }, &[&*case.key, &case.nonce].concat());
+        }
+        assert_eq!(file.cases.len(), 4);
+    }
+
+    #[test]
+    fn aes_ctr_gives_the_ciphertexts_of_rfc_3686() {
+        let file: Cases<Case> = load("rfc3686.json");
+        for case in &file.cases {
+            let key_bits = bits(&case.key);
+            case.check(Encr::AesCtr { key_bits }, &[&*case.key, &case.nonce].concat());
+        }
+        assert_eq!(file.cases.len(), 9);
+    }
+
+    #[test]
+    fn aes_gcm_gives_the_ciphertexts_and_tags_of_its_specification() {
+        let file: Cases<Case> = load("gcm-spec.json");
+        for case in file.cases {
+            let key_bits = bits(&case.key);
+            let (salt, iv) = case.iv.split_at(4);
+            let (key, iv) = ([&*case.key, salt].concat(), Hex(iv.to_vec()));
+            let case = Case { iv, ..case };
+            case.check(Encr::AesGcm16 { key_bits }, &key);
+            // RFC 4106 §6: a shorter ICV is the front of the long one
+            case.check(Encr::AesGcm12 { key_bits }, &key);
+            case.check(Encr::AesGcm8 { key_bits }, &key);
+        }
+    }
+
+    #[test]
+    fn transforms_are_known_by_number_and_key_length_together() {
+        let mut known = 0;
+        for id in 0..=40 {
+            for key_bits in [None, Some(0), Some(128), Some(192), Some(256), Some(512)] {
+                let id = ikelab_wire::registry::EncrId(id);
+                let Some(encr) = Encr::from_transform(id, key_bits) else { continue };
+                assert_eq!((encr.id(), encr.key_bits()), (id, key_bits));
+                assert_eq!(encr.is_aead(), id.is_aead(), "{encr:?}");
+                assert_eq!(encr.key_bits().is_some(), id.has_key_length(), "{encr:?}");
+                known += 1;
+            }
+        }
+        assert_eq!(known, 8 * 3 + 2);
+    }
+
+    fn bits(key: &[u8]) -> u16 {
+        u16::try_from(key.len() * 8).expect("a short key")
+    }
+
+    #[derive(Deserialize)]
+    struct Case {
+        key: Hex,
+        #[serde(default)]
+        nonce: Hex,
+        iv: Hex,
+        #[serde(default)]
+        aad: Hex,
+        plaintext: Hex,
+        ciphertext: Hex,
+        #[serde(default)]
+        tag: Hex,
+    }
+
+    impl Case {
+        fn check(&self, encr: Encr, key: &[u8]) {
+            let cipher = encr.keyed(key);
+            let expected = &self.tag[..encr.tag_len()];
+            let (mut text, mut tag) = (self.plaintext.to_vec(), vec![0; encr.tag_len()]);
+            cipher.seal(&self.aad, &self.iv, &mut text, &mut tag);
+            assert_eq!((&*text, &*tag), (&*self.ciphertext, expected), "{encr:?}");
+            assert!(cipher.open(&self.aad, &self.iv, &mut text, &tag), "{encr:?}");
+            assert_eq!(text, *self.plaintext, "{encr:?}");
+            if let Some(octet) = tag.first_mut() {
+                *octet ^= 1;
+                assert!(!cipher.open(&self.aad, &self.iv, &mut text, &tag), "{encr:?}");
+                assert_eq!(text, *self.plaintext, "{encr:?}: forged text is left alone");
+            }
+        }
+    }
+}

@@ -1,8 +1,6 @@
 //! Recorded sessions of real daemons: from the secrets they shared, this crate derives the keys
 //! they logged, opens what they sent, and computes the AUTH they sent.
 
-mod support;
-
 use ikelab_crypto::{
     Encr, EspCipher, Group, IkeKeys, Integ, OpenError, Prf, Protection, Sealer, Secret, Trailer,
     child_keys, psk_auth, skeyseed, skeyseed_rekey,
@@ -10,7 +8,8 @@ use ikelab_crypto::{
 use ikelab_wire::ike::{Header, IkeSpi};
 use ikelab_wire::registry::{EncrId, IntegId, KeId, PayloadType, PrfId};
 use serde::Deserialize;
-use support::{Hex, load};
+
+use crate::support::{Hex, load};
 
 const SESSIONS: [&str; 14] = [
     "aes128-sha256-modp2048",

@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 
 /// Octets, written in hex.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Hex(pub(crate) Vec<u8>);
 
 impl<'de> Deserialize<'de> for Hex {
@@ -20,6 +20,12 @@ impl std::ops::Deref for Hex {
     fn deref(&self) -> &[u8] {
         &self.0
     }
+}
+
+/// A file that is a list of cases.
+#[derive(Deserialize)]
+pub(crate) struct Cases<T> {
+    pub(crate) cases: Vec<T>,
 }
 
 /// Reads a file of `vectors/`.
