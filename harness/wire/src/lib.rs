@@ -13,4 +13,7 @@ pub mod payload;
 mod reader;
 pub mod registry;
 
+#[cfg(feature = "testing")]
+pub mod testing;
+
 pub use error::ParseError;

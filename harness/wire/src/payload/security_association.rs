@@ -160,7 +160,10 @@ impl fmt::Display for Proposal {
         let mut kind = None;
         for transform in &self.transforms {
             let name = short::name(transform);
-            let name = name.strip_prefix("prf").unwrap_or(&name);
+            let name = match transform.kind.additional_key_exchange() {
+                Some(_) => name.split_once('_').map_or(name.as_str(), |(_, method)| method),
+                None => name.strip_prefix("prf").unwrap_or(&name),
+            };
             match kind {
                 Some(same) if same == transform.kind => write!(f, ",{name}")?,
                 Some(_) => write!(f, " | {} {name}", transform.kind)?,
