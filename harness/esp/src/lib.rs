@@ -25,6 +25,8 @@ mod reason;
 mod replay;
 mod sad;
 mod seal;
+#[cfg(test)]
+mod tests;
 
 pub use config::{SaConfig, SaKeys};
 pub use engine::Esp;

@@ -1,0 +1,240 @@
+//! Every reason for dropping a packet is provoked here, and named.
+
+use std::collections::BTreeSet;
+
+use ikelab_crypto::EspCipher;
+use ikelab_wire::esp::EspHeader;
+use ikelab_wire::ip::{Fragment, IpPacket, IpView};
+use ikelab_wire::registry::IpProtocol;
+
+use super::{
+    CBC, GCM, SaConfig, address, config_a, gateways, net, ping, policy, policy_a, reason, receive,
+    request, sealed, send,
+};
+use crate::{Action, Dropped, Esp, EspMode, Output, Verdict, Withheld};
+
+/// An ESP packet with a plaintext of our choice, trailer included, from the near gateway.
+fn craft(config: &SaConfig, sequence: u32, text: &[u8]) -> Vec<u8> {
+    let cipher =
+        EspCipher::new(config.protection, &config.keys.encr_out, &config.keys.integ_out);
+    let header = EspHeader { spi: config.spi_out, sequence };
+    let mut packet = header.emit().to_vec();
+    packet.resize(cipher.payload_offset(), 7);
+    packet.extend_from_slice(text);
+    cipher.seal(&mut packet, 0, None);
+    packet
+}
+
+fn feed(esp: &mut Esp, packet: &[u8]) -> Vec<Output> {
+    let (src, dst) = (address("10.0.0.1"), address("10.0.0.2"));
+    let outer = IpPacket::new(src, dst, IpProtocol::ESP, packet.to_vec()).emit();
+    let view = IpView::parse(&outer).unwrap();
+    let mut out = Vec::new();
+    esp.inbound(&view, view.payload(), &mut out);
+    out
+}
+
+/// The reason for which the far gateway drops a crafted packet.
+fn dropped(text: &[u8]) -> String {
+    let (_, mut far) = gateways(config_a(1, GCM));
+    let out = feed(&mut far, &craft(&config_a(1, GCM), 1, text));
+    reason(&out).expect("a drop").to_owned()
+}
+
+/// A packet with a trailer without padding.
+fn with_trailer(packet: &[u8], next_header: u8) -> Vec<u8> {
+    [packet, &[0, next_header]].concat()
+}
+
+fn forged_and_stale() -> Vec<String> {
+    let config = config_a(1, CBC);
+    let (_, mut far) = gateways(config.clone());
+    let good = craft(&config, 100, &[[0; 14].as_slice(), &[0, 59]].concat());
+    let mut forged = good.clone();
+    forged[20] ^= 1;
+    let old = craft(&config, 36, &[[0; 14].as_slice(), &[0, 59]].concat());
+    let uneven = craft(&SaConfig { protection: CBC, ..config.clone() }, 101, &[0; 16]);
+    let mut stranger = good.clone();
+    stranger[0] ^= 1;
+    let packets = [&good[..7], &stranger, &forged, &good, &good, &old, &uneven[..40]];
+    packets.map(|packet| reason(&feed(&mut far, packet)).expect("a drop").to_owned()).to_vec()
+}
+
+#[test]
+fn packets_that_do_not_open_are_dropped_in_the_order_of_the_checks() {
+    assert_eq!(
+        forged_and_stale(),
+        [
+            "too short",
+            "unknown SPI",
+            "bad ICV",
+            "dummy packet",
+            "replayed",
+            "left of the replay window",
+            "bad ICV",
+        ]
+    );
+}
+
+/// CBC over half a block cannot be sealed, only authenticated: the MAC is made by NULL's cipher.
+fn half_a_block() -> String {
+    let config = config_a(1, CBC);
+    let (_, mut far) = gateways(config.clone());
+    let null = SaConfig {
+        protection: super::SUITES[8],
+        keys: crate::SaKeys {
+            encr_out: ikelab_crypto::Secret::default(),
+            integ_out: config.keys.integ_out.clone(),
+            ..crate::SaKeys::default()
+        },
+        ..config
+    };
+    let out = feed(&mut far, &craft(&null, 1, &[9; 16 + 8]));
+    reason(&out).expect("a drop").to_owned()
+}
+
+#[test]
+fn ciphertext_in_halves_of_a_block_is_refused_before_it_is_decrypted() {
+    assert_eq!(half_a_block(), "not whole blocks");
+}
+
+fn bad_content() -> Vec<String> {
+    let inside = request();
+    let outside = ping("192.168.3.1", "192.168.2.1", 8);
+    let texts = [
+        [inside.as_slice(), &[1, 2, 4, 3, 4]].concat(),
+        [inside.as_slice(), &[255, 4]].concat(),
+        with_trailer(&inside, 59),
+        with_trailer(&inside, 17),
+        with_trailer(&inside, 41),
+        with_trailer(&inside[..50], 4),
+        with_trailer(&outside, 4),
+    ];
+    texts.iter().map(|text| dropped(text)).collect()
+}
+
+#[test]
+fn authentic_packets_with_bad_content_are_dropped_too() {
+    assert_eq!(
+        bad_content(),
+        [
+            "bad padding",
+            "bad padding",
+            "dummy packet",
+            "bad next header",
+            "bad next header",
+            "bad inner packet",
+            "outside the SA's selectors",
+        ]
+    );
+}
+
+#[test]
+fn traffic_flow_padding_behind_the_inner_packet_is_not_delivered() {
+    let (_, mut far) = gateways(config_a(1, GCM));
+    let text = [request().as_slice(), &[0; 100], &[1, 2, 2, 4]].concat();
+    let out = feed(&mut far, &craft(&config_a(1, GCM), 1, &text));
+    assert_eq!(super::delivered(&out), Some(request()));
+}
+
+#[test]
+fn authentic_packets_count_as_seen_whatever_is_in_them() {
+    let (_, mut far) = gateways(config_a(1, GCM));
+    let packet = craft(&config_a(1, GCM), 1, &with_trailer(&request(), 17));
+    assert_eq!(reason(&feed(&mut far, &packet)), Some("bad next header"));
+    assert_eq!(reason(&feed(&mut far, &packet)), Some("replayed"));
+}
+
+fn clear_verdicts() -> Vec<Dropped> {
+    let (_, far) = gateways(config_a(1, GCM));
+    let discards = Esp::new(vec![policy("no", "192.168.2.0/24", "0.0.0.0/0", Action::Discard)]);
+    let packet = request();
+    let packet = IpView::parse(&packet).unwrap();
+    [far, discards]
+        .iter()
+        .map(|esp| match esp.check_inbound_clear(&packet) {
+            Verdict::Drop(reason) => reason,
+            Verdict::Accept => panic!("it may not go on"),
+        })
+        .collect()
+}
+
+#[test]
+fn clear_packets_that_policy_wants_protected_or_gone_are_refused() {
+    assert_eq!(clear_verdicts(), [Dropped::ShouldBeProtected, Dropped::PolicyDiscards]);
+}
+
+fn withheld_reasons() -> Vec<String> {
+    let transport = SaConfig { mode: EspMode::Transport, ..config_a(1, GCM) };
+    let (mut near, _) = gateways(transport);
+    let whole = IpPacket::parse(&request()).unwrap();
+    let first = Fragment { offset: 0, more: true };
+    let fragment = IpPacket { fragment: Some(first), ..whole }.emit();
+    let (mut tunnel, _) = gateways(config_a(1, GCM));
+    let longest = ping("192.168.1.1", "192.168.2.1", 65_535 - 28);
+    let mut empty = Esp::new(vec![policy_a()]);
+    let mut discards = Esp::new(vec![policy("no", "0.0.0.0/0", "0.0.0.0/0", Action::Discard)]);
+    let mut spent = gateways(config_a(1, GCM)).0;
+    spent.sad.get_mut(config_a(1, GCM).spi_in).unwrap().sent = u32::MAX.into();
+    send(&mut empty, &request());
+    [
+        send(&mut near, &fragment),
+        send(&mut tunnel, &longest),
+        send(&mut tunnel, &[0x45, 0, 0]),
+        send(&mut empty, &request()),
+        send(&mut discards, &request()),
+        send(&mut spent, &request()),
+    ]
+    .iter()
+    .map(|out| reason(out).expect("a drop").to_owned())
+    .collect()
+}
+
+#[test]
+fn outbound_packets_that_cannot_go_are_withheld_by_name() {
+    assert_eq!(
+        withheld_reasons(),
+        [
+            "fragment in transport mode",
+            "too long to be sealed",
+            "not an IP packet",
+            "no SA yet",
+            "policy discards",
+            "sequence numbers used up",
+        ]
+    );
+}
+
+#[test]
+fn a_packet_that_cannot_be_sealed_uses_up_no_sequence_number() {
+    let (mut near, _) = gateways(config_a(1, GCM));
+    send(&mut near, &ping("192.168.1.1", "192.168.2.1", 65_535 - 28));
+    let packet = sealed(&send(&mut near, &request())).unwrap();
+    let outer = IpView::parse(&packet).unwrap();
+    assert_eq!(EspHeader::parse(outer.payload()).unwrap().0.sequence, 1);
+}
+
+#[test]
+fn transport_mode_delivers_what_the_selectors_allow_and_no_more() {
+    let narrow = SaConfig {
+        mode: EspMode::Transport,
+        local_ts: vec![net("192.168.1.1/32")],
+        ..config_a(1, GCM)
+    };
+    let (mut near, mut far) = gateways(SaConfig { mode: EspMode::Transport, ..config_a(1, GCM) });
+    far.install(super::mirrored(&narrow));
+    let packet = sealed(&send(&mut near, &ping("192.168.1.2", "192.168.2.1", 8))).unwrap();
+    assert_eq!(reason(&receive(&mut far, &packet)), Some("outside the SA's selectors"));
+}
+
+#[test]
+fn no_reason_is_left_unprovoked() {
+    let mut met: BTreeSet<String> = BTreeSet::new();
+    met.extend(forged_and_stale());
+    met.insert(half_a_block());
+    met.extend(bad_content());
+    met.extend(clear_verdicts().into_iter().map(|reason| reason.name().to_owned()));
+    met.extend(withheld_reasons());
+    let all = Dropped::ALL.map(Dropped::name).into_iter().chain(Withheld::ALL.map(Withheld::name));
+    assert_eq!(met, all.map(str::to_owned).collect());
+}
