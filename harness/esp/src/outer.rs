@@ -40,9 +40,13 @@ pub(crate) fn emit(
 
 /// What remains to be done when all is written: RFC 3948 §2.1 wants no UDP checksum over IPv4, and
 /// IPv6 cannot do without, RFC 8200 §8.1.
-pub(crate) fn finish(config: &SaConfig, datagram: &mut [u8]) {
-    if config.encapsulated && config.remote.is_ipv6() {
-        write_udp_checksum(config.local.ip(), config.remote.ip(), datagram);
+pub(crate) fn finish(config: &SaConfig, inner: &IpView<'_>, datagram: &mut [u8]) {
+    let (src, dst) = match config.mode {
+        EspMode::Tunnel => (config.local.ip(), config.remote.ip()),
+        EspMode::Transport => (inner.src, inner.dst),
+    };
+    if config.encapsulated && dst.is_ipv6() {
+        write_udp_checksum(src, dst, datagram);
     }
 }
 

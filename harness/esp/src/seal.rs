@@ -36,7 +36,8 @@ pub(crate) fn seal(
     sealed.extend_from_slice(payload);
     child.outbound.pad(&mut sealed, at, next_header.0);
     child.outbound.seal(&mut sealed, at, child.esn_high(sequence));
-    outer::finish(&child.config, sealed.get_mut(at - UDP_HEADER..).unwrap_or_default());
+    let datagram = sealed.get_mut(at - UDP_HEADER..).unwrap_or_default();
+    outer::finish(&child.config, packet, datagram);
     Ok(sealed)
 }
 

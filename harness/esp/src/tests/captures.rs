@@ -38,10 +38,8 @@ fn number(value: &Value, key: &str) -> u16 {
 /// The Child SA as the end has it that received a sample.
 fn receiver(child: &Value, from_initiator: bool) -> SaConfig {
     let key_bits = number(child, "key_bits");
-    let encr = Encr::from_transform(
-        EncrId(number(child, "encr")),
-        (key_bits != 0).then_some(key_bits),
-    );
+    let encr =
+        Encr::from_transform(EncrId(number(child, "encr")), (key_bits != 0).then_some(key_bits));
     let protection = Protection {
         encr: encr.expect("a cipher"),
         integ: Integ::from_id(IntegId(number(child, "integ"))),

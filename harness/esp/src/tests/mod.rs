@@ -110,11 +110,8 @@ pub(crate) fn mirrored(config: &SaConfig) -> SaConfig {
 
 /// Two gateways with this Child SA between them, the near one first.
 pub(crate) fn gateways(config: SaConfig) -> (Esp, Esp) {
-    let near = Policy {
-        local: config.local_ts.clone(),
-        remote: config.remote_ts.clone(),
-        ..policy_a()
-    };
+    let near =
+        Policy { local: config.local_ts.clone(), remote: config.remote_ts.clone(), ..policy_a() };
     let far = Policy { local: near.remote.clone(), remote: near.local.clone(), ..near.clone() };
     let (mut a, mut b) = (Esp::new(vec![near]), Esp::new(vec![far]));
     b.install(mirrored(&config));

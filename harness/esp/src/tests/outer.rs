@@ -5,8 +5,8 @@ use ikelab_wire::ip::{IpPacket, IpView, UdpView};
 use ikelab_wire::registry::IpProtocol;
 
 use super::{
-    CBC, GCM, SaConfig, address, config_a, delivered, gateways, net, ping, receive, request, sealed,
-    send,
+    CBC, GCM, SaConfig, address, config_a, delivered, gateways, net, ping, receive, request,
+    sealed, send,
 };
 
 fn over_ipv6(config: SaConfig) -> SaConfig {
@@ -70,7 +70,11 @@ fn every_mix_of_ip_versions_arrives_as_it_left() {
             let described = format!("{config:?}");
             let (mut near, mut far) = gateways(config);
             let sealed = sealed(&send(&mut near, packet)).expect(&described);
-            assert_eq!(delivered(&receive(&mut far, &sealed)).as_ref(), Some(packet), "{described}");
+            assert_eq!(
+                delivered(&receive(&mut far, &sealed)).as_ref(),
+                Some(packet),
+                "{described}"
+            );
         }
     }
 }

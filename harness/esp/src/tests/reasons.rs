@@ -15,8 +15,7 @@ use crate::{Action, Dropped, Esp, EspMode, Output, Verdict, Withheld};
 
 /// An ESP packet with a plaintext of our choice, trailer included, from the near gateway.
 fn craft(config: &SaConfig, sequence: u32, text: &[u8]) -> Vec<u8> {
-    let cipher =
-        EspCipher::new(config.protection, &config.keys.encr_out, &config.keys.integ_out);
+    let cipher = EspCipher::new(config.protection, &config.keys.encr_out, &config.keys.integ_out);
     let header = EspHeader { spi: config.spi_out, sequence };
     let mut packet = header.emit().to_vec();
     packet.resize(cipher.payload_offset(), 7);

@@ -101,9 +101,14 @@ fn a_cbc_iv_is_drawn_and_a_gcm_iv_is_counted() {
 fn shapes() -> impl Strategy<Value = SaConfig> {
     let modes = prop_oneof![Just(EspMode::Tunnel), Just(EspMode::Transport)];
     let suites = prop::sample::select(SUITES.as_slice());
-    (suites, modes, any::<bool>(), any::<bool>()).prop_map(|(protection, mode, encapsulated, esn)| {
-        SaConfig { mode, encapsulated, esn, ..config_a(1, protection) }
-    })
+    (suites, modes, any::<bool>(), any::<bool>()).prop_map(
+        |(protection, mode, encapsulated, esn)| SaConfig {
+            mode,
+            encapsulated,
+            esn,
+            ..config_a(1, protection)
+        },
+    )
 }
 
 proptest! {
