@@ -332,6 +332,57 @@ mod tests {
         }
     }
 
+    /// etherparse knows the numbers of both families on its own account.
+    #[test]
+    fn each_message_has_the_type_and_code_of_its_family() {
+        use etherparse::{Icmpv4Type as V4, Icmpv6Type as V6, icmpv4, icmpv6};
+        let packet = [0x45; 40];
+        let echo = etherparse::IcmpEchoHeader { id: 0x1234, seq: 1 };
+        let mtu = 1400;
+        let needed = icmpv4::DestUnreachableHeader::FragmentationNeeded { next_hop_mtu: 1400 };
+        let cases = [
+            (IcmpMessage::Echo(ping()), V4::EchoRequest(echo), V6::EchoRequest(echo)),
+            (IcmpMessage::Echo(ping().answer()), V4::EchoReply(echo), V6::EchoReply(echo)),
+            (
+                IcmpMessage::unreachable(Unreachable::Network, &packet),
+                V4::DestinationUnreachable(icmpv4::DestUnreachableHeader::Network),
+                V6::DestinationUnreachable(icmpv6::DestUnreachableCode::NoRoute),
+            ),
+            (
+                IcmpMessage::unreachable(Unreachable::Host, &packet),
+                V4::DestinationUnreachable(icmpv4::DestUnreachableHeader::Host),
+                V6::DestinationUnreachable(icmpv6::DestUnreachableCode::Address),
+            ),
+            (
+                IcmpMessage::unreachable(Unreachable::Port, &packet),
+                V4::DestinationUnreachable(icmpv4::DestUnreachableHeader::Port),
+                V6::DestinationUnreachable(icmpv6::DestUnreachableCode::Port),
+            ),
+            (
+                IcmpMessage::unreachable(Unreachable::Prohibited, &packet),
+                V4::DestinationUnreachable(icmpv4::DestUnreachableHeader::FilterProhibited),
+                V6::DestinationUnreachable(icmpv6::DestUnreachableCode::Prohibited),
+            ),
+            (
+                IcmpMessage::too_big(mtu, &packet),
+                V4::DestinationUnreachable(needed),
+                V6::PacketTooBig { mtu },
+            ),
+            (
+                IcmpMessage::time_exceeded(&packet),
+                V4::TimeExceeded(icmpv4::TimeExceededCode::TtlExceededInTransit),
+                V6::TimeExceeded(icmpv6::TimeExceededCode::HopLimitExceeded),
+            ),
+        ];
+        let [(src4, dst4), (src6, dst6)] = addresses();
+        for (message, v4, v6) in cases {
+            let (octets4, octets6) = (message.emit(src4, dst4), message.emit(src6, dst6));
+            let (header4, _) = etherparse::Icmpv4Header::from_slice(&octets4).expect("ICMP");
+            let (header6, _) = etherparse::Icmpv6Header::from_slice(&octets6).expect("ICMPv6");
+            assert_eq!((header4.icmp_type, header6.icmp_type), (v4, v6));
+        }
+    }
+
     #[test]
     fn a_wrong_checksum_is_an_error() {
         for (src, dst) in addresses() {

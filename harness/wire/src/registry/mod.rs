@@ -82,3 +82,62 @@ macro_rules! name_of {
 }
 
 use {name_of, registry};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_without_a_name_stays_a_number() {
+        assert_eq!(NotifyType(9999).name(), None);
+        assert_eq!(NotifyType(9999).to_string(), "9999");
+        assert_eq!(format!("{:?}", NotifyType(9999)), "NotifyType(9999)");
+        assert_eq!(format!("{:?}", NotifyType::COOKIE), "COOKIE");
+    }
+
+    #[test]
+    fn a_name_is_found_in_upper_and_lower_case() {
+        assert_eq!(NotifyType::from_name("COOKIE"), Some(NotifyType(16390)));
+        assert_eq!(NotifyType::from_name("cookie"), Some(NotifyType(16390)));
+        assert_eq!(NotifyType::from_name("COOKIES"), None);
+    }
+
+    #[test]
+    fn errors_come_before_statuses() {
+        assert!(NotifyType::REGISTRATION_FAILED.is_error());
+        assert!(NotifyType(16383).is_error());
+        assert!(!NotifyType::INITIAL_CONTACT.is_error());
+    }
+
+    #[test]
+    fn a_registry_counts_upwards_and_names_nothing_twice() {
+        fn check<T: Copy + Ord + std::fmt::Debug>(all: impl Iterator<Item = (T, &'static str)>) {
+            let all: Vec<(T, &str)> = all.collect();
+            for pair in all.windows(2) {
+                assert!(pair[0].0 < pair[1].0, "{:?} before {:?}", pair[0], pair[1]);
+            }
+            let mut names: Vec<String> = all.iter().map(|(_, name)| name.to_lowercase()).collect();
+            names.sort();
+            names.dedup();
+            assert_eq!(names.len(), all.len());
+        }
+        check(ExchangeType::all());
+        check(PayloadType::all());
+        check(Protocol::all());
+        check(TransformType::all());
+        check(EncrId::all());
+        check(PrfId::all());
+        check(IntegId::all());
+        check(KeId::all());
+        check(EsnId::all());
+        check(NotifyType::all());
+        check(IdType::all());
+        check(CertEncoding::all());
+        check(AuthMethod::all());
+        check(HashAlgorithm::all());
+        check(TsType::all());
+        check(ConfigType::all());
+        check(ConfigAttribute::all());
+        check(IpProtocol::all());
+    }
+}
