@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ikelab_ambient::{Entropy, Instant};
 use ikelab_trace::EspEvent;
+use ikelab_wire::ike::EspSpi;
 use ikelab_wire::ip::IpView;
 
 use crate::engine::Esp;
@@ -11,6 +12,7 @@ use crate::flow::Flow;
 use crate::output::Output;
 use crate::policy::{Action, Entry};
 use crate::reason::Withheld;
+use crate::sad::Child;
 use crate::seal;
 
 /// After this time an SA that was asked for, and neither came nor failed, is asked for again. Ours.
@@ -30,41 +32,44 @@ impl Esp {
             return;
         };
         let flow = Flow::outbound(&view);
-        let entry = self.spd.find_mut(&flow);
-        match entry.as_ref().map_or(Action::Bypass, |entry| entry.policy.action) {
+        let Some(entry) = self.spd.find_mut(&flow) else {
+            out.push(Output::Pass(packet));
+            return;
+        };
+        match entry.policy.action {
             Action::Bypass => out.push(Output::Pass(packet)),
             Action::Discard => out.push(withheld(Withheld::PolicyDiscards, flow.to_string())),
-            Action::Protect => self.protect(now, entropy, &view, &flow, out),
+            Action::Protect => match self.sad.choose(&entry.sas, &flow) {
+                None => acquire(entry, now, &flow, out),
+                Some(spi_in) => self.protect(entropy, spi_in, (&view, &flow), out),
+            },
         }
     }
 
     fn protect(
         &mut self,
-        now: Instant,
         entropy: &mut dyn Entropy,
-        packet: &IpView<'_>,
-        flow: &Flow,
+        spi_in: EspSpi,
+        (packet, flow): (&IpView<'_>, &Flow),
         out: &mut Vec<Output>,
     ) {
-        let Some(entry) = self.spd.find_mut(flow) else { return };
-        let chosen = self.sad.choose(&entry.sas, flow);
-        let Some(child) = chosen.and_then(|spi_in| self.sad.get_mut(spi_in)) else {
-            acquire(entry, now, flow, out);
-            return;
-        };
-        match seal::seal(child, packet, self.identification, entropy) {
-            Ok(sealed) => {
-                self.identification = self.identification.wrapping_add(1);
-                out.push(Output::Event(EspEvent::Sealed {
-                    spi: child.config.spi_out,
-                    sequence: child.sent,
-                    octets: u32::try_from(packet.octets().len()).unwrap_or(u32::MAX),
-                }));
-                out.push(Output::Transmit(sealed));
-            }
+        let Some(child) = self.sad.get_mut(spi_in) else { return };
+        let identification = self.identification;
+        self.identification = identification.wrapping_add(1);
+        match seal::seal(child, packet, identification, entropy) {
+            Ok(sealed) => transmit(child, packet, sealed, out),
             Err(reason) => out.push(withheld(reason, flow.to_string())),
         }
     }
+}
+
+fn transmit(child: &Child, packet: &IpView<'_>, sealed: Vec<u8>, out: &mut Vec<Output>) {
+    out.push(Output::Event(EspEvent::Sealed {
+        spi: child.config.spi_out,
+        sequence: child.sent,
+        octets: u32::try_from(packet.octets().len()).unwrap_or(u32::MAX),
+    }));
+    out.push(Output::Transmit(sealed));
 }
 
 /// Asks for an SA, unless that was done a moment ago. The packet is dropped in any case, and
