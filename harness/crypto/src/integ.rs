@@ -5,7 +5,7 @@ use core::fmt;
 use ikelab_wire::registry::IntegId;
 use subtle::ConstantTimeEq;
 
-use crate::hmac_key::{Digest, Hash, HmacKey};
+use crate::mac_key::{Digest, MacAlgorithm, MacKey};
 
 /// An integrity algorithm, transform type 3.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -18,12 +18,22 @@ pub enum Integ {
     HmacSha384_192,
     /// AUTH_HMAC_SHA2_512_256, RFC 4868.
     HmacSha512_256,
+    /// AUTH_AES_XCBC_96, RFC 3566.
+    AesXcbc96,
+    /// AUTH_AES_CMAC_96, RFC 4494.
+    AesCmac96,
 }
 
 impl Integ {
     /// Every integrity algorithm this crate computes.
-    pub const ALL: [Self; 4] =
-        [Self::HmacSha1_96, Self::HmacSha256_128, Self::HmacSha384_192, Self::HmacSha512_256];
+    pub const ALL: [Self; 6] = [
+        Self::HmacSha1_96,
+        Self::HmacSha256_128,
+        Self::HmacSha384_192,
+        Self::HmacSha512_256,
+        Self::AesXcbc96,
+        Self::AesCmac96,
+    ];
 
     /// The algorithm with an IANA number, if this crate computes it.
     #[must_use]
@@ -39,29 +49,33 @@ impl Integ {
             Self::HmacSha256_128 => IntegId::HMAC_SHA2_256_128,
             Self::HmacSha384_192 => IntegId::HMAC_SHA2_384_192,
             Self::HmacSha512_256 => IntegId::HMAC_SHA2_512_256,
+            Self::AesXcbc96 => IntegId::AES_XCBC_96,
+            Self::AesCmac96 => IntegId::AES_CMAC_96,
         }
     }
 
-    const fn hash(self) -> Hash {
+    const fn algorithm(self) -> MacAlgorithm {
         match self {
-            Self::HmacSha1_96 => Hash::Sha1,
-            Self::HmacSha256_128 => Hash::Sha256,
-            Self::HmacSha384_192 => Hash::Sha384,
-            Self::HmacSha512_256 => Hash::Sha512,
+            Self::HmacSha1_96 => MacAlgorithm::HmacSha1,
+            Self::HmacSha256_128 => MacAlgorithm::HmacSha256,
+            Self::HmacSha384_192 => MacAlgorithm::HmacSha384,
+            Self::HmacSha512_256 => MacAlgorithm::HmacSha512,
+            Self::AesXcbc96 => MacAlgorithm::AesXcbc,
+            Self::AesCmac96 => MacAlgorithm::AesCmac,
         }
     }
 
-    /// Octets of key, RFC 2404 and RFC 4868: those of the whole digest.
+    /// Octets of key: those of the whole MAC, RFC 2404, RFC 4868, RFC 3566 and RFC 4494.
     #[must_use]
     pub const fn key_len(self) -> usize {
-        self.hash().output_len()
+        self.algorithm().output_len()
     }
 
     /// Octets of an integrity check value.
     #[must_use]
     pub const fn icv_len(self) -> usize {
         match self {
-            Self::HmacSha1_96 => 12,
+            Self::HmacSha1_96 | Self::AesXcbc96 | Self::AesCmac96 => 12,
             Self::HmacSha256_128 => 16,
             Self::HmacSha384_192 => 24,
             Self::HmacSha512_256 => 32,
@@ -71,7 +85,7 @@ impl Integ {
     /// Expands a key for many calls.
     #[must_use]
     pub fn keyed(self, key: &[u8]) -> IntegKey {
-        IntegKey { integ: self, key: HmacKey::new(self.hash(), key) }
+        IntegKey { integ: self, key: self.algorithm().keyed(key) }
     }
 }
 
@@ -79,7 +93,7 @@ impl Integ {
 #[derive(Clone)]
 pub struct IntegKey {
     integ: Integ,
-    key: HmacKey,
+    key: MacKey,
 }
 
 impl IntegKey {

@@ -10,14 +10,15 @@ mod channel;
 mod encr;
 mod esp_cipher;
 mod group;
-mod hmac_key;
 mod integ;
+mod mac_key;
 mod open_error;
 mod prf;
 mod protection;
 mod schedule;
 mod sealed;
 mod secret;
+mod xcbc;
 
 pub use auth::psk_auth;
 pub use encr::Encr;

@@ -5,7 +5,7 @@ use core::fmt;
 use ikelab_wire::registry::PrfId;
 use zeroize::Zeroizing;
 
-use crate::hmac_key::{Hash, HmacKey};
+use crate::mac_key::{MacAlgorithm, MacKey};
 use crate::secret::Secret;
 
 /// A pseudorandom function, transform type 2.
@@ -19,6 +19,10 @@ pub enum Prf {
     HmacSha384,
     /// PRF_HMAC_SHA2_512, RFC 4868.
     HmacSha512,
+    /// PRF_AES128_XCBC, RFC 4434.
+    Aes128Xcbc,
+    /// PRF_AES128_CMAC, RFC 4615.
+    Aes128Cmac,
 }
 
 /// prf+ counts its blocks in one octet, RFC 7296 §2.13.
@@ -26,8 +30,14 @@ const PLUS_BLOCKS_MAX: usize = 255;
 
 impl Prf {
     /// Every PRF this crate computes.
-    pub const ALL: [Self; 4] =
-        [Self::HmacSha1, Self::HmacSha256, Self::HmacSha384, Self::HmacSha512];
+    pub const ALL: [Self; 6] = [
+        Self::HmacSha1,
+        Self::HmacSha256,
+        Self::HmacSha384,
+        Self::HmacSha512,
+        Self::Aes128Xcbc,
+        Self::Aes128Cmac,
+    ];
 
     /// The PRF with an IANA number, if this crate computes it.
     #[must_use]
@@ -43,26 +53,30 @@ impl Prf {
             Self::HmacSha256 => PrfId::HMAC_SHA2_256,
             Self::HmacSha384 => PrfId::HMAC_SHA2_384,
             Self::HmacSha512 => PrfId::HMAC_SHA2_512,
+            Self::Aes128Xcbc => PrfId::AES128_XCBC,
+            Self::Aes128Cmac => PrfId::AES128_CMAC,
         }
     }
 
-    const fn hash(self) -> Hash {
+    const fn algorithm(self) -> MacAlgorithm {
         match self {
-            Self::HmacSha1 => Hash::Sha1,
-            Self::HmacSha256 => Hash::Sha256,
-            Self::HmacSha384 => Hash::Sha384,
-            Self::HmacSha512 => Hash::Sha512,
+            Self::HmacSha1 => MacAlgorithm::HmacSha1,
+            Self::HmacSha256 => MacAlgorithm::HmacSha256,
+            Self::HmacSha384 => MacAlgorithm::HmacSha384,
+            Self::HmacSha512 => MacAlgorithm::HmacSha512,
+            Self::Aes128Xcbc => MacAlgorithm::AesXcbc,
+            Self::Aes128Cmac => MacAlgorithm::AesCmac,
         }
     }
 
     /// Octets that one call gives.
     #[must_use]
     pub const fn output_len(self) -> usize {
-        self.hash().output_len()
+        self.algorithm().output_len()
     }
 
-    /// The preferred key length in octets, which SK_d, SK_pi and SK_pr have; for HMAC it is the
-    /// output length, RFC 7296 §2.13.
+    /// The preferred key length in octets, which SK_d, SK_pi and SK_pr have: that of the output,
+    /// RFC 7296 §2.13 for HMAC, RFC 4434 §2 and RFC 4615 §3 for the others.
     #[must_use]
     pub const fn key_len(self) -> usize {
         self.output_len()
@@ -71,7 +85,7 @@ impl Prf {
     /// Expands a key for many calls.
     #[must_use]
     pub fn keyed(self, key: &[u8]) -> PrfKey {
-        PrfKey { prf: self, key: HmacKey::new(self.hash(), key) }
+        PrfKey { prf: self, key: self.algorithm().keyed(key) }
     }
 
     /// `prf(key, parts concatenated)`.
@@ -92,7 +106,7 @@ impl Prf {
 #[derive(Clone)]
 pub struct PrfKey {
     prf: Prf,
-    key: HmacKey,
+    key: MacKey,
 }
 
 impl PrfKey {

@@ -26,10 +26,18 @@ pub struct IkeKeys {
     pub sk_pr: Secret,
 }
 
+/// RFC 7296 §2.14: the PRFs over AES take 64 bits of each nonce as their key.
+const SHORT_NONCE_LEN: usize = 8;
+
 /// SKEYSEED of an initial exchange: `prf(Ni | Nr, g^ir)`, RFC 7296 §2.14.
 #[must_use]
 pub fn skeyseed(prf: Prf, shared: &[u8], ni: &[u8], nr: &[u8]) -> Secret {
-    Secret::new(prf.digest(&[ni, nr].concat(), &[shared]))
+    let taken = match prf {
+        Prf::HmacSha1 | Prf::HmacSha256 | Prf::HmacSha384 | Prf::HmacSha512 => usize::MAX,
+        Prf::Aes128Xcbc | Prf::Aes128Cmac => SHORT_NONCE_LEN,
+    };
+    let key = [&ni[..taken.min(ni.len())], &nr[..taken.min(nr.len())]].concat();
+    Secret::new(prf.digest(&key, &[shared]))
 }
 
 /// SKEYSEED of a rekeyed IKE SA: `prf(SK_d (old), g^ir (new) | Ni | Nr)` with the PRF of the old

@@ -11,7 +11,8 @@ use serde::Deserialize;
 
 use crate::support::{Hex, load};
 
-const SESSIONS: [&str; 14] = [
+const SESSIONS: [&str; 15] = [
+    "aes128-aesxcbc-modp2048",
     "aes128-sha256-modp2048",
     "aes128ccm16-prfsha256-ecp256",
     "aes192-sha384-ecp521",
@@ -165,6 +166,9 @@ fn recordings_cover_every_algorithm_they_are_meant_to_cover() {
     for ke in [KeId::MODP_2048, KeId::ECP_256, KeId::ECP_384, KeId::ECP_521, KeId::CURVE25519] {
         assert!(sas().any(|sa| sa.ke == ke.0), "{ke}");
         assert!(Group::from_id(ke).is_some(), "{ke}");
+    }
+    for prf in [PrfId::HMAC_SHA2_256, PrfId::HMAC_SHA2_384, PrfId::AES128_XCBC] {
+        assert!(sas().any(|sa| sa.prf == prf.0), "{prf}");
     }
     assert!(sas().filter(|sa| sa.replaces.is_some()).count() >= 4, "rekeyed SAs");
 }

@@ -1,4 +1,5 @@
-//! PRFs and integrity algorithms by RFC 2202, RFC 4231 and RFC 4868.
+//! PRFs and integrity algorithms by RFC 2202, RFC 4231 and RFC 4868 (HMAC), RFC 3566 and RFC 4434
+//! (AES-XCBC), RFC 4494 and RFC 4615 (AES-CMAC).
 
 use ikelab_crypto::{Integ, Prf};
 use serde::Deserialize;
@@ -53,12 +54,41 @@ fn integrity_check_values_are_those_of_rfc_4868() {
 }
 
 #[test]
+fn macs_over_aes_are_those_of_rfc_3566_and_rfc_4494() {
+    for (file, integ) in [("rfc3566.json", Integ::AesXcbc96), ("rfc4494.json", Integ::AesCmac96)] {
+        let file: Cases<AesMac> = load(file);
+        for case in &file.cases {
+            let icv = integ.keyed(&case.key).icv(&[&case.data]);
+            assert_eq!(icv.as_ref(), &*case.icv, "{integ:?} of {} octets", case.data.len());
+        }
+        assert!(file.cases.len() >= 4);
+    }
+}
+
+#[test]
+fn prfs_over_aes_take_keys_of_any_length_as_rfc_4434_and_rfc_4615_say() {
+    for (file, prf) in [("rfc4434.json", Prf::Aes128Xcbc), ("rfc4615.json", Prf::Aes128Cmac)] {
+        let file: Cases<AesPrf> = load(file);
+        let mut lengths: Vec<usize> = file.cases.iter().map(|case| case.key.len()).collect();
+        for case in &file.cases {
+            assert_eq!(prf.digest(&case.key, &[&case.data]), *case.prf, "{prf:?}");
+        }
+        lengths.sort_unstable();
+        assert_eq!(lengths, [10, 16, 18]);
+    }
+}
+
+#[test]
 fn parts_are_as_good_as_the_whole() {
-    let (key, text) = (b"Jefe", b"what do ya want for nothing?");
+    let text = b"what do ya want for nothing?";
     for prf in Prf::ALL {
-        let whole = prf.digest(key, &[text]);
-        let (front, back) = text.split_at(11);
-        assert_eq!(prf.keyed(key).digest(&[front, &[], back]), whole, "{prf:?}");
+        for len in 0..=text.len() {
+            let whole = prf.digest(b"Jefe", &[&text[..len]]);
+            for cut in 0..=len {
+                let (front, back) = text[..len].split_at(cut);
+                assert_eq!(prf.keyed(b"Jefe").digest(&[front, &[], back]), whole, "{prf:?}");
+            }
+        }
     }
 }
 
@@ -85,4 +115,18 @@ struct Rfc4868 {
     key: Hex,
     data: Hex,
     icv: Hex,
+}
+
+#[derive(Deserialize)]
+struct AesMac {
+    key: Hex,
+    data: Hex,
+    icv: Hex,
+}
+
+#[derive(Deserialize)]
+struct AesPrf {
+    key: Hex,
+    data: Hex,
+    prf: Hex,
 }
