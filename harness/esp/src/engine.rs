@@ -55,6 +55,21 @@ impl Esp {
         }
     }
 
+    /// Sends on a Child SA from now on, though nothing may have come in on it yet.
+    pub fn activate(&mut self, spi_in: EspSpi) {
+        if let Some(child) = self.sad.get_mut(spi_in) {
+            child.config.send_at_once = true;
+        }
+    }
+
+    /// Sends nothing more on a Child SA, but still opens what comes in on it.
+    pub fn retire(&mut self, spi_in: EspSpi) {
+        let Some(child) = self.sad.get_mut(spi_in) else { return };
+        if let Some(entry) = self.spd.named(&child.config.policy) {
+            entry.sas.retain(|spi| *spi != spi_in);
+        }
+    }
+
     /// Notes that IKE could not make the SA that was asked for: the next packet asks again.
     pub fn acquire_failed(&mut self, policy: &str) {
         if let Some(entry) = self.spd.named(policy) {

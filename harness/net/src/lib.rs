@@ -4,16 +4,20 @@
 //! says when each copy arrives, or why it does not. The sender's end of a link decides everything,
 //! from chance of its own, so that a run does not depend on who drives it. IPsec is not known here.
 
+mod fragment;
 mod frame;
 mod interface;
 pub mod link;
 mod prefix;
+mod reassembly;
 mod routes;
 mod stack;
 
+pub use fragment::fragments;
 pub use frame::Frame;
 pub use interface::Interface;
 pub use link::{Attachment, Conditions, Link, Port, Rate};
 pub use prefix::Prefix;
+pub use reassembly::{Reassembled, Reassembly};
 pub use routes::{Hop, Route, Routes, Via};
 pub use stack::{Decision, Stack};
