@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use ikelab_wire::notation;
+
 use crate::decode::dissect;
 use crate::dissector::Dissected;
 use crate::ike::{Icv, IkeFragment, IkeMessage};
@@ -59,9 +61,10 @@ fn line(dissected: &Dissected) -> Option<Line> {
 
 fn message_words(message: &IkeMessage) -> String {
     let header = &message.header;
-    let payloads: Vec<String> =
-        message.payloads.iter().map(|payload| payload.body.payload_type().to_string()).collect();
-    let payloads = payloads.join(" ");
+    let payloads = match message.payloads.as_slice() {
+        [] => "no payloads".to_owned(),
+        payloads => notation::line(payloads, header.flags.response()),
+    };
     let fragments = match message.fragment {
         Some((_, total)) => format!(" of {total} fragments"),
         None => String::new(),
