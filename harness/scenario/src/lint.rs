@@ -1,0 +1,86 @@
+//! What `check` warns about: mistakes that only show later, or only sometimes (language.md §11).
+
+use ikelab_ambient::Instant;
+use ikelab_wire::payload::Proposal;
+use ikelab_wire::registry::TransformType;
+
+use crate::plan::{Child, End};
+use crate::read::world::World;
+use crate::reader::Cx;
+use crate::source::Span;
+
+pub(crate) fn check(cx: &Cx<'_>, world: &World, until: Instant) {
+    for tunnel in &world.tunnels {
+        let end = |place: u16| {
+            let host = world.hosts.get(usize::from(place))?;
+            host.tunnels.iter().find(|end| end.tunnel == tunnel.name)
+        };
+        let (Some(one), Some(other)) = (end(tunnel.ends[0]), end(tunnel.ends[1])) else { continue };
+        let span = place_of(cx, &tunnel.name);
+        check_ike(cx, span, until, one, other);
+        for (mine, theirs) in one.children.iter().zip(&other.children) {
+            check_child(cx, span, until, mine, theirs);
+        }
+    }
+}
+
+fn check_ike(cx: &Cx<'_>, span: Span, until: Instant, one: &End, other: &End) {
+    if !meet(&one.ike.proposals, &other.ike.proposals) {
+        let message = format!("L1: the IKE proposals of `{}` can't meet", one.tunnel);
+        cx.warning(span, message, "IKE_SA_INIT will be refused");
+    }
+    let (mine, theirs) = (one.ike.rekey_at, other.ike.rekey_at);
+    let life = |end: &End| end.ike.lifetime.is_some_and(|life| Instant::ZERO + life <= until);
+    if mine.is_some() && mine == theirs && mine.is_some_and(|at| Instant::ZERO + at <= until) {
+        let message = format!("L2: both ends of `{}` replace the IKE SA at once", one.tunnel);
+        cx.warning(span, message, "give them `rekey_at` apart, or mean it");
+    }
+    if mine.is_none() && theirs.is_none() && (life(one) || life(other)) {
+        let message = format!("L3: no end of `{}` replaces the IKE SA", one.tunnel);
+        cx.warning(span, message, "the tunnel ends with its lifetime");
+    }
+}
+
+fn check_child(cx: &Cx<'_>, span: Span, until: Instant, mine: &Child, theirs: &Child) {
+    if !meet(&mine.proposals, &theirs.proposals) {
+        let message = format!("L1: the proposals of child `{}` can't meet", mine.name);
+        cx.warning(span, message, "the Child SA will be refused");
+    }
+    if mine.pfs != theirs.pfs {
+        let message = format!("L1: the ends of child `{}` differ in `pfs`", mine.name);
+        cx.warning(span, message, "IKE_AUTH hides it, the first rekey fails");
+    }
+    let soon = |at| Instant::ZERO + at <= until;
+    if mine.rekey_at.is_some_and(soon) && mine.rekey_at == theirs.rekey_at {
+        let message = format!("L2: both ends replace child `{}` at once", mine.name);
+        cx.warning(span, message, "give them `rekey_at` apart, or mean it");
+    }
+}
+
+/// Whether some proposal of the one has, for every type, a transform that one of the other has.
+fn meet(one: &[Proposal], other: &[Proposal]) -> bool {
+    let kinds = [
+        TransformType::ENCR,
+        TransformType::PRF,
+        TransformType::INTEG,
+        TransformType::KE,
+        TransformType::ESN,
+    ];
+    let agree = |mine: &Proposal, theirs: &Proposal| {
+        kinds.into_iter().all(|kind| {
+            let (mut left, right): (_, Vec<_>) =
+                (mine.of_type(kind), theirs.of_type(kind).collect());
+            let none = mine.of_type(kind).next().is_none();
+            (none && right.is_empty()) || left.any(|transform| right.contains(&transform))
+        })
+    };
+    one.iter().any(|mine| other.iter().any(|theirs| agree(mine, theirs)))
+}
+
+/// Where a tunnel's name stands in the file.
+fn place_of(cx: &Cx<'_>, tunnel: &str) -> Span {
+    let text = &cx.source.text;
+    let section = text.find("\ntunnels:").unwrap_or(0);
+    let at = text.get(section..).and_then(|rest| rest.find(&format!("{tunnel}:")));
+    at.map_or(Span::default(), |at| Span::from(section + at..section + at + tunnel.len()))
+}

@@ -1,0 +1,332 @@
+//! Lines: marks, times, hosts, exchange, properties, repetition.
+
+use ikelab_ambient::Instant;
+use ikelab_wire::registry::ExchangeType;
+
+use super::item::payloads;
+use super::scan::{Scan, Word};
+use super::{Kind, Ladder, Line, Mark, MessageLine, Pattern, Prop, Time, Variables, What};
+use crate::duration;
+use crate::read::world::World;
+use crate::reader::Cx;
+use crate::text::Text;
+
+/// What a line is read with.
+pub(super) struct LineCx<'a> {
+    pub(super) cx: &'a Cx<'a>,
+    pub(super) world: &'a World,
+    /// Whether variables may be bound here.
+    pub(super) binds: bool,
+}
+
+const EXCHANGES: [&str; 11] = [
+    "IKE_SA_INIT",
+    "IKE_AUTH",
+    "CREATE_CHILD_SA",
+    "INFORMATIONAL",
+    "IKE_SESSION_RESUME",
+    "IKE_INTERMEDIATE",
+    "IKE_FOLLOWUP_KE",
+    "ESP",
+    "KEEPALIVE",
+    "ICMP",
+    "PLAIN",
+];
+
+/// Reads a ladder; lines that are wrong are told and left out.
+pub(crate) fn ladder(cx: &Cx<'_>, world: &World, text: &Text) -> (Ladder, Variables) {
+    let line_cx = LineCx { cx, world, binds: true };
+    let mut variables = Variables::default();
+    let mut lines = Vec::new();
+    let mut start = 0;
+    for raw in text.value.split_inclusive('\n') {
+        let range = start..start + raw.trim_end().len();
+        start += raw.len();
+        let mut scan = Scan::new(text, range);
+        if scan.is_empty() || scan.rest().starts_with('#') {
+            continue;
+        }
+        if scan.rest() == "..." {
+            lines.push(Line::Gap);
+        } else if let Some(line) = message_line(&line_cx, &mut scan, &mut variables) {
+            if line.mark == Mark::AnyOrder && !matches!(lines.last(), Some(Line::Message(_))) {
+                cx.error(
+                    line.span,
+                    "`&` without a line above",
+                    "it means: in any order with the line above",
+                );
+            }
+            lines.push(Line::Message(Box::new(line)));
+        }
+    }
+    if lines.is_empty() {
+        cx.error(text.span, "the ladder has no line", "");
+    }
+    (Ladder { lines, span: text.span }, variables)
+}
+
+/// Reads a message pattern: a line without mark, time and repetition. It may use variables that a
+/// ladder binds, and binds none.
+pub(crate) fn pattern(
+    cx: &Cx<'_>,
+    world: &World,
+    text: &Text,
+    known: &Variables,
+) -> Option<Pattern> {
+    let line_cx = LineCx { cx, world, binds: false };
+    let mut scan = Scan::new(text, 0..text.value.len());
+    let pattern = message(&line_cx, &mut scan, &mut known.clone())?;
+    finish(&line_cx, &mut scan)?;
+    Some(pattern)
+}
+
+fn finish(cx: &LineCx<'_>, scan: &mut Scan<'_>) -> Option<()> {
+    if scan.is_empty() {
+        return Some(());
+    }
+    let rest = Word { text: scan.rest(), start: scan.at() }.trimmed();
+    cx.cx.error(
+        scan.span(rest),
+        format!("`{}` is left over", rest.text),
+        "expected the end of the line",
+    );
+    None
+}
+
+fn message_line(
+    cx: &LineCx<'_>,
+    scan: &mut Scan<'_>,
+    known: &mut Variables,
+) -> Option<MessageLine> {
+    scan.skip_blanks();
+    let start = scan.at();
+    let mark = if scan.take("?") {
+        Mark::Optional
+    } else if scan.take("&") {
+        Mark::AnyOrder
+    } else {
+        Mark::Plain
+    };
+    let time = if scan.take("[") { Some(time(cx, scan)?) } else { None };
+    let pattern = message(cx, scan, known)?;
+    let repeat = if scan.is_empty() { (1, 1) } else { repetition(cx, scan)? };
+    finish(cx, scan)?;
+    Some(MessageLine { mark, time, pattern, repeat, span: scan.span_of(start..scan.at()) })
+}
+
+/// `60s]`, `108s..109s]`, `+5s]`.
+fn time(cx: &LineCx<'_>, scan: &mut Scan<'_>) -> Option<(Time, crate::source::Span)> {
+    let word = scan.until(']').trimmed();
+    let span = scan.span(word);
+    let closed = scan.take("]");
+    let moment = |text: &str| duration::parse(text.trim()).ok().map(|span| Instant::ZERO + span);
+    let time = if let Some(after) = word.text.strip_prefix('+') {
+        duration::parse(after).ok().map(Time::After)
+    } else if let Some((low, high)) = word.text.split_once("..") {
+        moment(low).zip(moment(high)).map(|(low, high)| Time::Between(low, high))
+    } else {
+        moment(word.text).map(|at| Time::Between(at, at))
+    };
+    match time {
+        Some(Time::Between(low, high)) if low > high => {
+            cx.cx.error(span, format!("bad time `{}`", word.text), "it ends before it begins");
+            None
+        }
+        Some(time) if closed => Some((time, span)),
+        Some(_) => {
+            cx.cx.error(span, "a time without its `]`", "");
+            None
+        }
+        None => {
+            let label = "write a number and a unit: 500ms, 120s, 108s..109s";
+            cx.cx.error(span, format!("bad time `{}`", word.text), label);
+            None
+        }
+    }
+}
+
+/// `x3`, `x1..9`.
+fn repetition(cx: &LineCx<'_>, scan: &mut Scan<'_>) -> Option<(u32, u32)> {
+    let word = scan.word();
+    let parse = || {
+        let counts = word.text.strip_prefix('x')?;
+        let (low, high) = counts.split_once("..").unwrap_or((counts, counts));
+        let (low, high) = (low.parse().ok()?, high.parse().ok()?);
+        (low <= high && (1..=1000).contains(&high)).then_some((low, high))
+    };
+    let counts = parse();
+    if counts.is_none() {
+        let message = format!("unexpected `{}`", word.text);
+        cx.cx.error(
+            scan.span(word),
+            message,
+            "expected `{payloads}`, `x3`, `x1..9` or the end of the line",
+        );
+    }
+    counts
+}
+
+fn message(cx: &LineCx<'_>, scan: &mut Scan<'_>, known: &mut Variables) -> Option<Pattern> {
+    scan.skip_blanks();
+    let start = scan.at();
+    let from = host(cx, scan);
+    let arrow = scan.word();
+    let lost = match arrow.text {
+        "->" => false,
+        "-x" => true,
+        other => {
+            cx.cx.error(
+                scan.span(arrow),
+                format!("unexpected `{other}`"),
+                "expected `->` (sent) or `-x` (sent and lost)",
+            );
+            return None;
+        }
+    };
+    let to = host(cx, scan);
+    let hosts_span = scan.span_of(start..scan.at());
+    let (what, what_start) = what(cx, scan)?;
+    let response = match scan.peek().text {
+        "req" => Some(false),
+        "resp" => Some(true),
+        _ => None,
+    };
+    if response.is_some() || scan.peek().text == "*" {
+        scan.word();
+    }
+    let what_span = scan.span_of(what_start..scan.at());
+    let mut props = Vec::new();
+    while scan.peek().text.contains('=') && !scan.peek().text.starts_with('{') {
+        let word = scan.word();
+        props.push((prop(cx, scan, word, known)?, scan.span(word)));
+    }
+    let payloads = if scan.take("{") { Some(payloads(cx, scan, known)?) } else { None };
+    let span = scan.span_of(start..scan.at());
+    Some(Pattern {
+        from: from?,
+        to: to?,
+        lost,
+        what,
+        response,
+        props,
+        payloads,
+        span,
+        hosts_span,
+        what_span,
+    })
+}
+
+fn host(cx: &LineCx<'_>, scan: &mut Scan<'_>) -> Option<u16> {
+    let word = scan.word();
+    if word.text.is_empty() {
+        cx.cx.error(scan.span(word), "a host is missing", "expected HOST -> HOST EXCHANGE");
+        return None;
+    }
+    cx.world.host(cx.cx, word.text, scan.span(word))
+}
+
+fn what(cx: &LineCx<'_>, scan: &mut Scan<'_>) -> Option<(What, usize)> {
+    let word = scan.word();
+    let what = match word.text {
+        "ESP" => What::Esp,
+        "KEEPALIVE" => What::Keepalive,
+        "ICMP" => What::Icmp,
+        "PLAIN" => What::Plain,
+        "*" => What::Any,
+        name if EXCHANGES.contains(&name) => What::Ike(ExchangeType::from_name(name)?),
+        "" => {
+            cx.cx.error(
+                scan.span(word),
+                "an exchange is missing",
+                format!("expected one of: {}", EXCHANGES.join(", ")),
+            );
+            return None;
+        }
+        other => {
+            cx.cx.unknown(scan.span(word), "exchange", other, EXCHANGES);
+            return None;
+        }
+    };
+    Some((what, word.start))
+}
+
+const PROPS: [&str; 10] =
+    ["mid", "port", "ike", "child", "frag", "len", "spi_i", "spi_r", "seq", "delay"];
+
+fn prop(cx: &LineCx<'_>, scan: &Scan<'_>, word: Word<'_>, known: &mut Variables) -> Option<Prop> {
+    let (name, value) = word.split('=')?;
+    let prop = match name.text {
+        "mid" => value.text.parse().ok().map(Prop::MessageId),
+        "port" => value.text.parse().ok().map(Prop::Port),
+        "len" => value.text.parse().ok().map(Prop::Length),
+        "seq" => value.text.parse().ok().map(Prop::Sequence),
+        "spi_i" => value.text.parse().ok().map(Prop::InitiatorSpi),
+        "spi_r" => value.text.parse().ok().map(Prop::ResponderSpi),
+        "ike" => return ike_variable(cx, scan, value, known),
+        other if PROPS.contains(&other) => {
+            cx.cx.not_yet(scan.span(word), &format!("property `{other}`"));
+            return None;
+        }
+        other => {
+            cx.cx.unknown(scan.span(name), "property", other, PROPS);
+            return None;
+        }
+    };
+    if prop.is_none() {
+        let message = format!("`{}` is no value of `{}`", value.text, name.text);
+        let label =
+            if name.text.starts_with("spi") { "expected hex digits" } else { "expected a number" };
+        cx.cx.error(scan.span(value), message, label);
+    }
+    prop
+}
+
+fn ike_variable(
+    cx: &LineCx<'_>,
+    scan: &Scan<'_>,
+    value: Word<'_>,
+    known: &mut Variables,
+) -> Option<Prop> {
+    let name = variable_name(cx, scan, value)?;
+    match known.0.get(name) {
+        Some((Kind::Ike, _)) => {}
+        Some((Kind::Payload, _)) => {
+            cx.cx.error(
+                scan.span(value),
+                format!("`${name}` holds a payload"),
+                "expected an IKE SA",
+            );
+        }
+        None if cx.binds => {
+            known.0.insert(name.to_owned(), (Kind::Ike, scan.span(value)));
+        }
+        None => unbound(cx, scan, value, known),
+    }
+    Some(Prop::Ike(name.to_owned()))
+}
+
+/// The name of `$name`.
+pub(super) fn variable_name<'t>(
+    cx: &LineCx<'_>,
+    scan: &Scan<'_>,
+    word: Word<'t>,
+) -> Option<&'t str> {
+    let name = word.text.strip_prefix('$').filter(|name| {
+        !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    });
+    if name.is_none() {
+        cx.cx.error(scan.span(word), format!("`{}` is no variable", word.text), "expected $name");
+    }
+    name
+}
+
+pub(super) fn unbound(cx: &LineCx<'_>, scan: &Scan<'_>, word: Word<'_>, known: &Variables) {
+    let names = known.0.keys().map(String::as_str);
+    let message = format!("`{}` is used before it is bound", word.text);
+    let name = word.text.trim_start_matches('$');
+    let label = match crate::nearest::nearest(name, names) {
+        Some(near) if near != name => format!("did you mean `${near}`?"),
+        _ => "bind it above: `SA as $name`, or `ike=$name`".to_owned(),
+    };
+    cx.cx.error(scan.span(word), message, label);
+}

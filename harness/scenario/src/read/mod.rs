@@ -1,0 +1,9 @@
+//! The sections of a file that make up a plan, one file each.
+
+pub(crate) mod net;
+pub(crate) mod peers;
+pub(crate) mod pin;
+pub(crate) mod preset;
+pub(crate) mod routes;
+pub(crate) mod tunnel;
+pub(crate) mod world;

@@ -1,0 +1,137 @@
+//! `net:` hosts with their interfaces, and the links between them.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::world::World;
+use crate::plan::{Host, HostKind, Iface, Link, Route};
+use crate::reader::{Cx, Fields};
+use crate::text::Text;
+use crate::yaml::Node;
+
+/// A link that says nothing: short, but not instantaneous, since nothing is.
+const DELAY: Duration = Duration::from_millis(1);
+/// Ethernet's.
+const MTU: u16 = 1500;
+
+pub(crate) fn read(cx: &Cx<'_>, node: &Node) -> World {
+    let mut world = World::default();
+    let Some(fields) = Fields::of(cx, node, "net", &["hosts", "links"]) else { return world };
+    let hosts = fields.need("hosts").and_then(|node| cx.map(node, "hosts")).unwrap_or_default();
+    for (name, node) in hosts {
+        check_name(cx, name);
+        world.hosts.extend(host(cx, name, node));
+    }
+    let links = fields.need("links").and_then(|node| cx.map(node, "links")).unwrap_or_default();
+    for (place, (name, node)) in (0_u16..).zip(links) {
+        if let Some(link) = link(cx, &mut world, place, name, node) {
+            world.links.push(link);
+        }
+    }
+    world
+}
+
+fn check_name(cx: &Cx<'_>, name: &Text) {
+    let word = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let good = name.value.starts_with(|c: char| c.is_ascii_alphabetic());
+    if !good || !name.value.chars().all(word) {
+        let label = "a letter, then letters, digits, `-` and `_`";
+        cx.error(name.span, format!("`{}` is no name of a host", name.value), label);
+    }
+}
+
+fn host(cx: &Cx<'_>, name: &Text, node: &Node) -> Option<Host> {
+    const NAT: [&str; 5] =
+        ["inside", "outside", "mapping", "mapping_timeout", "drops_ip_fragments"];
+    let known = ["kind", "ifaces", "routes"].into_iter().chain(NAT).collect::<Vec<_>>();
+    let fields = Fields::of(cx, node, &name.value, &known)?;
+    fields.not_yet(&NAT);
+    let kinds = [
+        ("router", Some(HostKind::Router)),
+        ("host", Some(HostKind::Host)),
+        ("nat", None),
+        ("attacker", None),
+    ];
+    let kind = fields.choice("kind", &kinds).unwrap_or(Some(HostKind::Router));
+    if kind.is_none()
+        && let Some(text) = fields.text("kind")
+    {
+        cx.not_yet(text.span, &format!("a host of kind `{}`", text.value));
+    }
+    let mut ifaces = Vec::new();
+    let all = fields.get("ifaces").and_then(|node| cx.map(node, "ifaces")).unwrap_or_default();
+    for (name, node) in all {
+        let address = cx.text(node, &name.value).and_then(|text| cx.prefix(text, "address"));
+        let addresses = address.into_iter().collect();
+        ifaces.push(Iface { name: name.value.clone(), addresses, link: None });
+    }
+    if ifaces.is_empty() && kind.is_some() {
+        cx.error(fields.span, format!("host `{}` has no interface", name.value), "");
+    }
+    let routes = fields.get("routes").map(|node| cx.texts(node, "routes")).unwrap_or_default();
+    let routes = routes.into_iter().filter_map(|text| route(cx, text)).collect();
+    let kind = kind.unwrap_or(HostKind::Router);
+    Some(Host { name: name.value.clone(), kind, ifaces, routes, tunnels: Vec::new() })
+}
+
+/// `default via 10.1.0.1`, `10.0.0.0/8 via 10.1.0.1`.
+fn route(cx: &Cx<'_>, text: &Text) -> Option<Route> {
+    let parse = || {
+        let (to, via) = text.value.split_once(" via ")?;
+        let via: IpAddr = via.trim().parse().ok()?;
+        let to = match to.trim() {
+            "default" if via.is_ipv4() => (IpAddr::from([0; 4]), 0),
+            "default" => (IpAddr::from([0; 16]), 0),
+            to => crate::reader::parse_prefix(to)?,
+        };
+        Some(Route { to, via })
+    };
+    let route = parse();
+    if route.is_none() {
+        let label = "expected `default via 10.1.0.1` or `10.0.0.0/8 via 10.1.0.1`";
+        cx.error(text.span, format!("route `{}`", text.value), label);
+    }
+    route
+}
+
+fn link(cx: &Cx<'_>, world: &mut World, place: u16, name: &Text, node: &Node) -> Option<Link> {
+    let known = ["between", "delay", "jitter", "loss", "duplicate", "reorder", "mtu"];
+    let fields = Fields::of(cx, node, &name.value, &known)?;
+    let ends = fields.need("between").map(|node| cx.texts(node, "between")).unwrap_or_default();
+    if ends.len() < 2 {
+        cx.error(fields.span, format!("link `{}` has fewer than two ends", name.value), "");
+    }
+    let mut attached = Vec::new();
+    for text in ends {
+        let Some((host, iface)) = world.iface(cx, &text.value, text.span) else { continue };
+        let slot = world
+            .hosts
+            .get_mut(usize::from(host))
+            .and_then(|host| host.ifaces.get_mut(usize::from(iface)))?;
+        if slot.link.is_some() {
+            cx.error(text.span, format!("`{}` is attached to a link already", text.value), "");
+        }
+        slot.link = Some(place);
+        attached.push((host, iface));
+    }
+    let share = |key| fields.get(key).and_then(|node| cx.probability(node, key)).unwrap_or(0.0);
+    let delay = fields.duration("delay").unwrap_or(DELAY);
+    if delay.is_zero()
+        && let Some(node) = fields.get("delay")
+    {
+        cx.error(node.span, "a link without delay", "nothing is instantaneous: 1us at least");
+    }
+    Some(Link {
+        name: name.value.clone(),
+        attached,
+        delay,
+        jitter: fields.duration("jitter").unwrap_or_default(),
+        loss: share("loss"),
+        duplicate: share("duplicate"),
+        reorder: share("reorder"),
+        mtu: fields
+            .integer("mtu", 576, 65_535)
+            .and_then(|mtu| u16::try_from(mtu).ok())
+            .unwrap_or(MTU),
+    })
+}

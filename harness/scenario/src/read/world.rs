@@ -1,0 +1,110 @@
+//! What the later sections of a file look names up in.
+
+use crate::nearest::suggestion;
+use crate::plan;
+use crate::reader::Cx;
+use crate::source::Span;
+use crate::text::Text;
+
+/// Hosts, links and tunnels of one cell.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub(crate) struct World {
+    pub(crate) hosts: Vec<plan::Host>,
+    pub(crate) links: Vec<plan::Link>,
+    pub(crate) tunnels: Vec<Tunnel>,
+}
+
+/// A tunnel as steps and expectations name it.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Tunnel {
+    pub(crate) name: String,
+    /// Places of the hosts at its ends, in the order of the file.
+    pub(crate) ends: [u16; 2],
+    /// Names of its Child SAs; a step may add one.
+    pub(crate) children: Vec<String>,
+}
+
+impl World {
+    pub(crate) fn host_names(&self) -> impl Iterator<Item = &str> + Clone {
+        self.hosts.iter().map(|host| host.name.as_str())
+    }
+
+    pub(crate) fn host_place(&self, name: &str) -> Option<u16> {
+        let place = self.hosts.iter().position(|host| host.name == name)?;
+        u16::try_from(place).ok()
+    }
+
+    /// The place of a host; an unknown one is an error.
+    pub(crate) fn host(&self, cx: &Cx<'_>, name: &str, span: Span) -> Option<u16> {
+        let found = self.host_place(name);
+        if found.is_none() {
+            cx.unknown(span, "host", name, self.host_names());
+        }
+        found
+    }
+
+    pub(crate) fn host_in(&self, cx: &Cx<'_>, text: &Text) -> Option<u16> {
+        self.host(cx, &text.value, text.span)
+    }
+
+    /// `R1.wan` as places of host and interface; an unknown one is an error.
+    pub(crate) fn iface(&self, cx: &Cx<'_>, reference: &str, span: Span) -> Option<(u16, u16)> {
+        let Some((host_name, iface)) = reference.split_once('.') else {
+            cx.error(span, format!("`{reference}` is no interface"), "expected HOST.INTERFACE");
+            return None;
+        };
+        let host_span = Span { start: span.start, end: span.end.min(span.start + host_name.len()) };
+        let place = self.host(cx, host_name, host_span)?;
+        let host = self.hosts.get(usize::from(place))?;
+        let found = host.ifaces.iter().position(|known| known.name == iface);
+        if found.is_none() {
+            let names: Vec<_> = host.ifaces.iter().map(|known| known.name.as_str()).collect();
+            let message = format!("host `{host_name}` has no interface `{iface}`");
+            let at = Span { start: (host_span.end + 1).min(span.end), end: span.end };
+            cx.error(at, message, suggestion(iface, names));
+        }
+        Some((place, u16::try_from(found?).ok()?))
+    }
+
+    pub(crate) fn tunnel(&self, cx: &Cx<'_>, name: &str, span: Span) -> Option<&Tunnel> {
+        let found = self.tunnels.iter().find(|tunnel| tunnel.name == name);
+        if found.is_none() {
+            let names: Vec<_> = self.tunnels.iter().map(|tunnel| tunnel.name.as_str()).collect();
+            cx.unknown(span, "tunnel", name, names);
+        }
+        found
+    }
+
+    /// `site.net`, or `net` where only one tunnel has such a child; gives `site.net`.
+    pub(crate) fn child(&self, cx: &Cx<'_>, name: &str, span: Span) -> Option<String> {
+        let all = self.children();
+        let found: Vec<_> = all
+            .iter()
+            .filter(|full| {
+                *full == name || full.split_once('.').is_some_and(|(_, short)| short == name)
+            })
+            .collect();
+        match found.as_slice() {
+            [one] => Some((*one).clone()),
+            [] => {
+                cx.unknown(span, "child", name, all.iter().map(String::as_str));
+                None
+            }
+            [_, ..] => {
+                let names: Vec<_> = found.iter().map(|name| name.as_str()).collect();
+                let label = format!("say which: {}", names.join(", "));
+                cx.error(span, format!("`{name}` is the name of several children"), label);
+                None
+            }
+        }
+    }
+
+    /// All children, with their tunnels' names.
+    pub(crate) fn children(&self) -> Vec<String> {
+        let of = |tunnel: &Tunnel| {
+            let name = tunnel.name.clone();
+            tunnel.children.clone().into_iter().map(move |child| format!("{name}.{child}"))
+        };
+        self.tunnels.iter().flat_map(of).collect()
+    }
+}

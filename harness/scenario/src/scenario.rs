@@ -1,0 +1,245 @@
+//! A scenario file, read and checked.
+
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ikelab_ambient::{Instant, derive_seed};
+
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::expect::{self, Expectations};
+use crate::lint;
+use crate::matrix::{self, Assignment};
+use crate::plan::{Pin, Plan};
+use crate::read::world::World;
+use crate::read::{net, peers, pin, routes, tunnel};
+use crate::reader::{Cx, Fields};
+use crate::requirements::Tables;
+use crate::source::{Source, Span};
+use crate::step::{self, Steps};
+use crate::text::Text;
+use crate::yaml::{self, Node};
+
+/// How long a run without a `duration` goes on after its last step and its last stated time.
+pub const SETTLE: Duration = Duration::from_secs(30);
+
+/// A scenario: what the file says about itself, and its cells.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// The file.
+    pub source: Arc<Source>,
+    /// Its unique name.
+    pub name: String,
+    /// One sentence.
+    pub title: String,
+    /// The goal in prose.
+    pub summary: String,
+    /// For selection.
+    pub tags: Vec<String>,
+    /// Requirements and sections that it exercises.
+    pub covers: Vec<String>,
+    /// Cases of the catalogue that it implements.
+    pub cases: Vec<String>,
+    /// The seeds to run with; one that follows from the name where the file says none.
+    pub seeds: RangeInclusive<u64>,
+    /// What `check` warns about.
+    pub warnings: Vec<Diagnostic>,
+    /// The cells of its matrix, one without a matrix.
+    pub cells: Vec<Cell>,
+    pub(crate) tables: Arc<Tables>,
+}
+
+/// One cell of a scenario's matrix.
+#[derive(Clone, Debug)]
+pub struct Cell {
+    /// Its name: `want=ecp256,cookie=never`; empty without a matrix.
+    pub name: String,
+    /// Its parameters and their values.
+    pub assignment: Vec<(String, String)>,
+    /// Why it can't run here, if so: known before the run.
+    pub unsupported: Option<String>,
+    /// Snapshots that the file asks for.
+    pub snapshots: Vec<expect::Snapshot>,
+    pub(crate) world: World,
+    pub(crate) steps: Steps,
+    pub(crate) pins: Vec<Pin>,
+    pub(crate) until: Instant,
+    pub(crate) expectations: Expectations,
+}
+
+impl Scenario {
+    /// The plan of a cell with a seed.
+    #[must_use]
+    pub fn plan(&self, cell: &Cell, seed: u64) -> Plan {
+        Plan {
+            scenario: self.name.clone(),
+            cell: cell.name.clone(),
+            seed,
+            until: cell.until,
+            hosts: cell.world.hosts.clone(),
+            links: cell.world.links.clone(),
+            agenda: cell.steps.agenda.clone(),
+            pins: cell.pins.clone(),
+        }
+    }
+
+    /// The cell with this name.
+    #[must_use]
+    pub fn cell(&self, name: &str) -> Option<&Cell> {
+        self.cells.iter().find(|cell| cell.name == name)
+    }
+}
+
+/// Reads a scenario.
+///
+/// # Errors
+/// Every mistake of the file, and the warnings with them, in the order of the file.
+pub fn parse(path: &str, text: &str, tables: &Arc<Tables>) -> Result<Scenario, Vec<Diagnostic>> {
+    let source = Arc::new(Source::new(path, text));
+    let root = yaml::read(&source)?;
+    let cx = Cx::new(&source, tables);
+    let head = head(&cx, &root);
+    let cells = match &head {
+        Some((_, matrix)) => matrix.iter().map(|cell| self::cell(&cx, &root, cell)).collect(),
+        None => Vec::new(),
+    };
+    let found = sorted(cx.into_found());
+    let bad = found.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
+    let whole: Option<Vec<Cell>> = cells.into_iter().collect();
+    match (head, whole) {
+        (Some((head, _)), Some(cells)) if !bad => Ok(Scenario {
+            source: source.clone(),
+            tables: tables.clone(),
+            warnings: found,
+            cells,
+            ..head
+        }),
+        (_, _) if bad => Err(found),
+        (_, _) => {
+            let message = "this file was refused without a reason: a fault of ikelab";
+            let whole = Diagnostic::new(Severity::Error, &source, Span::default(), message, "");
+            Err(vec![whole])
+        }
+    }
+}
+
+/// Cells repeat what they have in common; a mistake is told once.
+fn sorted(found: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let once: BTreeSet<_> = found.into_iter().collect();
+    once.into_iter().collect()
+}
+
+const KEYS: [&str; 19] = [
+    "ikelab", "name", "title", "summary", "tags", "covers", "cases", "seeds", "duration",
+    "include", "matrix", "explore", "net", "peers", "tunnels", "pin", "faults", "steps", "expect",
+];
+
+fn known_keys() -> Vec<&'static str> {
+    KEYS.into_iter().chain(["known_issues"]).collect()
+}
+
+/// What holds for all cells: a scenario without cells, and the assignments of its cells.
+fn head(cx: &Cx<'_>, root: &Node) -> Option<(Scenario, Vec<Assignment>)> {
+    let fields = Fields::of(cx, root, "scenario", &known_keys())?;
+    fields.not_yet(&["include", "explore", "known_issues"]);
+    version(cx, &fields);
+    let name = fields.need("name").and_then(|node| cx.text(node, "name"));
+    if let Some(name) = name {
+        slug(cx, name);
+    }
+    let prose = |key| fields.text(key).map(|text| text.value.trim().to_owned()).unwrap_or_default();
+    let words = |key| fields.get(key).map(|node| cx.texts(node, key)).unwrap_or_default();
+    let (tags, covers, cases) = (words("tags"), words("covers"), words("cases"));
+    covers.iter().for_each(|text| cx.tables.check_covers(cx, text));
+    cases.iter().for_each(|text| cx.tables.check_case(cx, text));
+    let plain = |texts: Vec<&Text>| texts.into_iter().map(|text| text.value.clone()).collect();
+    let name = name.map(|name| name.value.clone()).unwrap_or_default();
+    let scenario = Scenario {
+        source: Arc::new(cx.source.clone()),
+        title: prose("title"),
+        summary: prose("summary"),
+        tags: plain(tags),
+        covers: plain(covers),
+        cases: plain(cases),
+        seeds: seeds(cx, &fields, &name),
+        warnings: Vec::new(),
+        cells: Vec::new(),
+        tables: Arc::new(cx.tables.clone()),
+        name,
+    };
+    Some((scenario, matrix::read(cx, fields.get("matrix"))))
+}
+
+fn version(cx: &Cx<'_>, fields: &Fields<'_, '_>) {
+    if let Some(text) = fields.need("ikelab").and_then(|node| cx.text(node, "ikelab"))
+        && text.value != "1"
+    {
+        cx.error(text.span, format!("format `{}`", text.value), "this program reads format 1");
+    }
+}
+
+fn slug(cx: &Cx<'_>, name: &Text) {
+    let part = |part: &str| {
+        !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
+    };
+    if !name.value.split('-').all(part) || name.value.len() > 100 {
+        let label = "small letters and digits, joined by `-`";
+        cx.error(name.span, format!("`{}` is no name of a scenario", name.value), label);
+    }
+}
+
+/// `7`, `1..200`.
+fn seeds(cx: &Cx<'_>, fields: &Fields<'_, '_>, name: &str) -> RangeInclusive<u64> {
+    let default = derive_seed(0, name);
+    let Some(text) = fields.text("seeds") else { return default..=default };
+    let range = match text.value.split_once("..") {
+        Some((low, high)) => low.trim().parse().ok().zip(high.trim().parse().ok()),
+        None => text.value.parse().ok().map(|seed: u64| (seed, seed)),
+    };
+    match range {
+        Some((low, high)) if low <= high => low..=high,
+        _ => {
+            cx.error(text.span, format!("`seeds` is `{}`", text.value), "expected 7 or 1..200");
+            default..=default
+        }
+    }
+}
+
+/// One cell: its tree with the parameters filled in, read section by section.
+fn cell(cx: &Cx<'_>, root: &Node, assignment: &Assignment) -> Option<Cell> {
+    let root = matrix::expand(cx, root, assignment);
+    let fields = Fields::of(cx, &root, "scenario", &known_keys())?;
+    let mut world = fields.need("net").map(|node| net::read(cx, node)).unwrap_or_default();
+    let unsupported = fields.get("peers").and_then(|node| peers::read(cx, &world, node));
+    if let Some(node) = fields.get("tunnels") {
+        tunnel::read(cx, &mut world, node);
+    }
+    routes::imply(&mut world);
+    let pins = fields.get("pin").map(|node| pin::read(cx, &world, node)).unwrap_or_default();
+    fields.not_yet(&["faults"]);
+    let steps =
+        fields.need("steps").map(|node| step::read(cx, &mut world, node)).unwrap_or_default();
+    let duration = fields.duration("duration").map(|span| Instant::ZERO + span);
+    let expectations = fields
+        .need("expect")
+        .map(|node| expect::read(cx, &world, &steps, duration, node))
+        .unwrap_or_default();
+    let until = duration.unwrap_or(steps.end.max(expectations.latest) + SETTLE);
+    for (at, span, _) in steps.times.iter().filter(|(at, _, _)| *at >= until) {
+        let message = format!("this step begins at {at}s, when the run is over");
+        cx.error(*span, message, format!("`duration` is {}s", until.as_secs_f64()));
+    }
+    lint::check(cx, &world, until);
+    Some(Cell {
+        name: matrix::name(assignment),
+        assignment: assignment.clone(),
+        unsupported,
+        snapshots: expectations.snapshots.clone(),
+        world,
+        steps,
+        pins,
+        until,
+        expectations,
+    })
+}

@@ -1,0 +1,20 @@
+//! `clear: {host: R1, what: ike}`: a host deletes SAs and tells its peers.
+
+use std::time::Duration;
+
+use super::Draft;
+use crate::plan::{ClearWhat, Command};
+use crate::read::world::World;
+use crate::reader::{Cx, Fields};
+use crate::yaml::Node;
+
+pub(super) fn read(cx: &Cx<'_>, world: &mut World, node: &Node) -> Option<Draft> {
+    let fields = Fields::of(cx, node, "clear", &["host", "what"])?;
+    let host_text = cx.text(fields.need("host")?, "host")?;
+    let host = world.host_in(cx, host_text)?;
+    let kinds = [("ike", ClearWhat::Ike), ("child", ClearWhat::Child), ("all", ClearWhat::All)];
+    let what = fields.choice("what", &kinds).unwrap_or(ClearWhat::All);
+    let word = kinds.iter().find(|(_, kind)| *kind == what).map_or("all", |(word, _)| word);
+    let text = format!("clear {word} at {}", host_text.value);
+    Some(Draft { actions: vec![(host, Command::Clear(what))], text, takes: Duration::ZERO })
+}
