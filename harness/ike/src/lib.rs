@@ -1,1 +1,31 @@
-//! (being built)
+//! IKEv2 without I/O: an engine that is told what time it is and what came, and says what to do.
+//!
+//! One engine holds the IKE SAs of one host. [`Engine::handle`] takes an [`Input`] and gives
+//! [`Output`]s; [`Engine::deadline`] says when it wants to be called next. It has no socket, no
+//! clock and no generator, and never sees ESP: Child SAs leave it as [`Output::Install`].
+//!
+//! A datagram's way: `engine` finds the SA, `receive` checks window and protection, `exchange`
+//! answers or accepts, `sa` seals and remembers the octets.
+
+pub mod config;
+
+mod channel;
+mod child;
+mod context;
+mod cookie;
+mod engine;
+mod exchange;
+mod guilt;
+mod io;
+mod nat;
+mod negotiate;
+mod operator;
+mod parts;
+mod receive;
+mod sa;
+mod selectors;
+mod timers;
+mod window;
+
+pub use engine::Engine;
+pub use io::{Acquire, ChildSa, Command, Input, Output};

@@ -1,0 +1,156 @@
+//! A Child SA as IKE keeps it: its SPIs, its selectors, its timers.
+
+use ikelab_ambient::Instant;
+use ikelab_crypto::ChildKeys;
+use ikelab_trace::{ChildInstalled, ChildKeysLogged, EspMode, IkeEvent, Octets, Role, SaId, Suite};
+use ikelab_wire::ike::EspSpi;
+use ikelab_wire::payload::SelectorRange;
+
+use crate::config::Lifetime;
+use crate::context::Context;
+use crate::io::{ChildSa, Output};
+use crate::negotiate;
+use crate::sa::Path;
+
+/// A pair of SAs, one to us and one to the peer.
+#[derive(Clone, Debug)]
+pub(crate) struct Child {
+    /// Place of its configuration in the tunnel's.
+    pub(crate) config: usize,
+    pub(crate) spi_in: EspSpi,
+    pub(crate) spi_out: EspSpi,
+    pub(crate) state: State,
+    pub(crate) rekey_at: Option<Instant>,
+    pub(crate) expires_at: Option<Instant>,
+}
+
+/// Where a Child SA stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum State {
+    /// It carries packets.
+    Live,
+    /// We are rekeying it: our request is open.
+    Rekeying,
+    /// Another has replaced it, and it waits to be deleted by the side that has to.
+    Replaced,
+    /// Our Delete of it is open.
+    Deleting,
+}
+
+/// What an exchange agreed on, ready to be installed.
+pub(crate) struct Agreed {
+    pub(crate) config: usize,
+    pub(crate) role: Role,
+    pub(crate) spi_in: EspSpi,
+    pub(crate) spi_out: EspSpi,
+    pub(crate) suite: Suite,
+    pub(crate) mode: EspMode,
+    pub(crate) keys: ChildKeys,
+    pub(crate) local_ts: Vec<SelectorRange>,
+    pub(crate) remote_ts: Vec<SelectorRange>,
+    pub(crate) replaces: Option<EspSpi>,
+    pub(crate) send_at_once: bool,
+}
+
+/// The IKE SA that a Child SA is installed under.
+pub(crate) struct Parent {
+    pub(crate) sa: SaId,
+    pub(crate) tunnel: usize,
+    pub(crate) path: Path,
+}
+
+impl Child {
+    /// Installs what was agreed on; says so to ESP and to the trace.
+    pub(crate) fn install(agreed: Agreed, parent: &Parent, cx: &mut Context<'_>) -> Self {
+        let tunnel = cx.tunnel(parent.tunnel);
+        let config = tunnel.children.get(agreed.config).expect("chosen from this list");
+        let (tunnel_name, child_name) = (tunnel.name.clone(), config.name.clone());
+        let (rekey_at, expires_at) = deadlines(config.lifetime, cx);
+        let protection = negotiate::protection(&agreed.suite).expect("chosen among the supported");
+        let words = |ranges: &[SelectorRange]| ranges.iter().map(ToString::to_string).collect();
+        cx.event(IkeEvent::ChildInstalled(Box::new(ChildInstalled {
+            child: child_name.clone(),
+            tunnel: tunnel_name.clone(),
+            parent: parent.sa,
+            role: agreed.role,
+            spi_in: agreed.spi_in,
+            spi_out: agreed.spi_out,
+            suite: agreed.suite.clone(),
+            mode: agreed.mode,
+            local: parent.path.local,
+            remote: parent.path.remote,
+            encapsulated: parent.path.behind_nat,
+            local_ts: words(&agreed.local_ts),
+            remote_ts: words(&agreed.remote_ts),
+            keys: logged(&agreed.keys, agreed.role),
+            rekey_at,
+            expires_at,
+            replaces: agreed.replaces,
+        })));
+        let child = Self {
+            config: agreed.config,
+            spi_in: agreed.spi_in,
+            spi_out: agreed.spi_out,
+            state: State::Live,
+            rekey_at,
+            expires_at,
+        };
+        cx.out.push(Output::Install(Box::new(ChildSa {
+            child: format!("{tunnel_name}.{child_name}"),
+            spi_in: agreed.spi_in,
+            spi_out: agreed.spi_out,
+            protection,
+            keys: agreed.keys,
+            initiator: agreed.role == Role::Initiator,
+            esn: negotiate::is_esn(&agreed.suite),
+            mode: agreed.mode,
+            local: parent.path.local,
+            remote: parent.path.remote,
+            encapsulated: parent.path.behind_nat,
+            local_ts: agreed.local_ts,
+            remote_ts: agreed.remote_ts,
+            send_at_once: agreed.send_at_once,
+            replaces: agreed.replaces,
+        })));
+        child
+    }
+
+    /// Takes it out of ESP and says so.
+    pub(crate) fn uninstall(&self, reason: &'static str, cx: &mut Context<'_>) {
+        cx.spis.esp.remove(&self.spi_in);
+        cx.out.push(Output::Remove { spi_in: self.spi_in });
+        cx.event(IkeEvent::ChildRemoved {
+            spi_in: self.spi_in,
+            spi_out: self.spi_out,
+            reason: reason.into(),
+        });
+    }
+
+    /// When it next wants attention.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.rekey_at.into_iter().chain(self.expires_at).min()
+    }
+}
+
+/// When an SA made now is to be replaced, and when it ends.
+pub(crate) fn deadlines(
+    lifetime: Lifetime,
+    cx: &mut Context<'_>,
+) -> (Option<Instant>, Option<Instant>) {
+    let soft = lifetime.soft.map(|soft| {
+        let early = cx.jitter(lifetime.jitter);
+        cx.now + soft.saturating_sub(early)
+    });
+    (soft, lifetime.hard.map(|hard| cx.now + hard))
+}
+
+fn logged(keys: &ChildKeys, role: Role) -> ChildKeysLogged {
+    let octets = |secret: &[u8]| Octets::from(secret);
+    let (encr_i, integ_i) = (octets(&keys.encr_i), octets(&keys.integ_i));
+    let (encr_r, integ_r) = (octets(&keys.encr_r), octets(&keys.integ_r));
+    let ((encr_out, integ_out), (encr_in, integ_in)) = match role {
+        Role::Initiator => ((encr_i, integ_i), (encr_r, integ_r)),
+        Role::Responder => ((encr_r, integ_r), (encr_i, integ_i)),
+    };
+    ChildKeysLogged { encr_out, integ_out, encr_in, integ_in }
+}

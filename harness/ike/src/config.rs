@@ -1,0 +1,176 @@
+//! What an engine is told about its peers: the part of the PAD and of policy that IKE needs.
+
+use core::time::Duration;
+use std::net::IpAddr;
+
+use ikelab_trace::EspMode;
+use ikelab_wire::payload::{Identification, Proposal, SelectorRange};
+use ikelab_wire::registry::KeId;
+
+/// Everything an engine is configured with.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// The tunnels, in order: the first that fits an incoming request is taken.
+    pub tunnels: Vec<Tunnel>,
+    /// How many half-open IKE SAs a responder keeps at most.
+    pub half_open_max: usize,
+    /// From how many half-open IKE SAs on `Cookie::UnderLoad` asks for cookies.
+    pub cookie_threshold: usize,
+    /// How long a responder waits for IKE_AUTH.
+    pub half_open_timeout: Duration,
+}
+
+impl Config {
+    /// The tunnels, with limits that suit a laboratory.
+    #[must_use]
+    pub fn new(tunnels: Vec<Tunnel>) -> Self {
+        Self {
+            tunnels,
+            half_open_max: 1_000,
+            cookie_threshold: 10,
+            half_open_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// One peer, and how to speak with it.
+#[derive(Clone, Debug)]
+pub struct Tunnel {
+    /// Its name in the scenario.
+    pub name: String,
+    /// Our address.
+    pub local: IpAddr,
+    /// The peer's address.
+    pub remote: IpAddr,
+    /// The UDP port of both ends for IKE without a NAT: 500.
+    pub port: u16,
+    /// Who we say we are.
+    pub local_id: Identification,
+    /// Who the peer must be.
+    pub remote_id: Identification,
+    /// The pre-shared key.
+    pub psk: Vec<u8>,
+    /// What we offer and accept for the IKE SA, best first.
+    pub proposals: Vec<Proposal>,
+    /// The group of our first KE payload; none: the first group of the first proposal.
+    pub ke_first: Option<KeId>,
+    /// Lifetimes of the IKE SA.
+    pub lifetime: Lifetime,
+    /// How a request is repeated.
+    pub retransmit: Retransmit,
+    /// After how long without a sign of life the peer is asked for one; none: never.
+    pub liveness: Option<Duration>,
+    /// When to ask an initiator for a cookie.
+    pub cookie: Cookie,
+    /// How many requests we let the peer have open at once, RFC 7296 §2.3.
+    pub window: u32,
+    /// Vendor IDs of IKE_SA_INIT, RFC 7296 §3.12.
+    pub vendor_ids: Vec<Vec<u8>>,
+    /// Whether the first IKE SA with a peer says INITIAL_CONTACT.
+    pub initial_contact: bool,
+    /// The Child SAs that may be made, in order.
+    pub children: Vec<Child>,
+}
+
+/// One Child SA configuration.
+#[derive(Clone, Debug)]
+pub struct Child {
+    /// Its name within the tunnel.
+    pub name: String,
+    /// What is protected on our side.
+    pub local: Vec<SelectorRange>,
+    /// What is protected on the peer's side.
+    pub remote: Vec<SelectorRange>,
+    /// Tunnel, or transport where the peer agrees.
+    pub mode: EspMode,
+    /// What we offer and accept, best first; key exchanges in it are for CREATE_CHILD_SA (PFS).
+    pub proposals: Vec<Proposal>,
+    /// Lifetimes of its SAs.
+    pub lifetime: Lifetime,
+    /// Whether it comes up with the engine.
+    pub at_start: bool,
+}
+
+/// When an SA is replaced, and when it ends. Both count from its making.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Lifetime {
+    /// When we replace it; none: the peer may.
+    pub soft: Option<Duration>,
+    /// Up to how much earlier than `soft` we may begin, drawn at random for each SA.
+    pub jitter: Duration,
+    /// When it ends; none: never.
+    pub hard: Option<Duration>,
+}
+
+/// How a request is repeated until it is answered, RFC 7296 §2.1 and §2.4.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Retransmit {
+    /// Time to the first repetition.
+    pub first: Duration,
+    /// By what each wait is longer than the one before.
+    pub factor: f64,
+    /// The longest wait.
+    pub longest: Duration,
+    /// How often a request is sent at most, the first time included.
+    pub tries: u32,
+}
+
+impl Default for Retransmit {
+    /// A dozen tries over three and a half minutes: what RFC 7296 §2.4 suggests.
+    fn default() -> Self {
+        Self {
+            first: Duration::from_millis(500),
+            factor: 2.0,
+            longest: Duration::from_secs(30),
+            tries: 12,
+        }
+    }
+}
+
+impl Retransmit {
+    /// The wait after a request was sent for the `tries`th time, counted from 1.
+    pub(crate) fn wait(&self, tries: u32) -> Duration {
+        let exponent = i32::try_from(tries.saturating_sub(1).min(64)).unwrap_or(64);
+        let secs = self.first.as_secs_f64() * self.factor.max(1.0).powi(exponent);
+        Duration::from_secs_f64(secs.min(self.longest.as_secs_f64()).max(0.001))
+    }
+}
+
+/// When a responder asks for a cookie, RFC 7296 §2.6.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Cookie {
+    /// Never.
+    #[default]
+    Never,
+    /// Of every initiator.
+    Always,
+    /// When many IKE SAs are half open.
+    UnderLoad,
+}
+
+impl Tunnel {
+    /// The group of our first KE payload.
+    pub(crate) fn first_group(&self) -> Option<KeId> {
+        self.ke_first.or_else(|| self.proposals.iter().flat_map(crate::negotiate::groups).next())
+    }
+
+    /// The place of the Child SA configuration with this name.
+    pub(crate) fn child_named(&self, name: &str) -> Option<usize> {
+        self.children.iter().position(|child| child.name == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dozen_tries_last_several_minutes() {
+        let retransmit = Retransmit::default();
+        let waits: Vec<u64> =
+            (1..=8).map(|tries| retransmit.wait(tries).as_millis() as u64).collect();
+        assert_eq!(waits, [500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
+        let all: Duration = (1..=retransmit.tries).map(|tries| retransmit.wait(tries)).sum();
+        assert!(all > Duration::from_secs(180), "RFC 7296 §2.4: several minutes");
+    }
+}

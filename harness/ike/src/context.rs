@@ -1,0 +1,107 @@
+//! What an exchange may reach beside its own SA: time, chance, configuration, and the way out.
+
+use std::collections::BTreeSet;
+
+use ikelab_ambient::{Entropy, Instant, Purpose, Value};
+use ikelab_trace::{IkeEvent, SaId};
+use ikelab_wire::ike::{EspSpi, IkeSpi};
+use ikelab_wire::registry::ExchangeType;
+
+use crate::child::Child;
+use crate::config::{Config, Tunnel};
+use crate::guilt::{Discard, PeerMisbehaved, Refusal};
+use crate::io::Output;
+use crate::sa::{Sa, Want};
+
+/// The surroundings of an exchange.
+pub(crate) struct Context<'a> {
+    pub(crate) now: Instant,
+    pub(crate) entropy: &'a mut dyn Entropy,
+    pub(crate) config: &'a Config,
+    pub(crate) spis: &'a mut Spis,
+    pub(crate) out: &'a mut Vec<Output>,
+    pub(crate) effects: &'a mut Vec<Effect>,
+}
+
+/// What an exchange does to other IKE SAs than its own; the engine carries it out afterwards.
+#[derive(Debug)]
+pub(crate) enum Effect {
+    /// A new IKE SA.
+    Born(Box<Sa>),
+    /// Child SAs and open wishes go over to another IKE SA, by our SPI of it.
+    Inherit { to: IkeSpi, children: Vec<Child>, wanted: Vec<Want> },
+    /// Our rekeying of the IKE SA is decided: this one, by our SPI, is redundant and ours to delete.
+    DeleteIke { spi: IkeSpi },
+    /// The peer says it remembers nothing: its IKE SAs of this tunnel from before
+    /// the one that says so go (RFC 7296 §2.4).
+    InitialContact { tunnel: usize, keep: IkeSpi, before: Instant },
+    /// A Child SA has to be made from scratch.
+    Up { tunnel: usize, child: usize },
+}
+
+impl Context<'_> {
+    /// Writes an event into the trace.
+    pub(crate) fn event(&mut self, event: IkeEvent) {
+        self.out.push(Output::Event(event));
+    }
+
+    pub(crate) fn discard(&mut self, sa: Option<SaId>, why: &Discard) {
+        self.event(IkeEvent::Discarded { sa, reason: why.name().into(), detail: why.to_string() });
+    }
+
+    pub(crate) fn misbehaved(&mut self, sa: Option<SaId>, why: PeerMisbehaved) {
+        self.event(IkeEvent::PeerMisbehaved { sa, rule: why.rule.into(), detail: why.detail });
+    }
+
+    pub(crate) fn refused(&mut self, sa: Option<SaId>, why: &Refusal) {
+        let reason = why.reason.clone();
+        self.event(IkeEvent::Refused { sa, notify: why.notify.notify_type, reason });
+    }
+
+    pub(crate) fn tunnel(&self, tunnel: usize) -> &Tunnel {
+        self.config.tunnels.get(tunnel).expect("tunnels are added and never taken away")
+    }
+
+    /// A fresh nonce of 32 octets: half the key size of the largest PRF (RFC 7296 §2.10).
+    pub(crate) fn nonce(&mut self, exchange: ExchangeType, response: bool) -> Vec<u8> {
+        let mut nonce = vec![0; 32];
+        self.entropy.fill(Purpose::of(Value::Nonce, exchange.0, response), &mut nonce);
+        nonce
+    }
+
+    /// A fresh SPI for an IKE SA. One that is taken (a scenario may force it) gives way to the next.
+    pub(crate) fn ike_spi(&mut self, exchange: ExchangeType, response: bool) -> IkeSpi {
+        let mut octets = [0; 8];
+        self.entropy.fill(Purpose::of(Value::Spi, exchange.0, response), &mut octets);
+        let mut spi = IkeSpi(u64::from_be_bytes(octets));
+        while spi == IkeSpi::NONE || !self.spis.ike.insert(spi) {
+            spi = IkeSpi(spi.0.wrapping_add(1));
+        }
+        spi
+    }
+
+    /// A fresh SPI for a Child SA: RFC 4303 §2.1 reserves those up to 255.
+    pub(crate) fn esp_spi(&mut self, exchange: ExchangeType, response: bool) -> EspSpi {
+        let mut octets = [0; 4];
+        self.entropy.fill(Purpose::of(Value::Spi, exchange.0, response), &mut octets);
+        let mut spi = EspSpi(u32::from_be_bytes(octets));
+        while spi.0 <= 255 || !self.spis.esp.insert(spi) {
+            spi = EspSpi(spi.0.wrapping_add(1));
+        }
+        spi
+    }
+
+    /// Up to `most`, at random.
+    pub(crate) fn jitter(&mut self, most: core::time::Duration) -> core::time::Duration {
+        let nanos = u64::try_from(most.as_nanos()).unwrap_or(u64::MAX);
+        let drawn = self.entropy.below(Purpose::aside(Value::Jitter), nanos.saturating_add(1));
+        core::time::Duration::from_nanos(drawn)
+    }
+}
+
+/// The SPIs that we have given out and that are still in use.
+#[derive(Debug, Default)]
+pub(crate) struct Spis {
+    pub(crate) ike: BTreeSet<IkeSpi>,
+    pub(crate) esp: BTreeSet<EspSpi>,
+}

@@ -1,0 +1,313 @@
+//! The engine: which IKE SA an input is for, and what an exchange does to other SAs than its own.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+
+use ikelab_ambient::{Entropy, Instant};
+use ikelab_crypto::Prf;
+use ikelab_trace::{IkeEvent, Phase as PhaseName};
+use ikelab_wire::ike::{Header, IkeSpi};
+use ikelab_wire::registry::ExchangeType;
+
+use crate::config::Config;
+use crate::context::{Context, Effect, Spis};
+use crate::cookie::Jar;
+use crate::exchange::{self, init};
+use crate::guilt::Discard;
+use crate::io::{Input, Output};
+use crate::sa::{Phase, Sa, Want};
+use crate::{operator, receive, timers};
+
+/// The IKE SAs of one host, and how to make more.
+#[derive(Debug)]
+pub struct Engine {
+    config: Config,
+    state: State,
+    /// Our SPIs by the moment at which their SAs want attention.
+    deadlines: BTreeSet<(Instant, IkeSpi)>,
+}
+
+/// What an engine remembers.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    /// The IKE SAs by our SPI.
+    pub(crate) sas: BTreeMap<IkeSpi, Sa>,
+    spis: Spis,
+    jar: Jar,
+    /// IKE_SA_INIT requests that made SAs which still exist: a repeated one is for that SA.
+    requests: BTreeMap<RequestKey, IkeSpi>,
+    half_open: usize,
+}
+
+/// From whom, with which SPI, and which octets (as a digest): RFC 7296 §2.1 wants the whole of an
+/// IKE_SA_INIT request compared.
+type RequestKey = (SocketAddr, IkeSpi, Vec<u8>);
+
+impl Engine {
+    /// An engine without SAs.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        Self { config, state: State::default(), deadlines: BTreeSet::new() }
+    }
+
+    /// Takes one input; gives what is to be done, in order.
+    pub fn handle(
+        &mut self,
+        now: Instant,
+        entropy: &mut dyn Entropy,
+        input: Input<'_>,
+    ) -> Vec<Output> {
+        let mut out = Vec::new();
+        if let Input::Command(crate::Command::AddChild { tunnel, child }) = input {
+            operator::add_child(&mut self.config, &tunnel, *child);
+            return out;
+        }
+        let mut turn = Turn {
+            now,
+            entropy,
+            config: &self.config,
+            state: &mut self.state,
+            deadlines: &mut self.deadlines,
+            out: &mut out,
+        };
+        match input {
+            Input::Datagram { local, remote, octets } => turn.datagram(local, remote, octets),
+            Input::Acquire(acquire) => operator::acquire(&mut turn, &acquire),
+            Input::Used { .. } => {}
+            Input::Expire { spi_in, hard } => operator::expire(&mut turn, spi_in, hard),
+            Input::Command(command) => operator::command(&mut turn, &command),
+            Input::Deadline => turn.due(),
+        }
+        out
+    }
+
+    /// When the engine next wants [`Input::Deadline`].
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.deadlines.first().map(|(at, _)| *at)
+    }
+}
+
+/// One call of the engine.
+pub(crate) struct Turn<'a> {
+    now: Instant,
+    entropy: &'a mut dyn Entropy,
+    pub(crate) config: &'a Config,
+    pub(crate) state: &'a mut State,
+    deadlines: &'a mut BTreeSet<(Instant, IkeSpi)>,
+    out: &'a mut Vec<Output>,
+}
+
+impl Turn<'_> {
+    /// A datagram: for which SA, by our SPI in it (RFC 7296 §2.6)?
+    fn datagram(&mut self, local: SocketAddr, remote: SocketAddr, octets: &[u8]) {
+        let routed = Header::parse(octets).map_err(Discard::Malformed);
+        let outcome = routed.and_then(|raw| {
+            receive::check_version(&raw.header, local, remote, self.out)?;
+            if is_first_request(&raw.header) {
+                return self.first_request(local, remote, &raw.header, octets);
+            }
+            let sender_began = raw.header.flags.initiator();
+            let spi =
+                if sender_began { raw.header.responder_spi } else { raw.header.initiator_spi };
+            let came = receive::Came { local, remote, header: &raw.header, octets };
+            self.with(spi, |sa, cx| receive::message(sa, &came, cx))
+                .unwrap_or_else(|| Err(Discard::UnknownSpi { spi: spi.to_string() }))
+        });
+        if let Err(why) = outcome {
+            self.context(&mut Vec::new(), |cx| cx.discard(None, &why));
+        }
+    }
+
+    /// An IKE_SA_INIT request: a repeated one is answered from memory, a new one by `init`.
+    fn first_request(
+        &mut self,
+        local: SocketAddr,
+        remote: SocketAddr,
+        header: &Header,
+        octets: &[u8],
+    ) -> Result<(), Discard> {
+        let digest = Prf::HmacSha256.digest(b"IKE_SA_INIT", &[octets]);
+        let key = (remote, header.initiator_spi, digest);
+        if let Some(spi) = self.state.requests.get(&key).copied() {
+            let again = self.with(spi, |sa, cx| receive::answer_again(sa, header.message_id, cx));
+            return again.unwrap_or(Err(Discard::Closed));
+        }
+        let arrival = init::Arrival { local, remote, spi: header.initiator_spi, octets };
+        let mut jar = std::mem::take(&mut self.state.jar);
+        let half_open = self.state.half_open;
+        let made = self.apply(|cx| init::respond(arrival, half_open, &mut jar, cx));
+        self.state.jar = jar;
+        if let Some(sa) = made? {
+            self.state.requests.insert(key, sa.core.local_spi());
+            self.admit(sa);
+        }
+        Ok(())
+    }
+
+    /// Calls every SA whose moment has come.
+    fn due(&mut self) {
+        while let Some((at, spi)) =
+            self.deadlines.first().copied().filter(|(at, _)| *at <= self.now)
+        {
+            self.with(spi, timers::fire);
+            // An SA that asks for the same moment again would keep us here for ever.
+            let stuck = self.deadlines.first().is_some_and(|first| *first == (at, spi));
+            assert!(!stuck, "an SA that was called at its deadline has another one or none");
+        }
+    }
+
+    /// Begins an IKE SA with a peer.
+    pub(crate) fn initiate(&mut self, tunnel: usize, wanted: Vec<Want>) {
+        let first_contact = !self
+            .state
+            .sas
+            .values()
+            .any(|sa| sa.core.tunnel == tunnel && matches!(sa.phase, Phase::Established(_)));
+        let sa = self.apply(|cx| init::begin(tunnel, wanted, first_contact, cx));
+        if let Some(sa) = sa {
+            self.admit(sa);
+        }
+    }
+
+    /// Lets something happen to an SA, then begins what it wants, and carries out what all that
+    /// does to others. Nothing if there is no such SA.
+    pub(crate) fn with<R>(
+        &mut self,
+        spi: IkeSpi,
+        happen: impl FnOnce(&mut Sa, &mut Context<'_>) -> R,
+    ) -> Option<R> {
+        let mut sa = self.state.sas.remove(&spi)?;
+        let was_half_open = is_half_open(&sa);
+        let result = self.apply_to(&mut sa, happen);
+        self.state.half_open -= usize::from(was_half_open);
+        self.state.half_open += usize::from(is_half_open(&sa));
+        self.put_back(spi, sa);
+        Some(result)
+    }
+
+    /// The same, for all SAs that fit.
+    pub(crate) fn with_all(
+        &mut self,
+        fits: impl Fn(&Sa) -> bool,
+        mut happen: impl FnMut(&mut Sa, &mut Context<'_>),
+    ) {
+        let fitting = self.state.sas.iter().filter(|(_, sa)| fits(sa)).map(|(spi, _)| *spi);
+        for spi in fitting.collect::<Vec<_>>() {
+            self.with(spi, &mut happen);
+        }
+    }
+
+    fn apply_to<R>(
+        &mut self,
+        sa: &mut Sa,
+        happen: impl FnOnce(&mut Sa, &mut Context<'_>) -> R,
+    ) -> R {
+        self.apply(|cx| {
+            let before = established_name(sa);
+            let result = happen(sa, cx);
+            if let Phase::Established(established) = &mut sa.phase {
+                exchange::pump(&mut sa.core, established, cx);
+            }
+            if let (Some(from), Some(to)) = (before, established_name(sa))
+                && from != to
+            {
+                cx.event(IkeEvent::Phase { sa: sa.core.id, from, to, reason: "".into() });
+            }
+            result
+        })
+    }
+
+    /// Runs something in a context, then its effects on other SAs.
+    fn apply<R>(&mut self, run: impl FnOnce(&mut Context<'_>) -> R) -> R {
+        let mut effects = Vec::new();
+        let result = self.context(&mut effects, run);
+        for effect in effects {
+            self.carry_out(effect);
+        }
+        result
+    }
+
+    fn context<R>(
+        &mut self,
+        effects: &mut Vec<Effect>,
+        run: impl FnOnce(&mut Context<'_>) -> R,
+    ) -> R {
+        run(&mut Context {
+            now: self.now,
+            entropy: self.entropy,
+            config: self.config,
+            spis: &mut self.state.spis,
+            out: self.out,
+            effects,
+        })
+    }
+
+    fn carry_out(&mut self, effect: Effect) {
+        match effect {
+            Effect::Born(sa) => self.admit(*sa),
+            Effect::Inherit { to, children, wanted } => {
+                self.with(to, |sa, cx| receive::inherit(sa, children, wanted, cx));
+            }
+            Effect::DeleteIke { spi } => {
+                self.with(spi, |sa, _| {
+                    if let Phase::Established(established) = &mut sa.phase {
+                        established.want(Want::DeleteIke);
+                    }
+                });
+            }
+            Effect::InitialContact { tunnel, keep, before } => {
+                let forgotten = |sa: &Sa| {
+                    let established = matches!(sa.phase, Phase::Established(_));
+                    let other = sa.core.local_spi() != keep && sa.core.tunnel == tunnel;
+                    established && other && sa.core.since < before
+                };
+                self.with_all(forgotten, |sa, cx| sa.close("initial contact", cx));
+            }
+            Effect::Up { tunnel, child } => operator::up(self, tunnel, child, None),
+        }
+    }
+
+    /// Takes in a new SA.
+    fn admit(&mut self, sa: Sa) {
+        self.state.half_open += usize::from(is_half_open(&sa));
+        self.put_back(sa.core.local_spi(), sa);
+    }
+
+    /// Puts an SA into its place, under its next deadline; a closed one whose memory has ended is
+    /// let go.
+    fn put_back(&mut self, spi: IkeSpi, mut sa: Sa) {
+        if let Some(at) = sa.armed.take() {
+            self.deadlines.remove(&(at, spi));
+        }
+        if matches!(sa.phase, Phase::Closed { until } if until <= self.now) {
+            self.state.spis.ike.remove(&spi);
+            if sa.core.role == ikelab_trace::Role::Responder {
+                self.state.requests.retain(|_, made| *made != spi);
+            }
+            return;
+        }
+        let liveness = self.config.tunnels.get(sa.core.tunnel).and_then(|tunnel| tunnel.liveness);
+        sa.armed = sa.deadline(liveness);
+        if let Some(at) = sa.armed {
+            self.deadlines.insert((at, spi));
+        }
+        self.state.sas.insert(spi, sa);
+    }
+}
+
+/// Where an SA that carries exchanges stands: there, replaced, or on its way out.
+fn established_name(sa: &Sa) -> Option<PhaseName> {
+    matches!(sa.phase, Phase::Established(_)).then(|| sa.phase.name())
+}
+
+fn is_half_open(sa: &Sa) -> bool {
+    matches!(sa.phase, Phase::InitResponded(_))
+}
+
+/// The request that begins an IKE SA: no SPI of ours, message id 0 (RFC 7296 §2.6).
+fn is_first_request(header: &Header) -> bool {
+    header.exchange == ExchangeType::IKE_SA_INIT
+        && !header.flags.response()
+        && header.responder_spi == IkeSpi::NONE
+}

@@ -1,0 +1,341 @@
+//! IKE_AUTH: who we are, and the first Child SA (RFC 7296 §1.2, §2.15).
+
+use std::net::SocketAddr;
+
+use ikelab_crypto::psk_auth;
+use ikelab_trace::{Established as EstablishedFact, IkeEvent, Role, SaId};
+use ikelab_wire::payload::{Authentication, Body, Identification, Notify, Payload};
+use ikelab_wire::registry::{AuthMethod, ExchangeType, NotifyType};
+
+use crate::channel::Channel;
+use crate::child;
+use crate::context::{Context, Effect};
+use crate::exchange::create_child;
+use crate::exchange::init::{FirstMessages, Responded};
+use crate::guilt::{PeerMisbehaved, Refusal};
+use crate::io::Output;
+use crate::parts::{self, Parts};
+use crate::sa::{Core, Established, Peers, Phase, Want};
+
+const EXCHANGE: ExchangeType = ExchangeType::IKE_AUTH;
+/// RFC 7296 §2.2: IKE_AUTH follows IKE_SA_INIT.
+pub(crate) const MESSAGE_ID: u32 = 1;
+
+/// An initiator that waits for the answer to IKE_AUTH.
+#[derive(Debug)]
+pub(crate) struct Sent {
+    pub(crate) channel: Channel,
+    first: FirstMessages,
+    pub(crate) child: Option<create_child::Sent>,
+    pub(crate) wanted: Vec<Want>,
+}
+
+impl Sent {
+    /// True when it asks for a Child SA of this configuration.
+    pub(crate) fn is_for(&self, config: usize) -> bool {
+        self.child.as_ref().is_some_and(|child| child.config() == config)
+    }
+}
+
+/// Sends our identity and its proof, with the first Child SA that is wanted.
+pub(crate) fn begin(
+    core: &mut Core,
+    mut channel: Channel,
+    first: FirstMessages,
+    mut wanted: Vec<Want>,
+    first_contact: bool,
+    cx: &mut Context<'_>,
+) -> Phase {
+    let tunnel = cx.tunnel(core.tunnel);
+    let (id, psk, remote_id) =
+        (tunnel.local_id.clone(), tunnel.psk.clone(), tunnel.remote_id.clone());
+    let (window, initial_contact) = (tunnel.window, tunnel.initial_contact && first_contact);
+    let value = auth_value(&channel, &first, Role::Initiator, &id, &psk);
+    let mut payloads: Vec<Payload> = vec![Body::IdI(id).into()];
+    if initial_contact {
+        payloads.push(status(NotifyType::INITIAL_CONTACT, &[]));
+    }
+    payloads.push(Body::IdR(remote_id).into());
+    payloads.push(proof(value));
+    let child = first_child(&mut wanted).map(|(child, packet)| {
+        let (body, sent) = create_child::offer_in_auth(core, child, packet, cx);
+        payloads.extend(body);
+        sent
+    });
+    payloads.extend(window_notify(window));
+    core.window.set_peers(window);
+    core.request(&mut channel, EXCHANGE, &payloads, cx);
+    Phase::AuthSent(Box::new(Sent { channel, first, child, wanted }))
+}
+
+fn first_child(wanted: &mut Vec<Want>) -> Option<create_child::Asked> {
+    let place = wanted.iter().position(|want| matches!(want, Want::NewChild { .. }))?;
+    match wanted.remove(place) {
+        Want::NewChild { child, packet } => Some((child, packet)),
+        _ => unreachable!("just found"),
+    }
+}
+
+/// Answers IKE_AUTH. What comes is authentic as to keys; now it is seen from whom it comes.
+pub(crate) fn respond(
+    core: &mut Core,
+    responded: Responded,
+    payloads: &[Payload],
+    cx: &mut Context<'_>,
+) -> Phase {
+    let Responded { mut channel, first, until } = responded;
+    let proved = Parts::of(payloads).and_then(|parts| {
+        let peer = prove(core, &channel, &first, &parts, cx)?;
+        Ok((parts, peer))
+    });
+    let (parts, peer) = match proved {
+        Ok(both) => both,
+        Err(refusal) => {
+            cx.refused(Some(core.id), &refusal);
+            let payloads = [Body::Notify(refusal.notify).into()];
+            core.answer(&mut channel, EXCHANGE, MESSAGE_ID, &payloads, cx);
+            return Phase::Closed { until };
+        }
+    };
+    core.tunnel = peer.tunnel;
+    if parts.notify(NotifyType::INITIAL_CONTACT).is_some() {
+        let keep = core.id.responder;
+        cx.effects.push(Effect::InitialContact { tunnel: core.tunnel, keep, before: core.since });
+    }
+    let tunnel = cx.tunnel(core.tunnel);
+    let (id, psk, window) = (tunnel.local_id.clone(), tunnel.psk.clone(), tunnel.window);
+    let value = auth_value(&channel, &first, Role::Responder, &id, &psk);
+    let peers = peers(&id, &peer.id);
+    let mut payloads: Vec<Payload> = vec![Body::IdR(id).into(), proof(value)];
+    apply_window(core, &parts);
+    core.window.set_peers(window);
+    let mut established = Established::new(channel, peers, cx.now);
+    announce(core, &mut established, None, cx);
+    if parts.sa.is_some() {
+        let nonces = (first.nonce_i.as_slice(), first.nonce_r.as_slice());
+        match create_child::respond_in_auth(core, &mut established, &parts, nonces, cx) {
+            Ok(body) => payloads.extend(body),
+            Err(refusal) => {
+                cx.refused(Some(core.id), &refusal);
+                payloads.push(Body::Notify(refusal.notify).into());
+            }
+        }
+    }
+    payloads.extend(window_notify(window));
+    core.answer(&mut established.channel, EXCHANGE, MESSAGE_ID, &payloads, cx);
+    Phase::Established(Box::new(established))
+}
+
+/// Takes the answer to IKE_AUTH.
+pub(crate) fn accept(
+    core: &mut Core,
+    sent: Sent,
+    payloads: &[Payload],
+    cx: &mut Context<'_>,
+) -> Phase {
+    let Sent { channel, first, child, wanted } = sent;
+    let checked = check_answer(core, &channel, &first, payloads, cx);
+    let (parts, id) = match checked {
+        Ok(both) => both,
+        Err(Failed::Refused(notify)) => {
+            cx.event(IkeEvent::PeerRefused { sa: core.id, exchange: EXCHANGE, notify });
+            give_up(core, child.as_ref(), &wanted, cx);
+            return Phase::Closed { until: cx.now };
+        }
+        Err(Failed::Misbehaved(why)) => {
+            cx.misbehaved(Some(core.id), why);
+            give_up(core, child.as_ref(), &wanted, cx);
+            return tell_failure(core, channel, cx);
+        }
+    };
+    apply_window(core, &parts);
+    let local_id = cx.tunnel(core.tunnel).local_id.clone();
+    let mut established = Established::new(channel, peers(&local_id, &id), cx.now);
+    announce(core, &mut established, None, cx);
+    if let Some(child) = child {
+        let nonces = (first.nonce_i.as_slice(), first.nonce_r.as_slice());
+        create_child::accept_in_auth(core, &mut established, child, &parts, nonces, cx);
+    }
+    established.wanted.extend(wanted);
+    Phase::Established(Box::new(established))
+}
+
+/// The responder's answer is not a proof: it is told so, over an SA that does nothing else
+/// (RFC 7296 §2.21.2).
+fn tell_failure(core: &mut Core, channel: Channel, cx: &mut Context<'_>) -> Phase {
+    let nobody = Identification::new(ikelab_wire::registry::IdType(0), &[]);
+    let mut established = Established::new(channel, peers(&nobody, &nobody), cx.now);
+    established.want(Want::Fail { notify: NotifyType::AUTHENTICATION_FAILED });
+    crate::exchange::pump(core, &mut established, cx);
+    Phase::Established(Box::new(established))
+}
+
+/// Why IKE_AUTH came to nothing.
+enum Failed {
+    /// The peer said so.
+    Refused(NotifyType),
+    /// What the peer said proves nothing.
+    Misbehaved(PeerMisbehaved),
+}
+
+fn check_answer<'a>(
+    core: &Core,
+    channel: &Channel,
+    first: &FirstMessages,
+    payloads: &'a [Payload],
+    cx: &Context<'_>,
+) -> Result<(Parts<'a>, Identification), Failed> {
+    let bad = |refusal: Refusal| {
+        Failed::Misbehaved(PeerMisbehaved::new("bad IKE_AUTH response", refusal.reason))
+    };
+    let parts = Parts::of(payloads).map_err(bad)?;
+    if let (None, Some(error)) = (parts.auth, parts.error()) {
+        return Err(Failed::Refused(error.notify_type));
+    }
+    let id = parts::need(parts.idr, "IDr").map_err(bad)?.clone();
+    let auth = parts::need(parts.auth, "AUTH").map_err(bad)?;
+    let tunnel = cx.tunnel(core.tunnel);
+    if id != tunnel.remote_id {
+        let detail = format!("the peer is {id}, expected {}", tunnel.remote_id);
+        return Err(Failed::Misbehaved(PeerMisbehaved::new("wrong identity", detail)));
+    }
+    verify(auth, &auth_value(channel, first, Role::Responder, &id, &tunnel.psk))
+        .map_err(|why| Failed::Misbehaved(PeerMisbehaved::new("wrong AUTH", why)))?;
+    Ok((parts, id))
+}
+
+/// A peer that proved who it is.
+struct Proved {
+    id: Identification,
+    tunnel: usize,
+}
+
+/// Checks IDi, IDr and AUTH of a request (RFC 7296 §2.15). Every failure looks the same to the
+/// peer: AUTHENTICATION_FAILED.
+fn prove(
+    core: &Core,
+    channel: &Channel,
+    first: &FirstMessages,
+    parts: &Parts<'_>,
+    cx: &Context<'_>,
+) -> Result<Proved, Refusal> {
+    let fails = |reason: String| Refusal::new(NotifyType::AUTHENTICATION_FAILED, reason).fatal();
+    let id = parts::need(parts.idi, "IDi")?;
+    let auth = parts::need(parts.auth, "AUTH")?;
+    let (local, remote) = (core.path.local.ip(), core.path.remote.ip());
+    let fits = |tunnel: &&crate::config::Tunnel| {
+        tunnel.local == local
+            && (tunnel.remote == remote || tunnel.remote.is_unspecified())
+            && tunnel.remote_id == *id
+            && parts.idr.is_none_or(|idr| *idr == tunnel.local_id)
+    };
+    let candidates = cx.config.tunnels.iter().filter(fits);
+    let tunnel =
+        candidates.into_iter().next().ok_or_else(|| fails(format!("no tunnel for {id}")))?;
+    verify(auth, &auth_value(channel, first, Role::Initiator, id, &tunnel.psk)).map_err(fails)?;
+    let place = cx.config.tunnels.iter().position(|other| std::ptr::eq(other, tunnel));
+    Ok(Proved { id: id.clone(), tunnel: place.expect("it is one of them") })
+}
+
+fn verify(auth: &Authentication, expected: &[u8]) -> Result<(), String> {
+    if auth.method != AuthMethod::SHARED_KEY_MIC {
+        return Err(format!("method {}, expected a shared key", auth.method));
+    }
+    if auth.data == expected { Ok(()) } else { Err("the AUTH value is wrong".to_owned()) }
+}
+
+/// What one side signs: its first message, the other's nonce, and its MACed identity.
+fn auth_value(
+    channel: &Channel,
+    first: &FirstMessages,
+    signer: Role,
+    id: &Identification,
+    psk: &[u8],
+) -> Vec<u8> {
+    let (message, nonce, sk_p) = match signer {
+        Role::Initiator => (&first.request, &first.nonce_r, &channel.keys.sk_pi),
+        Role::Responder => (&first.response, &first.nonce_i, &channel.keys.sk_pr),
+    };
+    let maced_id = channel.prf.digest(sk_p, &[&id.body_octets()]);
+    psk_auth(channel.prf, psk, &[message, nonce, &maced_id])
+}
+
+fn proof(value: Vec<u8>) -> Payload {
+    Body::Auth(Authentication { method: AuthMethod::SHARED_KEY_MIC, data: value }).into()
+}
+
+fn status(notify_type: NotifyType, data: &[u8]) -> Payload {
+    Body::Notify(Notify::new(notify_type, data)).into()
+}
+
+/// SET_WINDOW_SIZE, where it says something (RFC 7296 §2.3).
+pub(crate) fn window_notify(size: u32) -> Option<Payload> {
+    (size > 1).then(|| status(NotifyType::SET_WINDOW_SIZE, &size.to_be_bytes()))
+}
+
+fn apply_window(core: &mut Core, parts: &Parts<'_>) {
+    let size = parts
+        .notify(NotifyType::SET_WINDOW_SIZE)
+        .and_then(|notify| <[u8; 4]>::try_from(notify.data.as_slice()).ok());
+    if let Some(size) = size {
+        core.window.set_ours(u32::from_be_bytes(size));
+    }
+}
+
+fn peers(local: &Identification, remote: &Identification) -> Peers {
+    let psk = || "psk".to_owned();
+    Peers {
+        local_id: local.to_string(),
+        remote_id: remote.to_string(),
+        local_auth: psk(),
+        remote_auth: psk(),
+    }
+}
+
+/// Starts the timers of an IKE SA and says that it is up.
+pub(crate) fn announce(
+    core: &Core,
+    established: &mut Established,
+    replaces: Option<SaId>,
+    cx: &mut Context<'_>,
+) {
+    let lifetime = cx.tunnel(core.tunnel).lifetime;
+    (established.rekey_at, established.expires_at) = child::deadlines(lifetime, cx);
+    let peers = established.peers.clone();
+    let (local, remote): (SocketAddr, SocketAddr) = (core.path.local, core.path.remote);
+    cx.event(IkeEvent::Established(Box::new(EstablishedFact {
+        sa: core.id,
+        tunnel: cx.tunnel(core.tunnel).name.clone(),
+        role: core.role,
+        local,
+        remote,
+        local_id: peers.local_id,
+        remote_id: peers.remote_id,
+        suite: established.suite().clone(),
+        local_auth: peers.local_auth,
+        remote_auth: peers.remote_auth,
+        rekey_at: established.rekey_at,
+        expires_at: established.expires_at,
+        replaces,
+        window_ours: core.window.size_ours(),
+        window_peers: core.window.size_peers(),
+    })));
+}
+
+/// Lets those who wait for Child SAs know that none will come.
+pub(crate) fn give_up(
+    core: &Core,
+    child: Option<&create_child::Sent>,
+    wanted: &[Want],
+    cx: &mut Context<'_>,
+) {
+    let waiting = wanted.iter().filter_map(|want| match want {
+        Want::NewChild { child, .. } => Some(*child),
+        _ => None,
+    });
+    for config in child.map(create_child::Sent::config).into_iter().chain(waiting) {
+        let tunnel = cx.tunnel(core.tunnel);
+        let child = format!("{}.{}", tunnel.name, tunnel.children[config].name);
+        cx.out.push(Output::AcquireFailed { child });
+    }
+}

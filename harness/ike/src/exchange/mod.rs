@@ -1,0 +1,220 @@
+//! The exchanges. Each is whole in one file: what it asks, how it is answered, what the answer does.
+//!
+//! `begin` makes a request, `respond` answers one, `accept` takes an answer. Up to IKE_AUTH an
+//! exchange moves its SA from phase to phase; after that it runs through the SA's window.
+
+pub(crate) mod auth;
+pub(crate) mod create_child;
+pub(crate) mod inform;
+pub(crate) mod init;
+pub(crate) mod rekey_ike;
+
+use ikelab_trace::IkeEvent;
+use ikelab_wire::payload::{Body, Payload};
+use ikelab_wire::registry::{ExchangeType, NotifyType, Protocol};
+
+use crate::context::Context;
+use crate::guilt::Refusal;
+use crate::parts::Parts;
+use crate::sa::{Core, Established, Want};
+
+/// An exchange of ours that waits for its response.
+#[derive(Debug)]
+pub(crate) enum Ongoing {
+    /// A Child SA, new or in the place of another.
+    CreateChild(Box<create_child::Sent>),
+    /// An IKE SA in the place of this one.
+    RekeyIke(Box<rekey_ike::Sent>),
+    /// Delete of Child SAs.
+    DeleteChildren(inform::DeleteChildren),
+    /// Delete of the IKE SA.
+    DeleteIke,
+    /// An empty INFORMATIONAL.
+    Liveness,
+    /// An error told to the peer, with which the IKE SA ends.
+    Fail,
+}
+
+impl Ongoing {
+    /// The exchange on the wire.
+    pub(crate) const fn exchange(&self) -> ExchangeType {
+        match self {
+            Self::CreateChild(_) | Self::RekeyIke(_) => ExchangeType::CREATE_CHILD_SA,
+            Self::DeleteChildren(_) | Self::DeleteIke | Self::Liveness | Self::Fail => {
+                ExchangeType::INFORMATIONAL
+            }
+        }
+    }
+}
+
+/// Begins what is wanted, as far as the window is open.
+pub(crate) fn pump(core: &mut Core, established: &mut Established, cx: &mut Context<'_>) {
+    while core.window.may_request() {
+        let begun = match next(established) {
+            Next::Nothing => return,
+            Next::Correction(correction) => {
+                create_child::begin_again(core, established, correction, cx)
+            }
+            Next::Want(want) => begin(core, established, want, cx),
+        };
+        let Some((payloads, ongoing)) = begun else { continue };
+        let ends_the_sa = matches!(ongoing, Ongoing::DeleteIke | Ongoing::Fail);
+        let exchange = ongoing.exchange();
+        let message_id = core.request(&mut established.channel, exchange, &payloads, cx);
+        established.ongoing.insert(message_id, ongoing);
+        if ends_the_sa {
+            established.wanted.clear();
+            return;
+        }
+    }
+}
+
+/// What may be begun now.
+enum Next {
+    Nothing,
+    Correction(create_child::Correction),
+    Want(Want),
+}
+
+fn next(established: &mut Established) -> Next {
+    if !established.is_rekeying()
+        && !established.is_deleting()
+        && let Some(correction) = established.corrections.pop()
+    {
+        return Next::Correction(correction);
+    }
+    next_want(established).map_or(Next::Nothing, Next::Want)
+}
+
+/// Begins one exchange; nothing if there is nothing left to do.
+fn begin(
+    core: &Core,
+    established: &mut Established,
+    want: Want,
+    cx: &mut Context<'_>,
+) -> Option<(Vec<Payload>, Ongoing)> {
+    match want {
+        Want::NewChild { child, packet } => create_child::begin_new(core, child, packet, cx),
+        Want::RekeyChild { spi_in } => create_child::begin_rekey(core, established, spi_in, cx),
+        Want::RekeyIke => rekey_ike::begin(core, established, cx),
+        Want::DeleteChildren { spis } => inform::begin_delete_children(established, &spis, cx),
+        Want::DeleteIke => Some(inform::begin_delete_ike()),
+        Want::Liveness => Some((Vec::new(), Ongoing::Liveness)),
+        Want::Fail { notify } => Some(inform::begin_fail(notify)),
+    }
+}
+
+/// The first wish that may be begun beside what is open. The end of the IKE SA goes before all.
+/// Rekeying it waits for exchanges about Child SAs, and they for it (RFC 7296 §2.25).
+fn next_want(established: &mut Established) -> Option<Want> {
+    if established.is_deleting() {
+        return None;
+    }
+    let is_end = |want: &Want| matches!(want, Want::DeleteIke | Want::Fail { .. });
+    if let Some(place) = established.wanted.iter().position(is_end) {
+        return established.wanted.remove(place);
+    }
+    let (rekeying, busy) = (established.is_rekeying(), !established.ongoing.is_empty());
+    match established.wanted.front()? {
+        Want::RekeyIke if busy => None,
+        Want::NewChild { .. } | Want::RekeyChild { .. } | Want::DeleteChildren { .. }
+            if rekeying =>
+        {
+            None
+        }
+        _ => established.wanted.pop_front(),
+    }
+}
+
+/// Answers a request that came over an established IKE SA.
+pub(crate) fn respond(
+    core: &mut Core,
+    established: &mut Established,
+    exchange: ExchangeType,
+    payloads: &[Payload],
+    cx: &mut Context<'_>,
+) -> Answer {
+    let answer = Parts::of(payloads).and_then(|parts| match exchange {
+        ExchangeType::CREATE_CHILD_SA => {
+            respond_create_child(core, established, &parts, cx).map(Answer::of)
+        }
+        ExchangeType::INFORMATIONAL => Ok(inform::respond(established, &parts, cx)),
+        _ => Err(crate::parts::syntax(format!("{exchange} over an established IKE SA"))),
+    });
+    answer.unwrap_or_else(|refusal| {
+        cx.refused(Some(core.id), &refusal);
+        let closes = refusal.fatal.then_some("refused for good");
+        Answer { payloads: vec![Body::Notify(refusal.notify).into()], closes }
+    })
+}
+
+/// What a request is answered with, and whether the IKE SA ends with it.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) payloads: Vec<Payload>,
+    pub(crate) closes: Option<&'static str>,
+}
+
+impl Answer {
+    fn of(payloads: Vec<Payload>) -> Self {
+        Self { payloads, closes: None }
+    }
+}
+
+/// CREATE_CHILD_SA does three things; its payloads tell which (RFC 7296 §1.3).
+fn respond_create_child(
+    core: &mut Core,
+    established: &mut Established,
+    parts: &Parts<'_>,
+    cx: &mut Context<'_>,
+) -> Result<Vec<Payload>, Refusal> {
+    let offer = crate::parts::need(parts.sa, "SA")?;
+    let is_ike = offer.proposals.iter().any(|proposal| proposal.protocol == Protocol::IKE);
+    if is_ike && parts.tsi.is_none() {
+        rekey_ike::respond(core, established, parts, cx)
+    } else {
+        create_child::respond(core, established, parts, cx)
+    }
+}
+
+/// Takes the response to one of our requests.
+pub(crate) fn accept(
+    core: &mut Core,
+    established: &mut Established,
+    ongoing: Ongoing,
+    payloads: &[Payload],
+    cx: &mut Context<'_>,
+) -> After {
+    let parts = match Parts::of(payloads) {
+        Ok(parts) => parts,
+        Err(refusal) => {
+            let why = crate::guilt::PeerMisbehaved::new("bad response", refusal.reason);
+            cx.misbehaved(Some(core.id), why);
+            return After::Close("the peer broke a rule");
+        }
+    };
+    if let Some(error) = parts.error() {
+        let (sa, exchange, notify) = (core.id, ongoing.exchange(), error.notify_type);
+        cx.event(IkeEvent::PeerRefused { sa, exchange, notify });
+        if notify == NotifyType::INVALID_SYNTAX || notify == NotifyType::AUTHENTICATION_FAILED {
+            return After::Close("the peer ended it");
+        }
+    }
+    match ongoing {
+        Ongoing::CreateChild(sent) => create_child::accept(core, established, *sent, &parts, cx),
+        Ongoing::RekeyIke(sent) => rekey_ike::accept(core, established, *sent, &parts, cx),
+        Ongoing::DeleteChildren(sent) => inform::accept_delete(established, &sent, &parts, cx),
+        Ongoing::DeleteIke => After::Close("deleted"),
+        Ongoing::Fail => After::Close("an error ended it"),
+        Ongoing::Liveness => After::Go,
+    }
+}
+
+/// Whether an IKE SA goes on after a response.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum After {
+    /// It goes on.
+    Go,
+    /// It ends, for this reason.
+    Close(&'static str),
+}

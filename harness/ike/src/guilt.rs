@@ -1,0 +1,141 @@
+//! What went wrong, by whose fault it was.
+
+use core::fmt;
+
+use ikelab_crypto::OpenError;
+use ikelab_wire::ParseError;
+use ikelab_wire::payload::Notify;
+use ikelab_wire::registry::{ExchangeType, NotifyType, Protocol};
+
+/// We stay silent, and say why in an event.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) enum Discard {
+    /// The octets are no IKE message.
+    Malformed(ParseError),
+    /// No SA has these SPIs.
+    UnknownSpi { spi: String },
+    /// A request whose message id is not one that the window allows.
+    OutsideWindow { got: u32, low: u32, size: u32 },
+    /// A response to no request of ours that is open.
+    Unsolicited { message_id: u32 },
+    /// Not the exchange that the SA waits for.
+    WrongExchange { got: ExchangeType, expected: ExchangeType },
+    /// The message has no SK payload where it must have one.
+    Unprotected { exchange: ExchangeType },
+    /// It does not open: the ICV is wrong or the padding is.
+    Forged(OpenError),
+    /// The Initiator flag contradicts the SA.
+    WrongInitiatorFlag,
+    /// An IKE_SA_INIT for which there is no tunnel.
+    NoTunnel { local: String, remote: String },
+    /// As many IKE SAs are half open as we keep.
+    HalfOpenFull { limit: usize },
+    /// A cookie that we did not give to this initiator, or too long ago.
+    WrongCookie,
+    /// An unprotected answer of no use: believing it would let a stranger end the attempt.
+    Unbelieved { what: String },
+    /// Our SA is closed, and the peer's message is not one it still answers.
+    Closed,
+}
+
+impl Discard {
+    /// A name without particulars, to count by.
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::Malformed(_) => "malformed",
+            Self::UnknownSpi { .. } => "unknown SPI",
+            Self::OutsideWindow { .. } => "outside the window",
+            Self::Unsolicited { .. } => "unsolicited response",
+            Self::WrongExchange { .. } => "wrong exchange",
+            Self::Unprotected { .. } => "unprotected",
+            Self::Forged(_) => "forged",
+            Self::WrongInitiatorFlag => "wrong initiator flag",
+            Self::NoTunnel { .. } => "no tunnel",
+            Self::HalfOpenFull { .. } => "half-open limit",
+            Self::WrongCookie => "wrong cookie",
+            Self::Unbelieved { .. } => "unbelieved",
+            Self::Closed => "closed SA",
+        }
+    }
+}
+
+impl fmt::Display for Discard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Malformed(why) => write!(f, "{why}"),
+            Self::UnknownSpi { spi } => write!(f, "no SA has SPI {spi}"),
+            Self::OutsideWindow { got, low, size } => {
+                write!(
+                    f,
+                    "message id {got}, expected {low} to {}",
+                    u64::from(*low) + u64::from(*size) - 1
+                )
+            }
+            Self::Unsolicited { message_id } => {
+                write!(f, "a response with message id {message_id}, and no such request is open")
+            }
+            Self::WrongExchange { got, expected } => write!(f, "{got}, expected {expected}"),
+            Self::Unprotected { exchange } => write!(f, "{exchange} without an SK payload"),
+            Self::Forged(why) => write!(f, "{why}"),
+            Self::WrongInitiatorFlag => f.write_str("the Initiator flag contradicts the SA"),
+            Self::NoTunnel { local, remote } => write!(f, "no tunnel from {local} to {remote}"),
+            Self::HalfOpenFull { limit } => {
+                write!(f, "{limit} IKE SAs are half open, and no more are kept")
+            }
+            Self::WrongCookie => {
+                f.write_str("a cookie that is not ours, not this initiator's, or too old")
+            }
+            Self::Unbelieved { what } => write!(f, "an unprotected answer is not believed: {what}"),
+            Self::Closed => f.write_str("the SA is closed"),
+        }
+    }
+}
+
+/// We understood a request and decline it; the answer is this notify.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Refusal {
+    pub(crate) notify: Notify,
+    pub(crate) reason: String,
+    /// True when the SA can't go on after it (RFC 7296 §2.21.2, §2.21.3).
+    pub(crate) fatal: bool,
+}
+
+impl Refusal {
+    /// Declines with a notify that has no data.
+    pub(crate) fn new(notify: NotifyType, reason: impl Into<String>) -> Self {
+        Self { notify: Notify::new(notify, &[]), reason: reason.into(), fatal: false }
+    }
+
+    /// Declines with a notify that carries data.
+    pub(crate) fn with_data(notify: NotifyType, data: &[u8], reason: impl Into<String>) -> Self {
+        Self { notify: Notify::new(notify, data), reason: reason.into(), fatal: false }
+    }
+
+    /// Declines with a notify about one SA of a protocol.
+    pub(crate) fn about(notify: NotifyType, spi: &[u8], reason: impl Into<String>) -> Self {
+        let notify =
+            Notify { protocol: Protocol::ESP, spi: spi.to_vec(), ..Notify::new(notify, &[]) };
+        Self { notify, reason: reason.into(), fatal: false }
+    }
+
+    /// The same, and the SA ends with it.
+    pub(crate) fn fatal(mut self) -> Self {
+        self.fatal = true;
+        self
+    }
+}
+
+/// The peer broke a rule in an authentic message.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct PeerMisbehaved {
+    /// A name without particulars, to count by.
+    pub(crate) rule: &'static str,
+    /// What was met and what was expected.
+    pub(crate) detail: String,
+}
+
+impl PeerMisbehaved {
+    pub(crate) fn new(rule: &'static str, detail: impl Into<String>) -> Self {
+        Self { rule, detail: detail.into() }
+    }
+}

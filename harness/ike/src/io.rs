@@ -1,0 +1,170 @@
+//! What goes into an engine and what comes out: the two enums that everything else hangs on.
+
+use std::net::SocketAddr;
+
+use ikelab_crypto::{ChildKeys, Protection};
+use ikelab_trace::{EspMode, IkeEvent};
+use ikelab_wire::ike::EspSpi;
+use ikelab_wire::payload::SelectorRange;
+
+use crate::config;
+
+/// What an engine is told.
+#[derive(Clone, Debug)]
+pub enum Input<'a> {
+    /// A UDP datagram came, its non-ESP marker (port 4500) already taken off.
+    Datagram {
+        /// Our address and port.
+        local: SocketAddr,
+        /// The sender's address and port.
+        remote: SocketAddr,
+        /// The IKE message.
+        octets: &'a [u8],
+    },
+    /// A packet needs a Child SA.
+    Acquire(Acquire),
+    /// The first good packet came in on a new Child SA.
+    Used {
+        /// The inbound SPI.
+        spi_in: EspSpi,
+    },
+    /// A Child SA has carried all it may, or soon will have.
+    Expire {
+        /// The inbound SPI.
+        spi_in: EspSpi,
+        /// True: it must go. False: replace it.
+        hard: bool,
+    },
+    /// The operator wants something.
+    Command(Command),
+    /// The moment of `Engine::deadline` has come.
+    Deadline,
+}
+
+/// A packet that met a policy without an SA, RFC 4301 §4.4.1.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Acquire {
+    /// The Child SA configuration: `tunnel.child`.
+    pub child: String,
+    /// The packet's source as a selector.
+    pub local: SelectorRange,
+    /// The packet's destination as a selector.
+    pub remote: SelectorRange,
+}
+
+/// What an operator can ask for. Names are those of the configuration.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Bring up every Child SA that is to be there from the start.
+    Start,
+    /// Bring up a Child SA (and its IKE SA): `tunnel.child`.
+    Up {
+        /// Tunnel name.
+        tunnel: String,
+        /// Child name; none: the tunnel's first.
+        child: Option<String>,
+    },
+    /// Delete an IKE SA and its Child SAs.
+    Down {
+        /// Tunnel name.
+        tunnel: String,
+    },
+    /// Replace the IKE SA of a tunnel.
+    RekeyIke {
+        /// Tunnel name.
+        tunnel: String,
+    },
+    /// Replace a Child SA.
+    RekeyChild {
+        /// Tunnel name; none: whichever has a child of that name.
+        tunnel: Option<String>,
+        /// Child name.
+        child: String,
+    },
+    /// Delete all IKE SAs (`children` false) or all Child SAs (`children` true).
+    Clear {
+        /// Child SAs only.
+        children: bool,
+    },
+    /// Add a Child SA configuration to a tunnel.
+    AddChild {
+        /// Tunnel name.
+        tunnel: String,
+        /// The configuration.
+        child: Box<config::Child>,
+    },
+}
+
+/// What an engine wants done, in this order.
+#[derive(Clone, Debug)]
+pub enum Output {
+    /// Send this IKE message (the host puts the non-ESP marker before it on port 4500).
+    Transmit {
+        /// Our address and port.
+        local: SocketAddr,
+        /// The peer's address and port.
+        remote: SocketAddr,
+        /// The IKE message.
+        octets: Vec<u8>,
+    },
+    /// Install a Child SA, both directions.
+    Install(Box<ChildSa>),
+    /// Send on this Child SA from now on, even if nothing came in on it yet.
+    Activate {
+        /// The inbound SPI.
+        spi_in: EspSpi,
+    },
+    /// Send nothing more on this Child SA, but still receive on it.
+    Retire {
+        /// The inbound SPI.
+        spi_in: EspSpi,
+    },
+    /// Forget a Child SA, both directions.
+    Remove {
+        /// The inbound SPI.
+        spi_in: EspSpi,
+    },
+    /// An acquire came to nothing: the next packet may ask again.
+    AcquireFailed {
+        /// The Child SA configuration: `tunnel.child`.
+        child: String,
+    },
+    /// For the trace.
+    Event(IkeEvent),
+}
+
+/// A Child SA as its negotiation left it.
+#[derive(Clone, Debug)]
+pub struct ChildSa {
+    /// The Child SA configuration: `tunnel.child`.
+    pub child: String,
+    /// SPI of packets to us.
+    pub spi_in: EspSpi,
+    /// SPI of packets to the peer.
+    pub spi_out: EspSpi,
+    /// How packets are sealed.
+    pub protection: Protection,
+    /// The keys of both directions.
+    pub keys: ChildKeys,
+    /// True when we began the exchange: then the `_i` keys are for sending.
+    pub initiator: bool,
+    /// True with extended sequence numbers.
+    pub esn: bool,
+    /// Tunnel or transport.
+    pub mode: EspMode,
+    /// Our outer address and port.
+    pub local: SocketAddr,
+    /// The peer's outer address and port.
+    pub remote: SocketAddr,
+    /// True when packets travel inside UDP, RFC 3948.
+    pub encapsulated: bool,
+    /// What is protected on our side.
+    pub local_ts: Vec<SelectorRange>,
+    /// What is protected on the peer's side.
+    pub remote_ts: Vec<SelectorRange>,
+    /// False for the responder of a rekey, which goes on sending on the old SA until the new one
+    /// is used by the peer or the old one goes (RFC 7296 §2.8).
+    pub send_at_once: bool,
+    /// Inbound SPI of the Child SA that this one replaces.
+    pub replaces: Option<EspSpi>,
+}

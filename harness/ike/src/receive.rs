@@ -1,0 +1,252 @@
+//! A message that found its SA: the window, the protection, and on to the exchange.
+
+use std::net::SocketAddr;
+
+use ikelab_trace::{IkeEvent, Role};
+use ikelab_wire::ike::{Flags, Header, Message, Version};
+use ikelab_wire::payload::{Body, Notify, Payload};
+use ikelab_wire::registry::{ExchangeType, NotifyType};
+
+use crate::channel::{Channel, Opened};
+use crate::child::Child;
+use crate::context::Context;
+use crate::exchange::{self, After, auth, init};
+use crate::guilt::Discard;
+use crate::io::Output;
+use crate::sa::{Phase, Sa, Want};
+use crate::window::Arrival;
+
+/// A datagram as it came.
+pub(crate) struct Came<'a> {
+    pub(crate) local: SocketAddr,
+    pub(crate) remote: SocketAddr,
+    pub(crate) header: &'a Header,
+    pub(crate) octets: &'a [u8],
+}
+
+/// A higher major version is answered with ours; minor versions do not matter (RFC 7296 §2.5).
+pub(crate) fn check_version(
+    header: &Header,
+    local: SocketAddr,
+    remote: SocketAddr,
+    out: &mut Vec<Output>,
+) -> Result<(), Discard> {
+    let major = header.version.major;
+    if major == Version::IKEV2.major {
+        return Ok(());
+    }
+    if major > Version::IKEV2.major && !header.flags.response() {
+        let notify = Notify::new(NotifyType::INVALID_MAJOR_VERSION, &[]);
+        let answer = Header {
+            version: Version::IKEV2,
+            flags: header.flags | Flags::RESPONSE,
+            ..header.clone()
+        };
+        let payloads = vec![Body::Notify(notify).into()];
+        let octets = Message { header: answer, payloads }.emit();
+        out.push(Output::Transmit { local, remote, octets });
+    }
+    Err(Discard::Unbelieved { what: format!("major version {major}, expected 2") })
+}
+
+/// Takes a message for an SA.
+pub(crate) fn message(sa: &mut Sa, came: &Came<'_>, cx: &mut Context<'_>) -> Result<(), Discard> {
+    let sender_began = came.header.flags.initiator();
+    if sender_began != (sa.core.role == Role::Responder) {
+        return Err(Discard::WrongInitiatorFlag);
+    }
+    // The responder's SPI is not known before the first answer (RFC 7296 §2.6).
+    let known = &sa.core.id;
+    let same = came.header.initiator_spi == known.initiator
+        && (came.header.responder_spi == known.responder || matches!(sa.phase, Phase::InitSent(_)));
+    if !same {
+        return Err(Discard::UnknownSpi { spi: came.header.responder_spi.to_string() });
+    }
+    if came.header.flags.response() { response(sa, came, cx) } else { request(sa, came, cx) }
+}
+
+/// A response: to which open request of ours?
+fn response(sa: &mut Sa, came: &Came<'_>, cx: &mut Context<'_>) -> Result<(), Discard> {
+    let message_id = came.header.message_id;
+    if sa.core.window.open(message_id).is_none() {
+        return Err(Discard::Unsolicited { message_id });
+    }
+    match &mut sa.phase {
+        Phase::InitSent(_) => init_response(sa, came, cx),
+        Phase::AuthSent(_) => auth_response(sa, came, cx),
+        Phase::Established(established) => {
+            let ongoing = established.ongoing.get(&message_id);
+            let expected = ongoing.map(exchange::Ongoing::exchange);
+            expect(came, expected.ok_or(Discard::Unsolicited { message_id })?)?;
+            let opened = established.channel.open(protected(came)?)?;
+            established.heard = cx.now;
+            sa.core.window.close(message_id);
+            let ongoing = established.ongoing.remove(&message_id).expect("just seen");
+            let after = match &opened {
+                Opened::Payloads(payloads) => {
+                    exchange::accept(&mut sa.core, established, ongoing, payloads, cx)
+                }
+                Opened::BadSyntax(why) => {
+                    let why = crate::guilt::PeerMisbehaved::new("bad response", why.clone());
+                    cx.misbehaved(Some(sa.core.id), why);
+                    After::Close("the peer broke a rule")
+                }
+            };
+            if let After::Close(reason) = after {
+                sa.close(reason, cx);
+            }
+            Ok(())
+        }
+        Phase::InitResponded(_) | Phase::Closed { .. } => Err(Discard::Unsolicited { message_id }),
+    }
+}
+
+fn init_response(sa: &mut Sa, came: &Came<'_>, cx: &mut Context<'_>) -> Result<(), Discard> {
+    expect(came, ExchangeType::IKE_SA_INIT)?;
+    let message = Message::parse(came.octets).map_err(Discard::Malformed)?;
+    let before = std::mem::replace(&mut sa.phase, Phase::Closed { until: cx.now });
+    let Phase::InitSent(sent) = before else { unreachable!("just seen") };
+    let name = ikelab_trace::Phase::InitSent;
+    let after = init::accept(&mut sa.core, sent, &message, came.octets, cx);
+    sa.arrive(name, after, cx);
+    Ok(())
+}
+
+fn auth_response(sa: &mut Sa, came: &Came<'_>, cx: &mut Context<'_>) -> Result<(), Discard> {
+    expect(came, ExchangeType::IKE_AUTH)?;
+    let Phase::AuthSent(sent) = &sa.phase else { unreachable!("just seen") };
+    let payloads = payloads(&sent.channel, came)?;
+    let before = std::mem::replace(&mut sa.phase, Phase::Closed { until: cx.now });
+    let Phase::AuthSent(sent) = before else { unreachable!("just seen") };
+    sa.core.window.close(auth::MESSAGE_ID);
+    let after = auth::accept(&mut sa.core, *sent, &payloads, cx);
+    sa.arrive(ikelab_trace::Phase::AuthSent, after, cx);
+    Ok(())
+}
+
+/// A request: new, or seen before?
+fn request(sa: &mut Sa, came: &Came<'_>, cx: &mut Context<'_>) -> Result<(), Discard> {
+    let message_id = came.header.message_id;
+    let arrival = sa.core.window.classify(message_id)?;
+    match &mut sa.phase {
+        Phase::InitResponded(responded) => {
+            if arrival == Arrival::Repeated {
+                return Err(Discard::OutsideWindow { got: message_id, low: 1, size: 1 });
+            }
+            expect(came, ExchangeType::IKE_AUTH)?;
+            let payloads = payloads(&responded.channel, came)?;
+            // A NAT or a change to port 4500 (RFC 7296 §2.23): answers go where the request came from.
+            sa.core.path.local = came.local;
+            sa.core.path.remote = came.remote;
+            let before = std::mem::replace(&mut sa.phase, Phase::Closed { until: cx.now });
+            let Phase::InitResponded(responded) = before else { unreachable!("just seen") };
+            let after = auth::respond(&mut sa.core, *responded, &payloads, cx);
+            sa.arrive(ikelab_trace::Phase::InitResponded, after, cx);
+            Ok(())
+        }
+        Phase::Established(established) => {
+            let opened = established.channel.open(protected(came)?)?;
+            established.heard = cx.now;
+            if arrival == Arrival::Repeated {
+                return answer_again(sa, message_id, cx);
+            }
+            if sa.core.path.behind_nat {
+                sa.core.path.remote = came.remote;
+            }
+            established_request(sa, came.header, opened, cx);
+            Ok(())
+        }
+        Phase::Closed { .. } if arrival == Arrival::Repeated => answer_again(sa, message_id, cx),
+        Phase::Closed { .. } => Err(Discard::Closed),
+        Phase::InitSent(_) | Phase::AuthSent(_) => Err(Discard::WrongExchange {
+            got: came.header.exchange,
+            expected: ExchangeType::IKE_AUTH,
+        }),
+    }
+}
+
+fn established_request(sa: &mut Sa, header: &Header, opened: Opened, cx: &mut Context<'_>) {
+    let Sa { core, phase, .. } = sa;
+    let Phase::Established(established) = phase else { unreachable!("just seen") };
+    let (exchange, message_id) = (header.exchange, header.message_id);
+    let answer = match opened {
+        Opened::Payloads(payloads) => exchange::respond(core, established, exchange, &payloads, cx),
+        Opened::BadSyntax(why) => {
+            // RFC 7296 §2.21.3: authentic and unreadable is fatal.
+            let refusal = crate::parts::syntax(why).fatal();
+            cx.refused(Some(core.id), &refusal);
+            let payloads = vec![Body::Notify(refusal.notify).into()];
+            exchange::Answer { payloads, closes: Some("unreadable request") }
+        }
+    };
+    core.answer(&mut established.channel, exchange, message_id, &answer.payloads, cx);
+    if let Some(reason) = answer.closes {
+        sa.close(reason, cx);
+    }
+}
+
+/// Answers a repeated request with the same octets as before (RFC 7296 §2.1). Building them again
+/// would use an IV twice, with another plaintext.
+pub(crate) fn answer_again(
+    sa: &mut Sa,
+    message_id: u32,
+    cx: &mut Context<'_>,
+) -> Result<(), Discard> {
+    let Some(octets) = sa.core.window.answered(message_id).map(<[u8]>::to_vec) else {
+        return Err(Discard::OutsideWindow { got: message_id, low: 1, size: 1 });
+    };
+    sa.core.transmit(octets, cx);
+    cx.event(IkeEvent::AnsweredAgain { sa: sa.core.id, message_id });
+    Ok(())
+}
+
+/// The Child SAs of an IKE SA that this one replaces, and what was still wanted there.
+pub(crate) fn inherit(sa: &mut Sa, children: Vec<Child>, wanted: Vec<Want>, cx: &mut Context<'_>) {
+    let to = sa.core.id;
+    let Phase::Established(established) = &mut sa.phase else {
+        // It went in the meantime, and its Child SAs with it (RFC 7296 §1.4.1).
+        for child in children {
+            child.uninstall("its IKE SA is gone", cx);
+        }
+        return;
+    };
+    for child in children {
+        let spi_in = child.spi_in;
+        cx.event(IkeEvent::ChildMoved { spi_in, to });
+        established.children.insert(spi_in, child);
+    }
+    for want in wanted {
+        established.want(want);
+    }
+}
+
+fn payloads(channel: &Channel, came: &Came<'_>) -> Result<Vec<Payload>, Discard> {
+    match channel.open(protected(came)?)? {
+        Opened::Payloads(payloads) => Ok(payloads),
+        Opened::BadSyntax(what) => Err(Discard::Unbelieved { what }),
+    }
+}
+
+/// The octets of a message that must be protected: IKE_SA_INIT is the only exchange that is not.
+fn protected<'a>(came: &Came<'a>) -> Result<&'a [u8], Discard> {
+    if came.header.exchange == ExchangeType::IKE_SA_INIT {
+        return Err(Discard::Unprotected { exchange: came.header.exchange });
+    }
+    Ok(came.octets)
+}
+
+fn expect(came: &Came<'_>, expected: ExchangeType) -> Result<(), Discard> {
+    let got = came.header.exchange;
+    if got == expected { Ok(()) } else { Err(Discard::WrongExchange { got, expected }) }
+}
+
+impl Sa {
+    /// Takes the phase that an exchange led to, and says so where it is another one.
+    fn arrive(&mut self, from: ikelab_trace::Phase, after: Phase, cx: &mut Context<'_>) {
+        let to = after.name();
+        self.phase = after;
+        if from != to {
+            cx.event(IkeEvent::Phase { sa: self.core.id, from, to, reason: "".into() });
+        }
+    }
+}

@@ -1,0 +1,350 @@
+//! One IKE SA: what all its phases share, and the phases.
+
+use core::time::Duration;
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+
+use ikelab_ambient::Instant;
+use ikelab_trace::{IkeEvent, Suite};
+use ikelab_trace::{Phase as PhaseName, Role, SaId};
+use ikelab_wire::ike::{EspSpi, Flags, Header, IkeSpi, Version};
+use ikelab_wire::payload::{Payload, SelectorRange};
+use ikelab_wire::registry::{ExchangeType, KeId, NotifyType};
+
+use crate::channel::Channel;
+use crate::child::{Child, Parent, State};
+use crate::context::Context;
+use crate::exchange::{Ongoing, auth, create_child, init};
+use crate::io::Output;
+use crate::window::Window;
+
+/// Ours: how long we wait after TEMPORARY_FAILURE, and up to as long again at random.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+/// Ours: with the wait above, several minutes (RFC 7296 §2.25).
+const TEMPORARY_FAILURES_MAX: u32 = 30;
+/// Ours: how long a peer may take to delete an IKE SA that it replaced.
+const DELETE_PATIENCE: Duration = Duration::from_secs(120);
+
+/// One IKE SA.
+#[derive(Debug)]
+pub(crate) struct Sa {
+    pub(crate) core: Core,
+    pub(crate) phase: Phase,
+    /// When the engine will call, for its index of deadlines.
+    pub(crate) armed: Option<Instant>,
+}
+
+/// What an IKE SA has in every phase.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) id: SaId,
+    /// Who began IKE_SA_INIT, or the rekeying that made it.
+    pub(crate) role: Role,
+    /// Place of its configuration.
+    pub(crate) tunnel: usize,
+    pub(crate) path: Path,
+    pub(crate) window: Window,
+    /// When it began.
+    pub(crate) since: Instant,
+}
+
+/// Between which addresses an SA speaks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Path {
+    pub(crate) local: SocketAddr,
+    pub(crate) remote: SocketAddr,
+    /// True when NAT detection found a NAT at either end (RFC 7296 §2.23).
+    pub(crate) behind_nat: bool,
+}
+
+/// The phases. Each owns what it needs, and going on consumes it.
+#[derive(Debug)]
+pub(crate) enum Phase {
+    /// Initiator, IKE_SA_INIT sent.
+    InitSent(Box<init::Sent>),
+    /// Responder, IKE_SA_INIT answered.
+    InitResponded(Box<init::Responded>),
+    /// Initiator, IKE_AUTH sent.
+    AuthSent(Box<auth::Sent>),
+    /// It carries exchanges.
+    Established(Box<Established>),
+    /// Gone; it only answers repeated requests from memory, until this time.
+    Closed { until: Instant },
+}
+
+/// An IKE SA that carries exchanges.
+#[derive(Debug)]
+pub(crate) struct Established {
+    pub(crate) channel: Channel,
+    /// The Child SAs by our inbound SPI.
+    pub(crate) children: BTreeMap<EspSpi, Child>,
+    /// Our open exchanges by message id.
+    pub(crate) ongoing: BTreeMap<u32, Ongoing>,
+    /// What we will do when the window opens.
+    pub(crate) wanted: VecDeque<Want>,
+    pub(crate) rekey_at: Option<Instant>,
+    pub(crate) expires_at: Option<Instant>,
+    /// When the peer last gave a protected sign of life.
+    pub(crate) heard: Instant,
+    /// The IKE SA, by our SPI, that the peer made by rekeying this one, and its nonces.
+    pub(crate) peers_rekey: Option<PeersRekey>,
+    /// True when another IKE SA has replaced it.
+    pub(crate) replaced: bool,
+    /// What we will want again after the peer had no time for it.
+    pub(crate) later: Vec<(Instant, Want)>,
+    /// How often in a row the peer had no time.
+    pub(crate) temporary_failures: u32,
+    /// Child SA requests to be repeated with the group that the peer asked for.
+    pub(crate) corrections: Vec<create_child::Correction>,
+    /// The group that the peer wants for the next rekeying, and how often it changed its mind.
+    pub(crate) rekey_group: Option<(KeId, u32)>,
+    /// What the trace says of both ends, to be said again of an SA that replaces this one.
+    pub(crate) peers: Peers,
+}
+
+/// Who speaks over an IKE SA, in words.
+#[derive(Clone, Debug)]
+pub(crate) struct Peers {
+    pub(crate) local_id: String,
+    pub(crate) remote_id: String,
+    pub(crate) local_auth: String,
+    pub(crate) remote_auth: String,
+}
+
+/// A rekeying of the IKE SA that the peer began and we answered (RFC 7296 §2.8.2).
+#[derive(Clone, Debug)]
+pub(crate) struct PeersRekey {
+    pub(crate) spi: IkeSpi,
+    pub(crate) lowest_nonce: Vec<u8>,
+}
+
+/// A request that we want to make.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Want {
+    /// A new Child SA, for a packet or for the operator.
+    NewChild { child: usize, packet: Option<(SelectorRange, SelectorRange)> },
+    /// A Child SA in the place of this one, by our inbound SPI.
+    RekeyChild { spi_in: EspSpi },
+    /// An IKE SA in the place of this one.
+    RekeyIke,
+    /// These Child SAs gone, by our inbound SPIs.
+    DeleteChildren { spis: Vec<EspSpi> },
+    /// This IKE SA gone.
+    DeleteIke,
+    /// A sign of life.
+    Liveness,
+    /// The peer told of an error, after which the IKE SA is gone (RFC 7296 §2.21.2).
+    Fail { notify: NotifyType },
+}
+
+impl Core {
+    /// Our SPI of it.
+    pub(crate) fn local_spi(&self) -> IkeSpi {
+        match self.role {
+            Role::Initiator => self.id.initiator,
+            Role::Responder => self.id.responder,
+        }
+    }
+
+    /// The header of a message of ours.
+    pub(crate) fn header(&self, exchange: ExchangeType, response: bool, message_id: u32) -> Header {
+        let role = match self.role {
+            Role::Initiator => Flags::INITIATOR,
+            Role::Responder => Flags::NONE,
+        };
+        Header {
+            initiator_spi: self.id.initiator,
+            responder_spi: self.id.responder,
+            version: Version::IKEV2,
+            exchange,
+            flags: if response { role | Flags::RESPONSE } else { role },
+            message_id,
+        }
+    }
+
+    /// Sends octets to the peer.
+    pub(crate) fn transmit(&self, octets: Vec<u8>, cx: &mut Context<'_>) {
+        let (local, remote) = (self.path.local, self.path.remote);
+        cx.out.push(Output::Transmit { local, remote, octets });
+    }
+
+    /// Sends a sealed request and keeps it until it is answered; gives its message id.
+    pub(crate) fn request(
+        &mut self,
+        channel: &mut Channel,
+        exchange: ExchangeType,
+        payloads: &[Payload],
+        cx: &mut Context<'_>,
+    ) -> u32 {
+        let message_id = self.window.next_id();
+        let header = self.header(exchange, false, message_id);
+        let octets = channel.seal(&header, payloads, cx.entropy);
+        let retransmit = cx.tunnel(self.tunnel).retransmit;
+        self.window.request(octets.clone(), cx.now, &retransmit);
+        self.transmit(octets, cx);
+        message_id
+    }
+
+    /// Sends a sealed response and remembers it.
+    pub(crate) fn answer(
+        &mut self,
+        channel: &mut Channel,
+        exchange: ExchangeType,
+        message_id: u32,
+        payloads: &[Payload],
+        cx: &mut Context<'_>,
+    ) {
+        let header = self.header(exchange, true, message_id);
+        let octets = channel.seal(&header, payloads, cx.entropy);
+        self.window.answer(message_id, octets.clone());
+        self.transmit(octets, cx);
+    }
+
+    /// What a Child SA needs to know of it.
+    pub(crate) fn as_parent(&self) -> Parent {
+        Parent { sa: self.id, tunnel: self.tunnel, path: self.path }
+    }
+}
+
+impl Sa {
+    /// A new one, in its first phase.
+    pub(crate) fn new(
+        core: Core,
+        phase: Phase,
+        reason: &'static str,
+        cx: &mut Context<'_>,
+    ) -> Self {
+        let (from, to) = (PhaseName::Idle, phase.name());
+        cx.event(IkeEvent::Phase { sa: core.id, from, to, reason: reason.into() });
+        Self { core, phase, armed: None }
+    }
+
+    /// Goes on to another phase and says so.
+    pub(crate) fn go(&mut self, phase: Phase, reason: &'static str, cx: &mut Context<'_>) {
+        let (from, to) = (self.phase.name(), phase.name());
+        self.phase = phase;
+        if from != to {
+            cx.event(IkeEvent::Phase { sa: self.core.id, from, to, reason: reason.into() });
+        }
+    }
+
+    /// Ends it: its Child SAs go with it (RFC 7296 §1.4.1), and for a while it answers repeated
+    /// requests from memory.
+    pub(crate) fn close(&mut self, reason: &'static str, cx: &mut Context<'_>) {
+        if let Phase::Established(established) = &self.phase {
+            for child in established.children.values() {
+                child.uninstall(reason, cx);
+            }
+        }
+        self.core.window.close_all();
+        let retransmit = cx.tunnel(self.core.tunnel).retransmit;
+        // A peer that repeats like us has given up by then.
+        let memory = (1..=retransmit.tries).map(|tries| retransmit.wait(tries)).sum();
+        let until = cx.now + memory;
+        self.go(Phase::Closed { until }, reason, cx);
+    }
+
+    /// When it next wants attention.
+    pub(crate) fn deadline(&self, liveness: Option<Duration>) -> Option<Instant> {
+        let own = match &self.phase {
+            Phase::InitSent(_) | Phase::AuthSent(_) => None,
+            Phase::InitResponded(responded) => Some(responded.until),
+            Phase::Established(established) => established.deadline(liveness),
+            Phase::Closed { until } => Some(*until),
+        };
+        self.core.window.deadline().into_iter().chain(own).min()
+    }
+}
+
+impl Phase {
+    pub(crate) fn name(&self) -> PhaseName {
+        match self {
+            Self::InitSent(_) => PhaseName::InitSent,
+            Self::InitResponded(_) => PhaseName::InitResponded,
+            Self::AuthSent(_) => PhaseName::AuthSent,
+            Self::Established(established) if established.is_deleting() => PhaseName::Deleting,
+            Self::Established(established) if established.replaced => PhaseName::Replaced,
+            Self::Established(_) => PhaseName::Established,
+            Self::Closed { .. } => PhaseName::Closed,
+        }
+    }
+}
+
+impl Established {
+    /// A fresh one.
+    pub(crate) fn new(channel: Channel, peers: Peers, now: Instant) -> Self {
+        Self {
+            channel,
+            children: BTreeMap::new(),
+            ongoing: BTreeMap::new(),
+            wanted: VecDeque::new(),
+            rekey_at: None,
+            expires_at: None,
+            heard: now,
+            peers_rekey: None,
+            replaced: false,
+            later: Vec::new(),
+            temporary_failures: 0,
+            corrections: Vec::new(),
+            rekey_group: None,
+            peers,
+        }
+    }
+
+    pub(crate) fn suite(&self) -> &Suite {
+        &self.channel.suite
+    }
+
+    /// True when our Delete of the IKE SA is open, or about to be.
+    pub(crate) fn is_deleting(&self) -> bool {
+        self.ongoing.values().any(|ongoing| matches!(ongoing, Ongoing::DeleteIke | Ongoing::Fail))
+    }
+
+    /// True when our rekeying of the IKE SA is open.
+    pub(crate) fn is_rekeying(&self) -> bool {
+        self.ongoing.values().any(|ongoing| matches!(ongoing, Ongoing::RekeyIke(_)))
+    }
+
+    /// True when a Child SA of this configuration is there, or has been asked for.
+    pub(crate) fn has_child(&self, config: usize) -> bool {
+        let live = |child: &Child| child.config == config && child.state != State::Deleting;
+        let asked = |ongoing: &Ongoing| matches!(ongoing, Ongoing::CreateChild(sent) if sent.config() == config);
+        let wanted = |want: &Want| matches!(want, Want::NewChild { child, .. } if *child == config);
+        self.children.values().any(live)
+            || self.ongoing.values().any(asked)
+            || self.wanted.iter().chain(self.later.iter().map(|(_, want)| want)).any(wanted)
+    }
+
+    /// Puts a wish at the end of the queue, once.
+    pub(crate) fn want(&mut self, want: Want) {
+        if !self.wanted.contains(&want) {
+            self.wanted.push_back(want);
+        }
+    }
+
+    /// Wants it again in a while. A peer that has no time for minutes has lost the thread: then
+    /// the IKE SA goes (RFC 7296 §2.25).
+    pub(crate) fn want_later(&mut self, want: Want, cx: &mut Context<'_>) {
+        self.temporary_failures += 1;
+        if self.temporary_failures > TEMPORARY_FAILURES_MAX {
+            return self.want(Want::DeleteIke);
+        }
+        let at = cx.now + RETRY_AFTER + cx.jitter(RETRY_AFTER);
+        self.later.push((at, want));
+    }
+
+    /// Another IKE SA has replaced it, and the peer is to delete it. If the peer forgets, we will.
+    pub(crate) fn expect_delete(&mut self, cx: &Context<'_>) {
+        let patience = cx.now + DELETE_PATIENCE;
+        self.expires_at = Some(self.expires_at.map_or(patience, |at| at.min(patience)));
+    }
+
+    fn deadline(&self, liveness: Option<Duration>) -> Option<Instant> {
+        let later = self.later.iter().map(|(at, _)| *at);
+        let children = self.children.values().filter_map(Child::deadline);
+        let liveness = liveness
+            .filter(|_| self.ongoing.is_empty() && !self.replaced)
+            .map(|interval| self.heard + interval);
+        children.chain(later).chain(self.rekey_at).chain(self.expires_at).chain(liveness).min()
+    }
+}

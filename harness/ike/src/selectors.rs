@@ -1,0 +1,129 @@
+//! Narrowing traffic selectors to what policy allows (RFC 7296 §2.9).
+
+use std::net::IpAddr;
+
+use ikelab_wire::payload::{SelectorRange, TrafficSelector, TrafficSelectors};
+use ikelab_wire::registry::IpProtocol;
+
+/// What of an offer lies within policy; empty when nothing does. A range within another is left out.
+pub(crate) fn narrow(offer: &TrafficSelectors, policy: &[SelectorRange]) -> Vec<SelectorRange> {
+    let mut narrowed: Vec<SelectorRange> = Vec::new();
+    for offered in ranges(offer) {
+        for allowed in policy {
+            let Some(range) = intersection(offered, allowed) else { continue };
+            if narrowed.iter().any(|wider| is_within(&range, wider)) {
+                continue;
+            }
+            narrowed.retain(|narrower| !is_within(narrower, &range));
+            narrowed.push(range);
+        }
+    }
+    narrowed
+}
+
+/// The packet that made the peer ask, if the offer begins with one: a single address
+/// (RFC 7296 §2.9, third paragraph).
+pub(crate) fn trigger(offer: &TrafficSelectors) -> Option<&SelectorRange> {
+    let several = offer.selectors.len() > 1;
+    ranges(offer).next().filter(|first| several && first.start == first.end)
+}
+
+/// True when every range of an answer lies within one that was offered.
+pub(crate) fn is_subset(answer: &[SelectorRange], offer: &[SelectorRange]) -> bool {
+    !answer.is_empty()
+        && answer.iter().all(|range| offer.iter().any(|wider| is_within(range, wider)))
+}
+
+/// A payload of these ranges.
+pub(crate) fn payload(ranges: &[SelectorRange]) -> TrafficSelectors {
+    TrafficSelectors { selectors: ranges.iter().copied().map(TrafficSelector::Range).collect() }
+}
+
+/// The address ranges of a payload.
+pub(crate) fn ranges(selectors: &TrafficSelectors) -> impl Iterator<Item = &SelectorRange> {
+    selectors.selectors.iter().filter_map(|selector| match selector {
+        TrafficSelector::Range(range) => Some(range),
+        TrafficSelector::Unknown { .. } => None,
+    })
+}
+
+/// True when `inner` selects nothing that `outer` does not.
+pub(crate) fn is_within(inner: &SelectorRange, outer: &SelectorRange) -> bool {
+    intersection(inner, outer).as_ref() == Some(inner)
+}
+
+fn intersection(one: &SelectorRange, other: &SelectorRange) -> Option<SelectorRange> {
+    let (start, end) = match (one.start, one.end, other.start, other.end) {
+        (IpAddr::V4(a), IpAddr::V4(b), IpAddr::V4(c), IpAddr::V4(d)) if a.max(c) <= b.min(d) => {
+            (IpAddr::V4(a.max(c)), IpAddr::V4(b.min(d)))
+        }
+        (IpAddr::V6(a), IpAddr::V6(b), IpAddr::V6(c), IpAddr::V6(d)) if a.max(c) <= b.min(d) => {
+            (IpAddr::V6(a.max(c)), IpAddr::V6(b.min(d)))
+        }
+        _ => return None,
+    };
+    let protocol = match (one.protocol, other.protocol) {
+        (IpProtocol::ANY, protocol) | (protocol, IpProtocol::ANY) => protocol,
+        (one, other) if one == other => one,
+        _ => return None,
+    };
+    let (start_port, end_port) = ports(one, other)?;
+    Some(SelectorRange { protocol, start_port, end_port, start, end })
+}
+
+/// Ports in common. OPAQUE (65535 to 0) is within ANY, and has nothing in common with a number.
+fn ports(one: &SelectorRange, other: &SelectorRange) -> Option<(u16, u16)> {
+    let is_any = |range: &SelectorRange| (range.start_port, range.end_port) == (0, u16::MAX);
+    if is_any(one) {
+        return Some((other.start_port, other.end_port));
+    }
+    if is_any(other) || (one.start_port, one.end_port) == (other.start_port, other.end_port) {
+        return Some((one.start_port, one.end_port));
+    }
+    let (start, end) = (one.start_port.max(other.start_port), one.end_port.min(other.end_port));
+    (start <= end).then_some((start, end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn net(text: &str) -> SelectorRange {
+        let (address, length) = text.split_once('/').unwrap();
+        SelectorRange::from_prefix(address.parse().unwrap(), length.parse().unwrap())
+    }
+
+    fn udp(text: &str, start_port: u16, end_port: u16) -> SelectorRange {
+        SelectorRange { protocol: IpProtocol(17), start_port, end_port, ..net(text) }
+    }
+
+    #[test]
+    fn an_offer_is_cut_to_what_policy_allows() {
+        let offer = payload(&[net("10.0.0.0/8")]);
+        assert_eq!(narrow(&offer, &[net("10.1.0.0/16")]), [net("10.1.0.0/16")]);
+        assert_eq!(narrow(&offer, &[net("192.168.0.0/16")]), []);
+        assert_eq!(narrow(&offer, &[udp("0.0.0.0/0", 53, 53)]), [udp("10.0.0.0/8", 53, 53)]);
+    }
+
+    #[test]
+    fn the_packet_that_asked_vanishes_in_its_network() {
+        let offer = payload(&[net("192.168.1.1/32"), net("192.168.1.0/24")]);
+        assert_eq!(trigger(&offer), Some(&net("192.168.1.1/32")));
+        assert_eq!(narrow(&offer, &[net("192.168.0.0/16")]), [net("192.168.1.0/24")]);
+    }
+
+    #[test]
+    fn opaque_ports_are_within_any_and_within_themselves_only() {
+        let opaque = udp("10.0.0.0/8", u16::MAX, 0);
+        assert!(is_within(&opaque, &udp("10.0.0.0/8", 0, u16::MAX)));
+        assert!(is_within(&opaque, &opaque));
+        assert!(!is_within(&opaque, &udp("10.0.0.0/8", 1, 65_000)));
+    }
+
+    #[test]
+    fn an_answer_wider_than_the_offer_is_no_subset() {
+        assert!(is_subset(&[net("10.1.0.0/16")], &[net("10.0.0.0/8")]));
+        assert!(!is_subset(&[net("0.0.0.0/0")], &[net("10.0.0.0/8")]));
+        assert!(!is_subset(&[], &[net("10.0.0.0/8")]));
+    }
+}

@@ -1,0 +1,141 @@
+//! What an IKE SA does when its moment comes: repeat, give up, replace, expire, ask for life.
+
+use ikelab_ambient::Instant;
+use ikelab_trace::IkeEvent;
+use ikelab_wire::ike::EspSpi;
+use ikelab_wire::registry::ExchangeType;
+
+use crate::child::State;
+use crate::context::Context;
+use crate::exchange::auth;
+use crate::sa::{Established, Phase, Sa, Want};
+use crate::window::Due;
+
+/// Does all that is due for an SA.
+pub(crate) fn fire(sa: &mut Sa, cx: &mut Context<'_>) {
+    if !repeat_requests(sa, cx) {
+        return;
+    }
+    match &mut sa.phase {
+        Phase::InitResponded(responded) => {
+            if responded.until <= cx.now {
+                end(sa, "IKE_AUTH did not come", cx);
+            }
+        }
+        Phase::Established(established) => {
+            let id = sa.core.id;
+            let liveness = cx.tunnel(sa.core.tunnel).liveness;
+            let say = |timer: &'static str, cx: &mut Context<'_>| {
+                cx.event(IkeEvent::Timer { sa: id, timer: timer.into() });
+            };
+            if take_due(&mut established.rekey_at, cx.now) {
+                say("rekey ike", cx);
+                established.want(Want::RekeyIke);
+            }
+            if take_due(&mut established.expires_at, cx.now) {
+                say("expire ike", cx);
+                established.want(Want::DeleteIke);
+            }
+            for (spi_in, timer) in due_children(established, cx.now) {
+                say(timer.words(), cx);
+                established.want(timer.want(spi_in));
+            }
+            let due = established.later.extract_if(.., |(at, _)| *at <= cx.now);
+            let wanted: Vec<Want> = due.map(|(_, want)| want).collect();
+            for want in wanted {
+                established.want(want);
+            }
+            if let Some(interval) = liveness.filter(|_| !established.replaced)
+                && established.heard + interval <= cx.now
+                && established.ongoing.is_empty()
+            {
+                say("liveness", cx);
+                established.want(Want::Liveness);
+                // The next question waits as long again, whatever becomes of this one.
+                established.heard = cx.now;
+            }
+        }
+        Phase::InitSent(_) | Phase::AuthSent(_) | Phase::Closed { .. } => {}
+    }
+}
+
+/// Repeats the requests that are due; false if the peer does not answer and the SA is gone
+/// (RFC 7296 §2.4).
+fn repeat_requests(sa: &mut Sa, cx: &mut Context<'_>) -> bool {
+    let retransmit = cx.tunnel(sa.core.tunnel).retransmit;
+    for due in sa.core.window.due(cx.now, &retransmit) {
+        match due {
+            Due::Again { message_id, tries, octets } => {
+                let exchange = exchange_of(&octets);
+                sa.core.transmit(octets, cx);
+                cx.event(IkeEvent::Retransmitted { sa: sa.core.id, exchange, message_id, tries });
+            }
+            Due::GiveUp { .. } => {
+                end(sa, "the peer does not answer", cx);
+                return false;
+            }
+        }
+    }
+    true
+}
+
+/// Ends an SA whose peer is not there: nobody will repeat a request, and nothing is remembered.
+fn end(sa: &mut Sa, reason: &'static str, cx: &mut Context<'_>) {
+    let wanted = match &mut sa.phase {
+        Phase::InitSent(sent) => std::mem::take(&mut sent.wanted),
+        Phase::AuthSent(sent) => {
+            auth::give_up(&sa.core, sent.child.as_ref(), &[], cx);
+            std::mem::take(&mut sent.wanted)
+        }
+        Phase::Established(established) => established.wanted.drain(..).collect(),
+        Phase::InitResponded(_) | Phase::Closed { .. } => Vec::new(),
+    };
+    auth::give_up(&sa.core, None, &wanted, cx);
+    sa.close(reason, cx);
+    sa.phase = Phase::Closed { until: cx.now };
+}
+
+fn exchange_of(octets: &[u8]) -> ExchangeType {
+    ikelab_wire::ike::Header::parse(octets).map_or(ExchangeType(0), |raw| raw.header.exchange)
+}
+
+/// A timer of a Child SA.
+#[derive(Clone, Copy)]
+enum ChildTimer {
+    Rekey,
+    Expire,
+}
+
+impl ChildTimer {
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Rekey => "rekey child",
+            Self::Expire => "expire child",
+        }
+    }
+
+    fn want(self, spi_in: EspSpi) -> Want {
+        match self {
+            Self::Rekey => Want::RekeyChild { spi_in },
+            Self::Expire => Want::DeleteChildren { spis: vec![spi_in] },
+        }
+    }
+}
+
+/// The timers of Child SAs that are due; they do not fire again.
+fn due_children(established: &mut Established, now: Instant) -> Vec<(EspSpi, ChildTimer)> {
+    let mut due = Vec::new();
+    for child in established.children.values_mut() {
+        if take_due(&mut child.rekey_at, now) && child.state == State::Live {
+            due.push((child.spi_in, ChildTimer::Rekey));
+        }
+        if take_due(&mut child.expires_at, now) {
+            due.push((child.spi_in, ChildTimer::Expire));
+        }
+    }
+    due
+}
+
+fn take_due(at: &mut Option<Instant>, now: Instant) -> bool {
+    at.take_if(|at| *at <= now).is_some()
+}
