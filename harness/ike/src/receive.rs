@@ -37,11 +37,8 @@ pub(crate) fn check_version(
     }
     if major > Version::IKEV2.major && !header.flags.response() {
         let notify = Notify::new(NotifyType::INVALID_MAJOR_VERSION, &[]);
-        let answer = Header {
-            version: Version::IKEV2,
-            flags: header.flags | Flags::RESPONSE,
-            ..header.clone()
-        };
+        let answer =
+            Header { version: Version::IKEV2, flags: header.flags | Flags::RESPONSE, ..*header };
         let payloads = vec![Body::Notify(notify).into()];
         let octets = Message { header: answer, payloads }.emit();
         out.push(Output::Transmit { local, remote, octets });

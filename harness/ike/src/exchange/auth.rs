@@ -154,7 +154,7 @@ pub(crate) fn accept(
     announce(core, &mut established, None, cx);
     if let Some(child) = child {
         let nonces = (first.nonce_i.as_slice(), first.nonce_r.as_slice());
-        create_child::accept_in_auth(core, &mut established, child, &parts, nonces, cx);
+        create_child::accept_in_auth(core, &mut established, &child, &parts, nonces, cx);
     }
     established.wanted.extend(wanted);
     Phase::Established(Box::new(established))

@@ -435,7 +435,7 @@ fn note_rekey(established: &mut Established, old: EspSpi, new: EspSpi, lowest_no
 pub(crate) fn accept_in_auth(
     core: &Core,
     established: &mut Established,
-    sent: Sent,
+    sent: &Sent,
     parts: &Parts<'_>,
     nonces: (&[u8], &[u8]),
     cx: &mut Context<'_>,
@@ -449,13 +449,13 @@ pub(crate) fn accept_in_auth(
         });
     }
     if parts.sa.is_none() {
-        return forget(core, &sent, cx);
+        return forget(core, sent, cx);
     }
-    match Answered::of(&sent, parts) {
-        Ok(answered) => install(core, established, &sent, answered, None, nonces, true, cx),
+    match Answered::of(sent, parts) {
+        Ok(answered) => install(core, established, sent, answered, None, nonces, true, cx),
         Err(why) => {
             cx.misbehaved(Some(core.id), why);
-            forget(core, &sent, cx);
+            forget(core, sent, cx);
             established.want(Want::DeleteIke);
         }
     }
@@ -465,7 +465,7 @@ pub(crate) fn accept_in_auth(
 pub(crate) fn accept(
     core: &Core,
     established: &mut Established,
-    sent: Sent,
+    sent: &Sent,
     parts: &Parts<'_>,
     cx: &mut Context<'_>,
 ) -> After {
@@ -473,15 +473,15 @@ pub(crate) fn accept(
         declined(core, established, sent, error, cx);
         return After::Go;
     }
-    match accept_new(core, established, &sent, parts, cx) {
+    match accept_new(core, established, sent, parts, cx) {
         Ok(nonce_r) => {
             established.temporary_failures = 0;
-            settle(established, &sent, &nonce_r);
+            settle(established, sent, &nonce_r);
             After::Go
         }
         Err(why) => {
             cx.misbehaved(Some(core.id), why);
-            forget(core, &sent, cx);
+            forget(core, sent, cx);
             After::Close("the peer broke a rule")
         }
     }
@@ -626,7 +626,7 @@ fn loses(sent: &Sent, nonce_r: &[u8]) -> bool {
 fn declined(
     core: &Core,
     established: &mut Established,
-    sent: Sent,
+    sent: &Sent,
     error: &Notify,
     cx: &mut Context<'_>,
 ) {
@@ -645,7 +645,7 @@ fn declined(
             if let Some(old) = old {
                 old.state = State::Live;
             }
-            correct_group(core, established, &sent, error, cx);
+            correct_group(core, established, sent, error, cx);
         }
         NotifyType::TEMPORARY_FAILURE => {
             let want = match sent.replaces {
@@ -671,7 +671,7 @@ fn declined(
                 old.state = State::Live;
                 old.rekey_at = None;
             }
-            None => forget(core, &sent, cx),
+            None => forget(core, sent, cx),
         },
     }
 }
@@ -702,7 +702,7 @@ fn correct_group(
 }
 
 /// A request that goes out again with another group, before anything else.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Correction {
     config: usize,
     packet: Packet,

@@ -201,8 +201,8 @@ pub(crate) fn accept(
         }
     }
     match ongoing {
-        Ongoing::CreateChild(sent) => create_child::accept(core, established, *sent, &parts, cx),
-        Ongoing::RekeyIke(sent) => rekey_ike::accept(core, established, *sent, &parts, cx),
+        Ongoing::CreateChild(sent) => create_child::accept(core, established, &sent, &parts, cx),
+        Ongoing::RekeyIke(sent) => rekey_ike::accept(core, established, &sent, &parts, cx),
         Ongoing::DeleteChildren(sent) => inform::accept_delete(established, &sent, &parts, cx),
         Ongoing::DeleteIke => After::Close("deleted"),
         Ongoing::Fail => After::Close("an error ended it"),

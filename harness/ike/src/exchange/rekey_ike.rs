@@ -148,7 +148,7 @@ impl<'a> Asked<'a> {
 pub(crate) fn accept(
     core: &Core,
     established: &mut Established,
-    sent: Sent,
+    sent: &Sent,
     parts: &Parts<'_>,
     cx: &mut Context<'_>,
 ) -> After {
@@ -156,7 +156,7 @@ pub(crate) fn accept(
         declined(established, sent, error, cx);
         return After::Go;
     }
-    let (id, nonce_r) = match accept_new(core, established, &sent, parts, cx) {
+    let (id, nonce_r) = match accept_new(core, established, sent, parts, cx) {
         Ok(made) => made,
         Err(why) => {
             cx.misbehaved(Some(core.id), why);
@@ -270,7 +270,7 @@ pub(crate) fn hand_over(established: &mut Established, to: IkeSpi, cx: &mut Cont
 }
 
 /// The peer declined.
-fn declined(established: &mut Established, sent: Sent, error: &Notify, cx: &mut Context<'_>) {
+fn declined(established: &mut Established, sent: &Sent, error: &Notify, cx: &mut Context<'_>) {
     cx.spis.ike.remove(&sent.spi);
     // The peer's own rekeying took its place (RFC 7296 §2.8.2).
     if let Some(peers) = established.peers_rekey.take() {
