@@ -25,9 +25,6 @@ pub enum Prf {
     Aes128Cmac,
 }
 
-/// prf+ counts its blocks in one octet, RFC 7296 §2.13.
-const PLUS_BLOCKS_MAX: usize = 255;
-
 impl Prf {
     /// Every PRF this crate computes.
     pub const ALL: [Self; 6] = [
@@ -127,17 +124,15 @@ impl PrfKey {
     #[must_use]
     pub fn plus(&self, seed: &[&[u8]], len: usize) -> Option<Secret> {
         let block_len = self.prf.output_len();
-        let blocks = len.div_ceil(block_len);
-        if blocks > PLUS_BLOCKS_MAX {
-            return None;
-        }
+        // The blocks are counted in one octet, RFC 7296 §2.13.
+        let blocks = u8::try_from(len.div_ceil(block_len)).ok()?;
         // T1 = prf(K, S | 0x01); Tn = prf(K, Tn-1 | S | n), in one buffer: room for T, S, n
         let mut text = Zeroizing::new(vec![0; block_len]);
         seed.iter().for_each(|part| text.extend_from_slice(part));
         text.push(0);
         let mut from = block_len;
-        let mut octets = Vec::with_capacity(blocks * block_len);
-        for count in 1..=u8::try_from(blocks).ok()? {
+        let mut octets = Vec::with_capacity(usize::from(blocks) * block_len);
+        for count in 1..=blocks {
             if let Some(last) = text.last_mut() {
                 *last = count;
             }

@@ -98,12 +98,12 @@ impl Group {
     }
 
     /// Octets of private key that are drawn. For MODP groups they are an exponent whose size
-    /// RFC 3526 §8 leaves open between two estimates of strength: 240 bits are the larger one for
-    /// group 5, and 256, 288 and 320 lie between the two for groups 14, 15 and 16.
+    /// RFC 3526 §8 leaves open between two estimates of strength: 192, 256, 288 and 320 bits lie
+    /// between the two for groups 5, 14, 15 and 16.
     #[must_use]
     pub const fn private_len(self) -> usize {
         match self {
-            Self::Modp1024 | Self::Modp1536 => 30,
+            Self::Modp1024 | Self::Modp1536 => 24,
             Self::Modp2048 | Self::Ecp256 | Self::Curve25519 => 32,
             Self::Modp3072 => 36,
             Self::Modp4096 => 40,

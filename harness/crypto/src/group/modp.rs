@@ -8,8 +8,8 @@ use crypto_bigint::{CtAssign, CtEq, Odd, Uint};
 use super::{BadPublicValue, primes};
 use crate::secret::Secret;
 
-pub(super) static GROUP_2: LazyLock<Modp<16>> = LazyLock::new(|| Modp::new(&primes::GROUP_2, 30));
-pub(super) static GROUP_5: LazyLock<Modp<24>> = LazyLock::new(|| Modp::new(&primes::GROUP_5, 30));
+pub(super) static GROUP_2: LazyLock<Modp<16>> = LazyLock::new(|| Modp::new(&primes::GROUP_2, 24));
+pub(super) static GROUP_5: LazyLock<Modp<24>> = LazyLock::new(|| Modp::new(&primes::GROUP_5, 24));
 pub(super) static GROUP_14: LazyLock<Modp<32>> = LazyLock::new(|| Modp::new(&primes::GROUP_14, 32));
 pub(super) static GROUP_15: LazyLock<Modp<48>> = LazyLock::new(|| Modp::new(&primes::GROUP_15, 36));
 pub(super) static GROUP_16: LazyLock<Modp<64>> = LazyLock::new(|| Modp::new(&primes::GROUP_16, 40));
