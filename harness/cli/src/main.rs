@@ -1,0 +1,34 @@
+//! `ikelab`: files and the terminal, nothing else.
+//!
+//! A command reads files, calls the floors below, and prints. What it comes to is an [`Exit`]; the
+//! worst of several is the exit code.
+
+mod args;
+mod decode;
+mod exit;
+mod terminal;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Args, Command};
+use crate::exit::Exit;
+use crate::terminal::Terminal;
+
+fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(told) => {
+            let asked = !told.use_stderr();
+            // Nobody is left to tell when even this cannot be printed.
+            let _ = told.print();
+            return if asked { Exit::Passed } else { Exit::Input }.into();
+        }
+    };
+    let mut terminal = Terminal::new();
+    let exit = match &args.command {
+        Command::Decode(args) => decode::decode(args, &mut terminal),
+    };
+    exit.and(terminal.close()).into()
+}
