@@ -1,0 +1,52 @@
+//! What a host can be told from outside.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// An order, and the step of the scenario that gives it.
+#[derive(Clone, Debug)]
+pub struct Command {
+    /// The place of the step in the scenario and its words; none for what every run begins with.
+    pub step: Option<(u32, String)>,
+    /// What is to be done.
+    pub order: Order,
+}
+
+/// What is to be done.
+#[derive(Clone, Debug)]
+pub enum Order {
+    /// Begin a flow of echo requests.
+    Ping(Ping),
+    /// Tell the IKE engine something.
+    Ike(ikelab_ike::Command),
+    /// Protect more: a Child SA configuration for IKE, and the policy that asks for it.
+    AddChild {
+        /// The tunnel that the Child SA belongs to.
+        tunnel: String,
+        /// What IKE has to know.
+        child: Box<ikelab_ike::config::Child>,
+        /// What is protected; its name is `tunnel.child`.
+        policy: ikelab_esp::Policy,
+        /// The size of the replay window.
+        replay_window: u32,
+    },
+    /// Nothing; the step is noted for the reader.
+    Note,
+}
+
+/// A flow of echo requests.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Ping {
+    /// Its number within the scenario.
+    pub flow: u32,
+    /// Where requests come from: an address of the host.
+    pub from: IpAddr,
+    /// Where they go.
+    pub to: IpAddr,
+    /// How many.
+    pub count: u32,
+    /// The time from one to the next.
+    pub every: Duration,
+    /// Octets of data in each.
+    pub size: u16,
+}

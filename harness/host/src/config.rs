@@ -1,0 +1,54 @@
+//! What a host is made from.
+
+use std::collections::BTreeMap;
+
+use ikelab_net::{Interface, Port, Route};
+use ikelab_trace::HostId;
+
+use crate::Pin;
+
+/// What a host is made from.
+#[derive(Debug)]
+pub struct HostConfig {
+    /// Its place in the scenario.
+    pub id: HostId,
+    /// Its name in the scenario, which its chance is derived from.
+    pub name: String,
+    /// What kind of machine it is.
+    pub kind: HostKind,
+    /// Its interfaces.
+    pub interfaces: Vec<Interface>,
+    /// For each interface its end of a link, if it is attached to one.
+    pub ports: Vec<Option<Port>>,
+    /// Its routes, beside those to connected networks.
+    pub routes: Vec<Route>,
+    /// Its IKE engine.
+    pub ike: ikelab_ike::config::Config,
+    /// What is protected, what passes in the clear, what is discarded.
+    pub policies: Vec<ikelab_esp::Policy>,
+    /// The size of the replay window by the names of policies.
+    pub replay_windows: BTreeMap<String, u32>,
+    /// Values that are not left to chance.
+    pub pins: Vec<Pin>,
+    /// The seed of the run.
+    pub seed: u64,
+}
+
+/// What kind of machine a host is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum HostKind {
+    /// It forwards what is not for itself.
+    Router,
+    /// It does not.
+    Host,
+}
+
+impl HostKind {
+    /// True when it forwards what is not for itself.
+    pub(crate) fn forwards(self) -> bool {
+        match self {
+            Self::Router => true,
+            Self::Host => false,
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! A virtual host: what it is made of, and the one call that everything happens in.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use ikelab_ambient::{Instant, Seeded};
+use ikelab_esp::Esp;
+use ikelab_net::{Frame, Port, Reassembly, Stack};
+use ikelab_trace::{AppEvent, Fact, HostId, HostInfo, IfaceInfo, Octets, Record};
+
+use crate::log::Log;
+use crate::ping::Pings;
+use crate::{Command, HostConfig, Order, Pinned};
+
+/// How many packets one input may lead to within a host: a handful is usual.
+const WALKS_MAX: u32 = 10_000;
+
+/// A virtual host.
+#[derive(Debug)]
+pub struct Host {
+    pub(crate) id: HostId,
+    name: String,
+    pub(crate) stack: Stack,
+    /// For each interface its end of a link, if it is attached to one.
+    pub(crate) ports: Vec<Option<Port>>,
+    /// How many frames were sent through each interface.
+    pub(crate) counts: Vec<u64>,
+    pub(crate) ike: ikelab_ike::Engine,
+    pub(crate) esp: Esp,
+    pub(crate) replay_windows: BTreeMap<String, u32>,
+    pub(crate) reassembly: Reassembly,
+    pub(crate) pings: Pings,
+    pub(crate) entropy: Pinned<Seeded>,
+    pub(crate) log: Log,
+    /// The identification of the next packet that is made here.
+    pub(crate) identification: u16,
+    /// Packets that came to the network layer and have not been looked at.
+    pub(crate) tray: VecDeque<Arrival>,
+    /// Frames that leave.
+    pub(crate) out: Vec<Frame>,
+}
+
+/// A packet that came to the network layer, and where it came from.
+#[derive(Debug)]
+pub(crate) enum Arrival {
+    /// It came from a link.
+    Link(Octets),
+    /// It was made here, for here.
+    Own(Vec<u8>),
+    /// It came out of an ESP packet.
+    Inner(Vec<u8>),
+}
+
+/// What can happen to a host.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// A packet arrives at an interface.
+    Packet {
+        /// The place of the interface.
+        iface: u16,
+        /// The whole IP packet.
+        octets: Octets,
+    },
+    /// It is told something.
+    Command(Command),
+    /// Its deadline is reached.
+    Deadline,
+}
+
+impl Host {
+    /// A host as it is before anything happened to it.
+    #[must_use]
+    pub fn new(config: HostConfig) -> Self {
+        let chance = Seeded::new(config.seed, &format!("host {}", config.name));
+        Self {
+            id: config.id,
+            name: config.name,
+            counts: vec![0; config.interfaces.len()],
+            stack: Stack::new(config.interfaces, &config.routes, config.kind.forwards()),
+            ports: config.ports,
+            ike: ikelab_ike::Engine::new(config.ike),
+            esp: Esp::new(config.policies),
+            replay_windows: config.replay_windows,
+            reassembly: Reassembly::default(),
+            pings: Pings::default(),
+            entropy: Pinned::new(chance, config.pins),
+            log: Log::new(config.id),
+            identification: 0,
+            tray: VecDeque::new(),
+            out: Vec::new(),
+        }
+    }
+
+    /// Takes an input, and pushes the frames that leave because of it.
+    pub fn handle(&mut self, now: Instant, input: Input, out: &mut Vec<Frame>) {
+        self.log.now = now;
+        match input {
+            Input::Packet { iface: _, octets } => self.tray.push_back(Arrival::Link(octets)),
+            Input::Command(command) => self.obey(now, command),
+            Input::Deadline => self.wake(now),
+        }
+        self.empty_tray(now);
+        out.append(&mut self.out);
+    }
+
+    /// When it wants to be called next, if nothing happens before.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        [self.ike.deadline(), self.pings.deadline()].into_iter().flatten().min()
+    }
+
+    /// Hands over what was written down since the last time.
+    pub fn take_records(&mut self) -> Vec<Record> {
+        self.log.take()
+    }
+
+    /// What a trace says about the host.
+    #[must_use]
+    pub fn info(&self) -> HostInfo {
+        let ifaces = self.stack.interfaces.iter().map(|interface| IfaceInfo {
+            name: interface.name.clone(),
+            addresses: interface.addresses.clone(),
+            link: interface.link,
+        });
+        HostInfo { name: self.name.clone(), ifaces: ifaces.collect() }
+    }
+
+    /// The places of the pins that decided nothing here.
+    #[must_use]
+    pub fn unused_pins(&self) -> Vec<u32> {
+        self.entropy.unused().collect()
+    }
+
+    fn obey(&mut self, now: Instant, Command { step, order }: Command) {
+        if let Some((index, text)) = step {
+            self.log.write(Fact::Step { index, text });
+        }
+        match order {
+            Order::Ping(ping) => {
+                self.pings.begin(now, ping);
+                self.ping(now);
+            }
+            Order::Ike(command) => self.tell_ike(now, ikelab_ike::Input::Command(command)),
+            Order::AddChild { tunnel, child, policy, replay_window } => {
+                self.replay_windows.insert(policy.name.clone(), replay_window);
+                self.esp.add_policy(policy);
+                let command = ikelab_ike::Command::AddChild { tunnel, child };
+                self.tell_ike(now, ikelab_ike::Input::Command(command));
+            }
+            Order::Note => {}
+        }
+    }
+
+    /// Lets everything act that is due: IKE first, then the applications.
+    fn wake(&mut self, now: Instant) {
+        if self.ike.deadline().is_some_and(|at| at <= now) {
+            self.tell_ike(now, ikelab_ike::Input::Deadline);
+        }
+        self.ping(now);
+    }
+
+    /// Sends the echo requests that are due.
+    fn ping(&mut self, now: Instant) {
+        while let Some((event, packet)) = self.pings.due(now) {
+            self.write_app(event);
+            self.originate(now, packet);
+        }
+    }
+
+    pub(crate) fn write_app(&mut self, event: AppEvent) {
+        self.log.write(Fact::App(event));
+    }
+
+    fn empty_tray(&mut self, now: Instant) {
+        for _ in 0..WALKS_MAX {
+            let Some(arrival) = self.tray.pop_front() else { return };
+            self.arrive(now, &arrival);
+        }
+        for arrival in std::mem::take(&mut self.tray) {
+            self.log.dropped("goes round in circles", "", arrival.octets());
+        }
+    }
+}
+
+impl Arrival {
+    pub(crate) fn octets(&self) -> &[u8] {
+        match self {
+            Self::Link(octets) => octets,
+            Self::Own(octets) | Self::Inner(octets) => octets,
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! A packet leaves: policy first, then a route, and a link whose end says what becomes of it.
+
+use ikelab_ambient::Instant;
+use ikelab_net::{Frame, Hop, fragments};
+use ikelab_trace::{Fact, Fate, LinkId, Octets, Sent};
+use ikelab_wire::ip::{IcmpMessage, IpPacket, IpView};
+
+use crate::Host;
+use crate::host::Arrival;
+
+impl Host {
+    /// Lets a packet leave that was made here.
+    pub(crate) fn originate(&mut self, now: Instant, packet: IpPacket) {
+        let octets = self.seal_header(packet);
+        self.leave(now, octets);
+    }
+
+    /// The octets of a packet that was made here, with an identification of its own.
+    pub(crate) fn seal_header(&mut self, packet: IpPacket) -> Vec<u8> {
+        self.identification = self.identification.wrapping_add(1);
+        let identification = if packet.src.is_ipv4() { self.identification.into() } else { 0 };
+        IpPacket { identification, ..packet }.emit()
+    }
+
+    /// Lets a packet in the clear leave as policy says; what is for this host stays.
+    pub(crate) fn leave(&mut self, now: Instant, octets: Vec<u8>) {
+        let own = IpView::parse(&octets).is_ok_and(|packet| self.stack.owns(packet.dst));
+        if own {
+            self.tray.push_back(Arrival::Own(octets));
+        } else {
+            self.protect(now, octets);
+        }
+    }
+
+    /// Sends a packet as it is, in pieces where it is too long.
+    pub(crate) fn send(&mut self, now: Instant, octets: Vec<u8>) {
+        let packet = match IpView::parse(&octets) {
+            Ok(packet) => packet,
+            Err(error) => return self.log.dropped("bad IP packet", error.to_string(), &octets),
+        };
+        if self.stack.owns(packet.dst) {
+            return self.tray.push_back(Arrival::Own(octets));
+        }
+        let Some(hop) = self.stack.routes.look_up(packet.dst) else {
+            return self.log.dropped("no route", format!("to {}", packet.dst), &octets);
+        };
+        let mtu = self.stack.interface(hop.iface).map_or(0, |interface| interface.mtu);
+        if octets.len() <= usize::from(mtu) {
+            return self.transmit(now, hop, octets.into());
+        }
+        match self.pieces(&packet, mtu) {
+            Some(pieces) => {
+                for piece in pieces {
+                    self.transmit(now, hop, piece.into());
+                }
+            }
+            None => self.too_big(now, &packet, mtu),
+        }
+    }
+
+    /// The packet in pieces; none if it must not be cut: in IPv6 only who made it may.
+    fn pieces(&mut self, packet: &IpView<'_>, mtu: u16) -> Option<Vec<Vec<u8>>> {
+        let may_be_cut = match packet.src.is_ipv4() {
+            true => !packet.dont_fragment,
+            false => self.stack.owns(packet.src),
+        };
+        if !may_be_cut {
+            return None;
+        }
+        self.identification = self.identification.wrapping_add(1);
+        fragments(packet, mtu, self.identification.into())
+    }
+
+    fn too_big(&mut self, now: Instant, packet: &IpView<'_>, mtu: u16) {
+        let detail = format!("{} octets, at most {mtu} pass", packet.octets().len());
+        self.log.dropped("larger than the MTU", detail, packet.octets());
+        self.report(now, packet, &IcmpMessage::too_big(mtu.into(), packet.octets()));
+    }
+
+    /// Puts a packet on the link of an interface.
+    fn transmit(&mut self, now: Instant, hop: Hop, octets: Octets) {
+        let place = usize::from(hop.iface);
+        let Some(port) = self.ports.get_mut(place).and_then(Option::as_mut) else {
+            return self.log.dropped("interface without a link", "", &octets);
+        };
+        let fates = port.send(now, hop.neighbour, &octets);
+        let link = port.link();
+        for fate in &fates {
+            self.launch(link, place, &octets, fate);
+        }
+        self.log.write(Fact::Sent(Sent { link, octets, fates }));
+    }
+
+    /// Lets a copy travel that will arrive.
+    fn launch(&mut self, link: LinkId, place: usize, octets: &Octets, fate: &Fate) {
+        let Fate::Arrives { host, iface, at, altered } = fate else { return };
+        let Some(count) = self.counts.get_mut(place) else { return };
+        self.out.push(Frame {
+            at: *at,
+            link,
+            from: self.id,
+            seq: *count,
+            to: *host,
+            iface: *iface,
+            octets: altered.as_ref().unwrap_or(octets).clone(),
+        });
+        *count += 1;
+    }
+}

@@ -1,0 +1,119 @@
+//! What IKE and ESP want of each other, of the network and of the trace.
+
+use ikelab_ambient::Instant;
+use ikelab_esp::{SaConfig, SaKeys};
+use ikelab_ike::{Acquire, ChildSa};
+use ikelab_trace::Fact;
+use ikelab_wire::ip::{IpPacket, IpView, Udp, with_marker};
+use ikelab_wire::registry::IpProtocol;
+
+use crate::Host;
+use crate::deliver::PORT_NAT_T;
+use crate::host::Arrival;
+
+/// RFC 4303 §3.4.3 wants at least 32 and suggests 64.
+const REPLAY_WINDOW: u32 = 64;
+
+impl Host {
+    /// Tells the IKE engine something, and does what it wants done.
+    pub(crate) fn tell_ike(&mut self, now: Instant, input: ikelab_ike::Input<'_>) {
+        for output in self.ike.handle(now, &mut self.entropy, input) {
+            self.obey_ike(now, output);
+        }
+    }
+
+    /// Hands a packet in the clear to policy.
+    pub(crate) fn protect(&mut self, now: Instant, octets: Vec<u8>) {
+        let mut out = Vec::new();
+        self.esp.outbound(now, &mut self.entropy, octets, &mut out);
+        self.obey_esp(now, out);
+    }
+
+    /// Opens an ESP packet that came in `outer`.
+    pub(crate) fn open(&mut self, now: Instant, outer: &IpView<'_>, esp: &[u8]) {
+        let mut out = Vec::new();
+        self.esp.inbound(outer, esp, &mut out);
+        self.obey_esp(now, out);
+    }
+
+    fn obey_ike(&mut self, now: Instant, output: ikelab_ike::Output) {
+        use ikelab_ike::Output;
+        match output {
+            Output::Transmit { local, remote, octets } => {
+                let payload = match local.port() {
+                    PORT_NAT_T => with_marker(&octets),
+                    _ => octets,
+                };
+                let udp = Udp { src_port: local.port(), dst_port: remote.port(), payload };
+                let udp = udp.emit(local.ip(), remote.ip());
+                let packet = IpPacket::new(local.ip(), remote.ip(), IpProtocol::UDP, udp);
+                let octets = self.seal_header(packet);
+                self.send(now, octets);
+            }
+            Output::Install(child) => {
+                let window = self.replay_windows.get(&child.child).copied();
+                self.esp.install(sa_config(*child, window.unwrap_or(REPLAY_WINDOW)));
+            }
+            Output::Activate { spi_in } => self.esp.activate(spi_in),
+            Output::Retire { spi_in } => self.esp.retire(spi_in),
+            Output::Remove { spi_in } => self.esp.remove(spi_in),
+            Output::AcquireFailed { child } => self.esp.acquire_failed(&child),
+            Output::Event(event) => self.log.write(Fact::Ike(event)),
+        }
+    }
+
+    fn obey_esp(&mut self, now: Instant, outputs: Vec<ikelab_esp::Output>) {
+        use ikelab_esp::Output;
+        for output in outputs {
+            match output {
+                Output::Transmit(octets) | Output::Pass(octets) => self.send(now, octets),
+                Output::Deliver(octets) => self.tray.push_back(Arrival::Inner(octets)),
+                Output::Acquire { child, local, remote } => {
+                    let acquire = Acquire { child, local, remote };
+                    self.tell_ike(now, ikelab_ike::Input::Acquire(acquire));
+                }
+                Output::Used { spi_in } => {
+                    self.tell_ike(now, ikelab_ike::Input::Used { spi_in });
+                }
+                Output::Event(event) => self.log.write(Fact::Esp(event)),
+            }
+        }
+    }
+}
+
+/// What ESP has to know of a Child SA: the keys by direction, not by who began.
+fn sa_config(child: ChildSa, replay_window: u32) -> SaConfig {
+    let keys = child.keys;
+    let keys = if child.initiator {
+        SaKeys {
+            encr_out: keys.encr_i,
+            integ_out: keys.integ_i,
+            encr_in: keys.encr_r,
+            integ_in: keys.integ_r,
+        }
+    } else {
+        SaKeys {
+            encr_out: keys.encr_r,
+            integ_out: keys.integ_r,
+            encr_in: keys.encr_i,
+            integ_in: keys.integ_i,
+        }
+    };
+    SaConfig {
+        policy: child.child,
+        spi_in: child.spi_in,
+        spi_out: child.spi_out,
+        local: child.local,
+        remote: child.remote,
+        encapsulated: child.encapsulated,
+        mode: child.mode,
+        protection: child.protection,
+        keys,
+        local_ts: child.local_ts,
+        remote_ts: child.remote_ts,
+        esn: child.esn,
+        replay_window,
+        send_at_once: child.send_at_once,
+        replaces: child.replaces,
+    }
+}

@@ -1,0 +1,1 @@
+//! Stories about hosts without IKE: routers, pings, pieces, and what is turned away.
