@@ -25,7 +25,35 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    List(List),
+    Check(Check),
     Decode(Decode),
+}
+
+/// Lists scenarios.
+#[derive(Debug, clap::Args)]
+pub(crate) struct List {
+    #[command(flatten)]
+    pub(crate) which: Which,
+    /// Print JSON instead of a table.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Reads scenarios and tells their mistakes, without running them.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Check {
+    #[command(flatten)]
+    pub(crate) which: Which,
+}
+
+/// Which scenarios are meant.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Which {
+    /// Files, folders, names, tag:x, req:R7296-2.8, case:CHILD-01; all of scenarios/ when none is
+    /// given.
+    #[arg(value_name = "PATH|NAME|tag:X|req:ID|case:ID")]
+    pub(crate) selectors: Vec<String>,
 }
 
 /// Reads any pcap or pcapng file and prints its ladder, decrypted where keys are given.

@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 
 /// The exit codes, worst last; "nothing ran" is not success.
-#[expect(dead_code, reason = "`run` comes next")]
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Exit {
     /// All passed; notes, known issues and some unsupported cells are allowed.

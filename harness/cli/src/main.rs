@@ -6,6 +6,8 @@
 mod args;
 mod decode;
 mod exit;
+mod library;
+mod list;
 mod terminal;
 
 use std::process::ExitCode;
@@ -28,6 +30,8 @@ fn main() -> ExitCode {
     };
     let mut terminal = Terminal::new();
     let exit = match &args.command {
+        Command::List(args) => list::list(args, &mut terminal),
+        Command::Check(args) => list::check(args, &mut terminal),
         Command::Decode(args) => decode::decode(args, &mut terminal),
     };
     exit.and(terminal.close()).into()

@@ -1,20 +1,38 @@
-//! The two streams of the terminal, with manners: a reader that went away is no error.
+//! The two streams of the terminal, with manners: a reader that went away is no error, and colours
+//! are for terminals that want them.
 
 use std::fmt::Display;
-use std::io::{self, BufWriter, ErrorKind, Stdout, Write};
+use std::io::{self, BufWriter, ErrorKind, IsTerminal, Stdout, Write};
 
 use crate::exit::Exit;
 
 /// Standard output and standard error.
 pub(crate) struct Terminal {
     out: BufWriter<Stdout>,
+    colours: bool,
     reader_left: bool,
     broken: Option<io::Error>,
 }
 
+/// The colours of outcomes, as SGR numbers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Colour {
+    /// It is well.
+    Green,
+    /// It is well, and there is something to read.
+    Yellow,
+    /// It is not well.
+    Red,
+    /// It did not run.
+    Dim,
+}
+
 impl Terminal {
     pub(crate) fn new() -> Self {
-        Self { out: BufWriter::new(io::stdout()), reader_left: false, broken: None }
+        // https://no-color.org: present and not empty.
+        let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let colours = !refused && io::stdout().is_terminal();
+        Self { out: BufWriter::new(io::stdout()), colours, reader_left: false, broken: None }
     }
 
     /// Prints to standard output. Once its reader is gone, the work goes on unheard.
@@ -44,6 +62,17 @@ impl Terminal {
         self.flush();
         // There is no third stream to complain to.
         let _ = writeln!(io::stderr(), "{text}");
+    }
+
+    /// A word in a colour, where colours are wanted.
+    pub(crate) fn paint(&self, colour: Colour, word: &str) -> String {
+        let code = match colour {
+            Colour::Green => "32",
+            Colour::Yellow => "33",
+            Colour::Red => "31",
+            Colour::Dim => "2",
+        };
+        if self.colours { format!("\x1b[{code}m{word}\x1b[0m") } else { word.to_owned() }
     }
 
     /// Flushes, and says whether everything could be printed.

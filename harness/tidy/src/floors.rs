@@ -31,7 +31,6 @@ const CLOSED: &[(&str, &str, &str)] = &[
     ("scenario", "esp", "the judge asks no engine"),
     ("scenario", "net", "a plan is data; sim builds hosts from it"),
     ("scenario", "host", "a plan is data; sim builds hosts from it"),
-    ("report", "crypto", "a report reads what dissect decrypted"),
     ("report", "ike", "a report asks no engine"),
     ("report", "esp", "a report asks no engine"),
     ("report", "net", "a report asks no engine"),
