@@ -32,6 +32,9 @@ pub(crate) enum Effect {
     Inherit { to: IkeSpi, children: Vec<Child>, wanted: Vec<Want> },
     /// Our rekeying of the IKE SA is decided: this one, by our SPI, is redundant and ours to delete.
     DeleteIke { spi: IkeSpi },
+    /// The peer's rekeying of the IKE SA lost against ours: this one, by our SPI, is the peer's to
+    /// delete. If our answer never reached the peer, it does not know of it.
+    Redundant { spi: IkeSpi },
     /// The peer says it remembers nothing: its IKE SAs of this tunnel from before
     /// the one that says so go (RFC 7296 §2.4).
     InitialContact { tunnel: usize, keep: IkeSpi, before: Instant },

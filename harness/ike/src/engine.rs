@@ -256,6 +256,16 @@ impl Turn<'_> {
                     }
                 });
             }
+            Effect::Redundant { spi } => {
+                self.with(spi, |sa, cx| {
+                    if let Phase::Established(established) = &mut sa.phase {
+                        established.redundant = true;
+                        established.replaced = true;
+                        established.rekey_at = None;
+                        established.expect_delete(cx);
+                    }
+                });
+            }
             Effect::InitialContact { tunnel, keep, before } => {
                 let forgotten = |sa: &Sa| {
                     let established = matches!(sa.phase, Phase::Established(_));

@@ -90,6 +90,8 @@ pub(crate) struct Established {
     pub(crate) peers_rekey: Option<PeersRekey>,
     /// True when another IKE SA has replaced it.
     pub(crate) replaced: bool,
+    /// True when the peer made it by a rekeying that lost against ours: the peer is to delete it.
+    pub(crate) redundant: bool,
     /// What we will want again after the peer had no time for it.
     pub(crate) later: Vec<(Instant, Want)>,
     /// How often in a row the peer had no time.
@@ -283,6 +285,7 @@ impl Established {
             heard: now,
             peers_rekey: None,
             replaced: false,
+            redundant: false,
             later: Vec::new(),
             temporary_failures: 0,
             corrections: Vec::new(),

@@ -34,6 +34,9 @@ pub(crate) fn fire(sa: &mut Sa, cx: &mut Context<'_>) {
             }
             if take_due(&mut established.expires_at, cx.now) {
                 say("expire ike", cx);
+                if established.redundant {
+                    return end(sa, "redundant, and the peer does not know it", cx);
+                }
                 established.want(Want::DeleteIke);
             }
             for (spi_in, timer) in due_children(established, cx.now) {

@@ -27,6 +27,8 @@ use crate::sa::{Core, Established, Want};
 use crate::selectors;
 
 const EXCHANGE: ExchangeType = ExchangeType::CREATE_CHILD_SA;
+/// Ours: how many SPIs of overtaken pairs are remembered; more is no honest peer.
+const DELETED_MAX: usize = 16;
 /// Ours: how many corrections of the group we follow.
 const RESTARTS_MAX: u32 = 3;
 
@@ -51,6 +53,9 @@ pub(crate) struct Sent {
     restarts: u32,
     /// The peer rekeys the same one: what that made.
     collision: Option<Collision>,
+    /// The peer deleted pairs that we do not know: if our answer names one of these SPIs, it was
+    /// overtaken by its own end.
+    deleted: Vec<EspSpi>,
 }
 
 /// The pair that the peer's rekeying of the same Child SA made.
@@ -63,6 +68,13 @@ struct Collision {
 impl Sent {
     pub(crate) fn config(&self) -> usize {
         self.config
+    }
+
+    /// Notes that the peer deleted a pair that we do not know, by its inbound SPI.
+    pub(crate) fn note_deleted(&mut self, spi_out: EspSpi) {
+        if self.deleted.len() < DELETED_MAX {
+            self.deleted.push(spi_out);
+        }
     }
 }
 
@@ -166,6 +178,7 @@ fn prepare(
         replaces,
         restarts: 0,
         collision: None,
+        deleted: Vec::new(),
     }
 }
 
@@ -262,9 +275,14 @@ pub(crate) fn respond(
 /// (RFC 7296 §2.25.1).
 fn rekeyed(established: &Established, parts: &Parts<'_>) -> Result<Option<Child>, Refusal> {
     let Some(notify) = parts.notify(NotifyType::REKEY_SA) else { return Ok(None) };
+    let asking = |ongoing: &Ongoing| matches!(ongoing, Ongoing::CreateChild(_));
     let not_found = || {
-        let reason = "no such Child SA";
-        Refusal::about(NotifyType::CHILD_SA_NOT_FOUND, &notify.spi, reason)
+        if established.ongoing.values().any(asking) {
+            // Perhaps a pair that we asked for, and whose answer the peer's request has overtaken.
+            let reason = "no such Child SA yet, and one is being made";
+            return Refusal::new(NotifyType::TEMPORARY_FAILURE, reason);
+        }
+        Refusal::about(NotifyType::CHILD_SA_NOT_FOUND, &notify.spi, "no such Child SA")
     };
     let spi_out = EspSpi::from_octets(&notify.spi).ok_or_else(not_found)?;
     let mut children = established.children.values();
@@ -474,9 +492,13 @@ pub(crate) fn accept(
         return After::Go;
     }
     match accept_new(core, established, sent, parts, cx) {
-        Ok(nonce_r) => {
+        Ok(Some(nonce_r)) => {
             established.temporary_failures = 0;
             settle(established, sent, &nonce_r);
+            After::Go
+        }
+        Ok(None) => {
+            forget(core, sent, cx);
             After::Go
         }
         Err(why) => {
@@ -487,18 +509,21 @@ pub(crate) fn accept(
     }
 }
 
-/// Checks and installs; gives the peer's nonce.
+/// Checks and installs; gives the peer's nonce, or nothing if the pair is deleted already.
 fn accept_new(
     core: &Core,
     established: &mut Established,
     sent: &Sent,
     parts: &Parts<'_>,
     cx: &mut Context<'_>,
-) -> Result<Vec<u8>, PeerMisbehaved> {
+) -> Result<Option<Vec<u8>>, PeerMisbehaved> {
     let bad =
         |refusal: Refusal| PeerMisbehaved::new("bad CREATE_CHILD_SA response", refusal.reason);
     let nonce_r = parts.nonce().map_err(bad)?;
     let answered = Answered::of(sent, parts)?;
+    if sent.deleted.contains(&answered.spi_out) {
+        return Ok(None);
+    }
     let shared = match (answered.suite.ke, &sent.private) {
         (None, _) => None,
         (Some(group), Some(private)) if group == private.group().id() => {
@@ -518,7 +543,7 @@ fn accept_new(
     let shared = shared.as_ref().map(AsRef::as_ref);
     let send_at_once = !loses(sent, nonce_r);
     install(core, established, sent, answered, shared, nonces, send_at_once, cx);
-    Ok(nonce_r.to_vec())
+    Ok(Some(nonce_r.to_vec()))
 }
 
 /// An answer that holds together.

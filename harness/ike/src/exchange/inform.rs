@@ -88,7 +88,16 @@ fn delete_child(
     spi_out: EspSpi,
     cx: &mut Context<'_>,
 ) -> Option<EspSpi> {
-    let spi_in = established.children.values().find(|child| child.spi_out == spi_out)?.spi_in;
+    let named = established.children.values().find(|child| child.spi_out == spi_out);
+    let Some(spi_in) = named.map(|child| child.spi_in) else {
+        // Perhaps the end of a pair whose beginning is still on its way to us.
+        for ongoing in established.ongoing.values_mut() {
+            if let Ongoing::CreateChild(sent) = ongoing {
+                sent.note_deleted(spi_out);
+            }
+        }
+        return None;
+    };
     let child = established.children.remove(&spi_in)?;
     child.uninstall("deleted by the peer", cx);
     (child.state != State::Deleting).then_some(spi_in)

@@ -173,7 +173,10 @@ pub(crate) fn accept(
             cx.effects.push(Effect::DeleteIke { spi: id.initiator });
             established.expect_delete(cx);
         }
-        Some(_) | None => {
+        peers => {
+            if let Some(peers) = peers {
+                cx.effects.push(Effect::Redundant { spi: peers.spi });
+            }
             hand_over(established, id.initiator, cx);
             established.want(Want::DeleteIke);
         }

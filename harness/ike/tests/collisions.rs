@@ -1,0 +1,180 @@
+//! Exchanges that cross: every pair of what the two ends can want at once, with every single
+//! message lost or late, and many nonces. However it goes, both ends end up agreeing
+//! (RFC 7296 §2.8.1, §2.8.2, §2.25).
+
+mod common;
+
+use core::time::Duration;
+use std::cell::Cell;
+use std::rc::Rc;
+
+use common::Cable;
+use ikelab_ike::Command;
+use ikelab_trace::{IkeEvent, Phase};
+use ikelab_wire::registry::NotifyType;
+use proptest::prelude::*;
+
+/// What an end wants.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Op {
+    Nothing,
+    RekeyChild,
+    RekeyIke,
+    DeleteChild,
+    DeleteIke,
+}
+
+const OPS: [Op; 5] = [Op::Nothing, Op::RekeyChild, Op::RekeyIke, Op::DeleteChild, Op::DeleteIke];
+
+impl Op {
+    fn run(self, cable: &mut Cable, end: usize) {
+        match self {
+            Self::Nothing => {}
+            Self::RekeyChild => cable.rekey_child(end),
+            Self::RekeyIke => cable.rekey_ike(end),
+            Self::DeleteChild => cable.command(end, Command::Clear { children: true }),
+            Self::DeleteIke => cable.command(end, Command::Clear { children: false }),
+        }
+    }
+}
+
+/// What happens to one message, counted from the moment at which both act.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Fate {
+    Lost,
+    Late,
+}
+
+fn crossed(seed: u64, ops: [Op; 2], fate: Option<(usize, Fate)>) -> Cable {
+    let mut cable = Cable::new(seed, |_, _| {});
+    cable.bring_up();
+    let count = Rc::new(Cell::new(0));
+    cable.hand = Box::new(move |message| {
+        let place = count.replace(count.get() + 1);
+        match fate {
+            Some((hit, Fate::Lost)) if hit == place => false,
+            Some((hit, Fate::Late)) if hit == place => {
+                message.at = message.at + Duration::from_millis(37);
+                true
+            }
+            _ => true,
+        }
+    });
+    for (end, op) in ops.into_iter().enumerate() {
+        op.run(&mut cable, end);
+    }
+    cable.run_for(Duration::from_secs(400));
+    cable
+}
+
+/// Both ends agree, one IKE SA at most is left, and nothing that was not deleted is gone.
+fn check(cable: &Cable, ops: [Op; 2]) {
+    let ike_deleted = ops.contains(&Op::DeleteIke);
+    let child_deleted = ike_deleted || ops.contains(&Op::DeleteChild);
+    let left = cable.ends[0].installed.len();
+    cable.assert_agree(left);
+    assert!(left <= 1, "one pair at most:\n{}", cable.ladder().join("\n"));
+    if !child_deleted {
+        assert_eq!(left, 1, "nobody deleted it:\n{}", cable.ladder().join("\n"));
+    }
+    let sas = [0, 1].map(|end| cable.count(end, Phase::Established));
+    assert_eq!(sas[0], sas[1], "{}", cable.ladder().join("\n"));
+    assert_eq!(sas[0], usize::from(!ike_deleted), "{}", cable.ladder().join("\n"));
+    for end in 0..2 {
+        for lingering in [Phase::Replaced, Phase::Deleting] {
+            assert_eq!(cable.count(end, lingering), 0, "{}", cable.ladder().join("\n"));
+        }
+    }
+}
+
+#[test]
+fn whatever_crosses_both_ends_agree_in_the_end() {
+    let fates = (0..10).flat_map(|place| [Some((place, Fate::Lost)), Some((place, Fate::Late))]);
+    for fate in std::iter::once(None).chain(fates) {
+        for one in OPS {
+            for other in OPS {
+                for seed in 1..=3 {
+                    let cable = crossed(seed, [one, other], fate);
+                    let ran = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                        check(&cable, [one, other]);
+                    }));
+                    assert!(ran.is_ok(), "{one:?} against {other:?}, {fate:?}, seed {seed}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn of_two_crossed_child_rekeys_the_lowest_nonce_loses() {
+    let (mut losers, seeds) = ([0, 0], 24);
+    for seed in 1..=seeds {
+        let cable = crossed(seed, [Op::RekeyChild, Op::RekeyChild], None);
+        check(&cable, [Op::RekeyChild, Op::RekeyChild]);
+        let made = |end: usize| {
+            cable.ends[end].events.iter().filter_map(|(_, event)| match event {
+                IkeEvent::ChildInstalled(child) if child.replaces.is_some() => {
+                    Some((**child).clone())
+                }
+                _ => None,
+            })
+        };
+        assert_eq!((made(0).count(), made(1).count()), (2, 2), "both pairs were made");
+        let survivor = cable.ends[0].installed.keys().next().unwrap();
+        let survivor = made(0).find(|child| child.spi_in == *survivor).unwrap();
+        losers[usize::from(survivor.role == ikelab_trace::Role::Initiator)] += 1;
+        // Four CREATE_CHILD_SA messages, and two Deletes with their answers.
+        assert_eq!(cable.ladder().len(), 4 + 4 + 4, "{}", cable.ladder().join("\n"));
+    }
+    assert!(losers[0] > 0 && losers[1] > 0, "{losers:?} of {seeds}: nonces decide");
+}
+
+#[test]
+fn a_request_to_rekey_what_is_being_deleted_is_a_temporary_failure() {
+    let cable = crossed(1, [Op::RekeyChild, Op::DeleteChild], None);
+    let refused = |event: &IkeEvent| {
+        matches!(event, IkeEvent::Refused { notify: NotifyType::TEMPORARY_FAILURE, .. })
+    };
+    assert!(cable.ends[1].said(refused));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    /// A storm: each end wants several things at any time while messages are lost, late and
+    /// doubled; then the cable heals.
+    #[test]
+    fn after_a_storm_both_ends_agree_or_both_are_closed(
+        seed in 0_u64..1_000,
+        wants in prop::collection::vec((0_usize..2, 1_usize..4, 0_u64..20_000), 1..8),
+        fates in prop::collection::vec(0_u8..10, 60),
+    ) {
+        let mut cable = Cable::new(seed, |_, tunnel| {
+            tunnel.liveness = Some(Duration::from_secs(60));
+            tunnel.window = if seed % 2 == 0 { 1 } else { 4 };
+        });
+        cable.bring_up();
+        let mut fates = fates.into_iter();
+        cable.hand = Box::new(move |message| match fates.next() {
+            Some(0 | 1) => false,
+            Some(late @ 2..=4) => {
+                message.at = message.at + Duration::from_millis(u64::from(late) * 150);
+                true
+            }
+            _ => true,
+        });
+        let start = cable.now;
+        let mut wants = wants;
+        wants.sort_by_key(|(_, _, at)| *at);
+        for (end, op, at) in wants {
+            cable.run_until(start + Duration::from_millis(at));
+            OPS[op].run(&mut cable, end);
+        }
+        cable.run_for(Duration::from_secs(2_000));
+        let left = cable.ends[0].installed.len();
+        cable.assert_agree(left);
+        prop_assert!(left <= 1);
+        let sas = [0, 1].map(|end| cable.count(end, Phase::Established));
+        prop_assert_eq!(sas[0], sas[1]);
+    }
+}
