@@ -179,10 +179,12 @@ impl Turn<'_> {
     ) -> Option<R> {
         let mut sa = self.state.sas.remove(&spi)?;
         let was_half_open = is_half_open(&sa);
-        let result = self.apply_to(&mut sa, happen);
+        let mut effects = Vec::new();
+        let result = self.context(&mut effects, |cx| attend(&mut sa, happen, cx));
         self.state.half_open -= usize::from(was_half_open);
         self.state.half_open += usize::from(is_half_open(&sa));
         self.put_back(spi, sa);
+        self.carry_out(effects);
         Some(result)
     }
 
@@ -198,33 +200,11 @@ impl Turn<'_> {
         }
     }
 
-    fn apply_to<R>(
-        &mut self,
-        sa: &mut Sa,
-        happen: impl FnOnce(&mut Sa, &mut Context<'_>) -> R,
-    ) -> R {
-        self.apply(|cx| {
-            let before = established_name(sa);
-            let result = happen(sa, cx);
-            if let Phase::Established(established) = &mut sa.phase {
-                exchange::pump(&mut sa.core, established, cx);
-            }
-            if let (Some(from), Some(to)) = (before, established_name(sa))
-                && from != to
-            {
-                cx.event(IkeEvent::Phase { sa: sa.core.id, from, to, reason: "".into() });
-            }
-            result
-        })
-    }
-
     /// Runs something in a context, then its effects on other SAs.
     fn apply<R>(&mut self, run: impl FnOnce(&mut Context<'_>) -> R) -> R {
         let mut effects = Vec::new();
         let result = self.context(&mut effects, run);
-        for effect in effects {
-            self.carry_out(effect);
-        }
+        self.carry_out(effects);
         result
     }
 
@@ -243,7 +223,13 @@ impl Turn<'_> {
         })
     }
 
-    fn carry_out(&mut self, effect: Effect) {
+    fn carry_out(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            self.carry_out_one(effect);
+        }
+    }
+
+    fn carry_out_one(&mut self, effect: Effect) {
         match effect {
             Effect::Born(sa) => self.admit(*sa),
             Effect::Inherit { to, children, wanted } => {
@@ -304,6 +290,25 @@ impl Turn<'_> {
         }
         self.state.sas.insert(spi, sa);
     }
+}
+
+/// Lets something happen to an SA, then begins what it wants; says where it stands if that changed.
+fn attend<R>(
+    sa: &mut Sa,
+    happen: impl FnOnce(&mut Sa, &mut Context<'_>) -> R,
+    cx: &mut Context<'_>,
+) -> R {
+    let before = established_name(sa);
+    let result = happen(sa, cx);
+    if let Phase::Established(established) = &mut sa.phase {
+        exchange::pump(&mut sa.core, established, cx);
+    }
+    if let (Some(from), Some(to)) = (before, established_name(sa))
+        && from != to
+    {
+        cx.event(IkeEvent::Phase { sa: sa.core.id, from, to, reason: "".into() });
+    }
+    result
 }
 
 /// Where an SA that carries exchanges stands: there, replaced, or on its way out.

@@ -207,6 +207,7 @@ pub(crate) fn inherit(sa: &mut Sa, children: Vec<Child>, wanted: Vec<Want>, cx: 
         }
         return;
     };
+    established.undecided = false;
     for child in children {
         let spi_in = child.spi_in;
         cx.event(IkeEvent::ChildMoved { spi_in, to });

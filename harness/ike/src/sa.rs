@@ -90,6 +90,9 @@ pub(crate) struct Established {
     pub(crate) peers_rekey: Option<PeersRekey>,
     /// True when another IKE SA has replaced it.
     pub(crate) replaced: bool,
+    /// True while it is not decided whether it takes the Child SAs of the IKE SA that the peer
+    /// rekeyed with it, for we rekeyed that one too.
+    pub(crate) undecided: bool,
     /// True when the peer made it by a rekeying that lost against ours: the peer is to delete it.
     pub(crate) redundant: bool,
     /// What we will want again after the peer had no time for it.
@@ -285,6 +288,7 @@ impl Established {
             heard: now,
             peers_rekey: None,
             replaced: false,
+            undecided: false,
             redundant: false,
             later: Vec::new(),
             temporary_failures: 0,

@@ -241,8 +241,9 @@ pub(crate) fn respond(
     parts: &Parts<'_>,
     cx: &mut Context<'_>,
 ) -> Result<Vec<Payload>, Refusal> {
-    if established.replaced || established.is_rekeying() || established.is_deleting() {
-        let reason = "the IKE SA is being replaced or deleted";
+    let undecided = established.undecided;
+    if undecided || established.replaced || established.is_rekeying() || established.is_deleting() {
+        let reason = "the IKE SA is being made, replaced or deleted";
         return Err(Refusal::new(NotifyType::TEMPORARY_FAILURE, reason));
     }
     let old = rekeyed(established, parts)?;

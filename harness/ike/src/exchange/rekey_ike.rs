@@ -83,8 +83,9 @@ pub(crate) fn respond(
     let id = SaId { initiator: asked.spi, responder: spi };
     let proposal = Proposal { spi: spi.0.to_be_bytes().to_vec(), ..asked.chosen.proposal };
     let made = Made { id, role: Role::Responder, suite: asked.chosen.suite };
-    bear(core, established, made, shared.as_ref(), (asked.nonce, &nonce_r), cx);
-    if established.is_rekeying() {
+    let undecided = established.is_rekeying();
+    bear(core, established, made, shared.as_ref(), (asked.nonce, &nonce_r), undecided, cx);
+    if undecided {
         let lowest_nonce = asked.nonce.min(nonce_r.as_slice()).to_vec();
         established.peers_rekey = Some(PeersRekey { spi, lowest_nonce });
     } else {
@@ -108,7 +109,7 @@ fn check_quiet(established: &Established) -> Result<(), Refusal> {
         | Ongoing::Fail => true,
         Ongoing::RekeyIke(_) | Ongoing::Liveness => false,
     });
-    if busy || established.replaced || established.peers_rekey.is_some() {
+    if busy || established.undecided || established.replaced || established.peers_rekey.is_some() {
         let reason = "an exchange about this SA is under way";
         return Err(Refusal::new(NotifyType::TEMPORARY_FAILURE, reason));
     }
@@ -214,7 +215,7 @@ fn accept_new(
         .ok_or_else(|| PeerMisbehaved::new("payload missing", "an IKE SPI is missing"))?;
     let id = SaId { initiator: sent.spi, responder };
     let made = Made { id, role: Role::Initiator, suite };
-    bear(core, established, made, shared.as_ref(), (&sent.nonce, nonce_r), cx);
+    bear(core, established, made, shared.as_ref(), (&sent.nonce, nonce_r), false, cx);
     Ok((id, nonce_r.to_vec()))
 }
 
@@ -232,6 +233,7 @@ fn bear(
     made: Made,
     shared: &[u8],
     (nonce_i, nonce_r): (&[u8], &[u8]),
+    undecided: bool,
     cx: &mut Context<'_>,
 ) {
     let old = &established.channel;
@@ -256,6 +258,7 @@ fn bear(
         since: cx.now,
     };
     let mut fresh = Established::new(channel, established.peers.clone(), cx.now);
+    fresh.undecided = undecided;
     announce(&new, &mut fresh, Some(core.id), cx);
     let sa = Sa::new(new, Phase::Established(Box::new(fresh)), "rekeyed", cx);
     cx.effects.push(Effect::Born(Box::new(sa)));
