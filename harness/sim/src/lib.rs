@@ -4,10 +4,12 @@
 //! two, and the same plan gives the same trace on both: [`Driver::Direct`] is a bare event wheel,
 //! [`Driver::Turmoil`] lets the hosts be hosts of turmoil and the packets its datagrams.
 
+mod build;
 mod direct;
 mod driver;
 mod error;
 mod node;
+mod run;
 mod station;
 #[cfg(test)]
 mod toy;
@@ -16,4 +18,5 @@ mod turmoil;
 pub use driver::{Driver, drive};
 pub use error::RunError;
 pub use node::{Input, Node};
+pub use run::{RunResult, run};
 pub use station::Station;

@@ -1,0 +1,78 @@
+//! What each host is to do, and when.
+
+use ikelab_ambient::Instant;
+use ikelab_host::{Command, Order, Ping};
+use ikelab_scenario::plan::{self, Action, ClearWhat, Plan};
+
+use super::{Agenda, tunnel};
+
+/// What the host in a place is to do. Every host with tunnels begins with those that start by
+/// themselves.
+pub(super) fn of(plan: &Plan, place: u16) -> Agenda {
+    let has_tunnels =
+        plan.hosts.get(usize::from(place)).is_some_and(|host| !host.tunnels.is_empty());
+    let start = Command { step: None, order: Order::Ike(ikelab_ike::Command::Start) };
+    let start = has_tunnels.then_some((Instant::ZERO, start));
+    let actions = plan.agenda.iter().filter(|action| action.host == place);
+    start.into_iter().chain(actions.flat_map(commands)).collect()
+}
+
+/// An action as commands; the first of them bears its step.
+fn commands(action: &Action) -> Agenda {
+    let mut step = Some((action.step, action.text.clone()));
+    let command = |order| (action.at, Command { step: step.take(), order });
+    orders(action).into_iter().map(command).collect()
+}
+
+fn orders(action: &Action) -> Vec<Order> {
+    use ikelab_ike::Command as Ike;
+    match &action.command {
+        plan::Command::Ping(ping) => vec![Order::Ping(flow(ping))],
+        plan::Command::Up { child } => {
+            let (tunnel, child) = parts(child);
+            vec![Order::Ike(Ike::Up { tunnel, child: Some(child) })]
+        }
+        plan::Command::Down { tunnel } => vec![Order::Ike(Ike::Down { tunnel: tunnel.clone() })],
+        plan::Command::RekeyIke { tunnel } => {
+            vec![Order::Ike(Ike::RekeyIke { tunnel: tunnel.clone() })]
+        }
+        plan::Command::RekeyChild { child } => {
+            let (tunnel, child) = parts(child);
+            vec![Order::Ike(Ike::RekeyChild { tunnel: Some(tunnel), child })]
+        }
+        plan::Command::Clear(what) => clear(*what),
+        plan::Command::AddChild { tunnel, child } => vec![Order::AddChild {
+            tunnel: tunnel.clone(),
+            policy: tunnel::policy(tunnel, child),
+            replay_window: child.replay_window,
+            child: Box::new(tunnel::child(child)),
+        }],
+        plan::Command::Note => vec![Order::Note],
+    }
+}
+
+/// `site.net` is the Child SA `net` of the tunnel `site`.
+fn parts(name: &str) -> (String, String) {
+    let (tunnel, child) = name.split_once('.').unwrap_or((name, ""));
+    (tunnel.to_owned(), child.to_owned())
+}
+
+fn clear(what: ClearWhat) -> Vec<Order> {
+    let clear = |children| Order::Ike(ikelab_ike::Command::Clear { children });
+    match what {
+        ClearWhat::Ike => vec![clear(false)],
+        ClearWhat::Child => vec![clear(true)],
+        ClearWhat::All => vec![clear(true), clear(false)],
+    }
+}
+
+fn flow(ping: &plan::Ping) -> Ping {
+    Ping {
+        flow: ping.flow,
+        from: ping.from,
+        to: ping.to,
+        count: ping.count,
+        every: ping.every,
+        size: ping.size,
+    }
+}

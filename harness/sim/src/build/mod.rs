@@ -1,0 +1,112 @@
+//! From a plan, which is plain data, to hosts that can be driven.
+
+mod agenda;
+mod tunnel;
+
+use std::net::IpAddr;
+
+use ikelab_host::{Command, Host, HostConfig, HostKind};
+use ikelab_net::{Attachment, Conditions, Interface, Link, Port, Prefix, Route, Via};
+use ikelab_scenario::plan::{self, Plan};
+use ikelab_trace::{HostId, LinkId};
+
+use crate::Station;
+
+/// The hosts of a plan, each with what it is to do.
+pub(crate) fn stations(plan: &Plan) -> Vec<Station<Host>> {
+    let links: Vec<Link> =
+        (0..).zip(&plan.links).map(|(id, link)| build_link(plan, id, link)).collect();
+    let station = |(place, host): (u16, &plan::Host)| {
+        let agenda = agenda::of(plan, place);
+        Station::new(HostId(place), build_host(plan, &links, place, host), agenda)
+    };
+    (0..).zip(&plan.hosts).map(station).collect()
+}
+
+/// Whether a pin is for the host in a place.
+pub(crate) fn concerns(pin: &plan::Pin, place: usize) -> bool {
+    pin.host.is_none_or(|host| usize::from(host) == place)
+}
+
+fn build_link(plan: &Plan, id: u16, link: &plan::Link) -> Link {
+    let attach = |(host, iface): &(u16, u16)| {
+        let at = plan.hosts.get(usize::from(*host))?;
+        let interface = at.ifaces.get(usize::from(*iface))?;
+        Some(Attachment {
+            host: HostId(*host),
+            name: at.name.clone(),
+            iface: *iface,
+            addresses: interface.addresses.iter().map(|(address, _)| *address).collect(),
+        })
+    };
+    let conditions = Conditions {
+        delay: link.delay,
+        jitter: link.jitter,
+        loss: link.loss,
+        duplicate: link.duplicate,
+        reorder: link.reorder,
+        mtu: link.mtu,
+        ..Conditions::default()
+    };
+    let attached = link.attached.iter().filter_map(attach).collect();
+    Link { id: LinkId(id), name: link.name.clone(), attached, conditions }
+}
+
+fn build_host(plan: &Plan, links: &[Link], place: u16, host: &plan::Host) -> Host {
+    let interfaces: Vec<Interface> =
+        host.ifaces.iter().map(|iface| interface(links, iface)).collect();
+    let ports =
+        (0..).zip(&interfaces).map(|(iface, interface)| port(plan, links, place, iface, interface));
+    Host::new(HostConfig {
+        id: HostId(place),
+        name: host.name.clone(),
+        kind: match host.kind {
+            plan::HostKind::Router => HostKind::Router,
+            plan::HostKind::Host => HostKind::Host,
+        },
+        ports: ports.collect(),
+        interfaces,
+        routes: host.routes.iter().map(route).collect(),
+        ike: tunnel::ike(host),
+        policies: tunnel::policies(host),
+        replay_windows: tunnel::replay_windows(host),
+        pins: pins(plan, place),
+        seed: plan.seed,
+    })
+}
+
+fn interface(links: &[Link], iface: &plan::Iface) -> Interface {
+    let link = iface.link.and_then(|link| links.get(usize::from(link)));
+    Interface {
+        name: iface.name.clone(),
+        addresses: iface.addresses.clone(),
+        link: link.map(|link| link.id),
+        mtu: link.map_or(Interface::MTU, |link| link.conditions.mtu),
+    }
+}
+
+fn port(plan: &Plan, links: &[Link], host: u16, iface: u16, interface: &Interface) -> Option<Port> {
+    let link = links.get(usize::from(interface.link?.0))?;
+    link.port(HostId(host), iface, plan.seed)
+}
+
+fn route(route: &plan::Route) -> Route {
+    let (network, length): (IpAddr, u8) = route.to;
+    Route { prefix: Prefix::new(network, length), via: Via::Neighbour(route.via) }
+}
+
+fn pins(plan: &Plan, place: u16) -> Vec<ikelab_host::Pin> {
+    let concerned = (0..).zip(&plan.pins).filter(|(_, pin)| concerns(pin, usize::from(place)));
+    let pin = |(index, pin): (u32, &plan::Pin)| ikelab_host::Pin {
+        index,
+        purpose: pin.purpose,
+        direction_matters: pin.direction_matters,
+        nth: pin.nth,
+        offset: pin.offset,
+        value: pin.value.clone(),
+    };
+    concerned.map(pin).collect()
+}
+
+/// What a host is told, and when.
+type Agenda = Vec<(ikelab_ambient::Instant, Command)>;

@@ -1,0 +1,110 @@
+//! What a host's IKE engine and its policy are told about its ends of tunnels.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use ikelab_esp::{Action, Policy};
+use ikelab_ike::config::{Child, Config, Cookie, Lifetime, Retransmit, Tunnel};
+use ikelab_scenario::plan;
+use ikelab_trace::EspMode;
+use ikelab_wire::payload::{Proposal, Transform};
+use ikelab_wire::registry::KeId;
+
+/// A plan names no longest wait: each is longer than the one before. This is no limit that a
+/// scenario reaches.
+const WAIT_LONGEST: Duration = Duration::from_hours(24);
+
+/// What the IKE engine of a host has to know.
+pub(super) fn ike(host: &plan::Host) -> Config {
+    Config::new(host.tunnels.iter().map(end).collect())
+}
+
+/// The policies of a host: one for each Child SA configuration.
+pub(super) fn policies(host: &plan::Host) -> Vec<Policy> {
+    children(host).map(|(tunnel, child)| policy(tunnel, child)).collect()
+}
+
+/// The sizes of replay windows by the names of policies.
+pub(super) fn replay_windows(host: &plan::Host) -> BTreeMap<String, u32> {
+    children(host).map(|(tunnel, child)| (name(tunnel, child), child.replay_window)).collect()
+}
+
+/// The policy that asks for a Child SA.
+pub(super) fn policy(tunnel: &str, child: &plan::Child) -> Policy {
+    Policy {
+        name: name(tunnel, child),
+        local: child.local.clone(),
+        remote: child.remote.clone(),
+        action: Action::Protect,
+    }
+}
+
+/// What the IKE engine has to know of a Child SA.
+pub(super) fn child(child: &plan::Child) -> Child {
+    Child {
+        name: child.name.clone(),
+        local: child.local.clone(),
+        remote: child.remote.clone(),
+        mode: match child.mode {
+            plan::EspMode::Tunnel => EspMode::Tunnel,
+            plan::EspMode::Transport => EspMode::Transport,
+        },
+        proposals: child.proposals.iter().map(|proposal| with_pfs(proposal, child.pfs)).collect(),
+        lifetime: lifetime(child.rekey_at, child.lifetime),
+        at_start: child.start == plan::Start::AtStart,
+    }
+}
+
+fn children(host: &plan::Host) -> impl Iterator<Item = (&str, &plan::Child)> {
+    host.tunnels
+        .iter()
+        .flat_map(|end| end.children.iter().map(|child| (end.tunnel.as_str(), child)))
+}
+
+fn name(tunnel: &str, child: &plan::Child) -> String {
+    format!("{tunnel}.{}", child.name)
+}
+
+fn end(end: &plan::End) -> Tunnel {
+    let ike = &end.ike;
+    Tunnel {
+        name: end.tunnel.clone(),
+        local: end.local,
+        remote: end.remote,
+        port: ike.port,
+        local_id: end.id.clone(),
+        remote_id: end.expect_id.clone(),
+        psk: end.psk.clone(),
+        proposals: ike.proposals.clone(),
+        ke_first: Some(ike.ke_first),
+        lifetime: lifetime(ike.rekey_at, ike.lifetime),
+        retransmit: Retransmit {
+            first: ike.retransmit.first,
+            factor: ike.retransmit.factor,
+            longest: WAIT_LONGEST,
+            tries: ike.retransmit.tries,
+        },
+        liveness: ike.dpd,
+        cookie: match ike.cookie {
+            plan::Cookie::Never => Cookie::Never,
+            plan::Cookie::Always => Cookie::Always,
+            plan::Cookie::UnderLoad => Cookie::UnderLoad,
+        },
+        window: ike.window,
+        vendor_ids: Vec::new(),
+        initial_contact: ike.initial_contact,
+        children: end.children.iter().map(child).collect(),
+    }
+}
+
+/// The times of a plan are exact: a scenario that wants jitter writes other times.
+fn lifetime(soft: Option<Duration>, hard: Option<Duration>) -> Lifetime {
+    Lifetime { soft, jitter: Duration::ZERO, hard }
+}
+
+/// The key exchange of CREATE_CHILD_SA is part of what is proposed.
+fn with_pfs(proposal: &Proposal, pfs: Option<KeId>) -> Proposal {
+    let mut proposal = proposal.clone();
+    proposal.transforms.extend(pfs.map(Transform::ke));
+    proposal
+}

@@ -1,0 +1,63 @@
+//! A plan goes in, a trace comes out.
+
+use ikelab_ambient::Instant;
+use ikelab_host::Host;
+use ikelab_net::Frame;
+use ikelab_scenario::plan::Plan;
+use ikelab_trace::{LinkInfo, Trace};
+
+use crate::{Driver, Input, Node, RunError, build, drive};
+
+/// What a run leaves behind.
+#[derive(Clone, PartialEq, Debug)]
+pub struct RunResult {
+    /// Everything that happened.
+    pub trace: Trace,
+    /// The places of the plan's pins that decided nothing: what they name was never drawn.
+    pub unused_pins: Vec<u32>,
+}
+
+/// Runs a plan to its end. The result does not depend on the driver.
+///
+/// # Errors
+/// When a host panics or gets stuck, or turmoil does not do its part.
+pub fn run(plan: &Plan, driver: Driver) -> Result<RunResult, RunError> {
+    let mut hosts = drive(driver, build::stations(plan), plan.until)?;
+    let mut trace = Trace {
+        hosts: hosts.iter().map(Host::info).collect(),
+        links: plan.links.iter().map(|link| LinkInfo { name: link.name.clone() }).collect(),
+        records: hosts.iter_mut().flat_map(Host::take_records).collect(),
+    };
+    trace.sort();
+    let pins = 0..u32::try_from(plan.pins.len()).unwrap_or(u32::MAX);
+    let unused_pins = pins.filter(|pin| is_unused(plan, &hosts, *pin)).collect();
+    Ok(RunResult { trace, unused_pins })
+}
+
+/// True when a pin decided nothing at any host that it is for.
+fn is_unused(plan: &Plan, hosts: &[Host], pin: u32) -> bool {
+    let mut concerned = hosts.iter().enumerate().filter(|(place, _)| {
+        let pin = usize::try_from(pin).ok().and_then(|pin| plan.pins.get(pin));
+        pin.is_some_and(|pin| build::concerns(pin, *place))
+    });
+    concerned.all(|(_, host)| host.unused_pins().contains(&pin))
+}
+
+impl Node for Host {
+    type Command = ikelab_host::Command;
+
+    fn handle(&mut self, now: Instant, input: Input<Self::Command>, out: &mut Vec<Frame>) {
+        let input = match input {
+            Input::Command(command) => ikelab_host::Input::Command(command),
+            Input::Frame(Frame { iface, octets, .. }) => {
+                ikelab_host::Input::Packet { iface, octets }
+            }
+            Input::Deadline => ikelab_host::Input::Deadline,
+        };
+        Self::handle(self, now, input, out);
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        Self::deadline(self)
+    }
+}

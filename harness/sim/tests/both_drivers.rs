@@ -1,0 +1,110 @@
+//! The same plan gives the same trace on both drivers, and its tunnels work.
+
+use std::sync::Arc;
+
+use ikelab_scenario::plan::Plan;
+use ikelab_scenario::{Tables, parse};
+use ikelab_sim::{Driver, RunResult, run};
+use ikelab_trace::{AppEvent, EspEvent, Fact, IkeEvent, Trace};
+
+/// Two routers, PSK; a ping from network to network brings the tunnel up.
+const SITE_TO_SITE: &str = r#"
+ikelab: 1
+name: site-to-site
+duration: 2m
+net:
+  hosts:
+    R1: {ifaces: {Loopback0: 192.168.1.1/24, wan: 10.0.0.1/24}}
+    R2: {ifaces: {Loopback0: 192.168.2.1/24, wan: 10.0.0.2/24}}
+  links:
+    wan: {between: [R1.wan, R2.wan], delay: 5msLINK}
+tunnels:
+  site:
+    auth: {psk: "cisco123"}
+    ends:
+      R1: {via: wan}
+      R2: {via: wan}
+    children:
+      - {name: net, between: [192.168.1.0/24, 192.168.2.0/24]}
+pin:
+  - {what: R1.IKE_SA_INIT.spi, value: "f7ffcf9cf569bfc2"}
+  - {what: R2.CREATE_CHILD_SA.nonce, value: "00"}
+steps:
+  - at: 0s
+    ping: {from: R1.Loopback0, to: R2.Loopback0, count: COUNT, every: 2s, size: SIZE}
+  - at: 60s
+    clear: {host: R1, what: ike}
+expect: {eventually: ["flowing(R1.Loopback0, R2.Loopback0)"]}
+"#;
+
+fn plan(link: &str, count: u32, size: u16, seed: u64) -> Plan {
+    let text = SITE_TO_SITE
+        .replace("LINK", link)
+        .replace("COUNT", &count.to_string())
+        .replace("SIZE", &size.to_string());
+    let scenario = parse("site-to-site.yaml", &text, &Arc::new(Tables::builtin()))
+        .unwrap_or_else(|found| panic!("{found:#?}"));
+    scenario.plan(&scenario.cells[0], seed)
+}
+
+fn run_on_both(plan: &Plan) -> RunResult {
+    let direct = run(plan, Driver::Direct).unwrap();
+    let turmoil = run(plan, Driver::Turmoil).unwrap();
+    assert_eq!(direct.trace.digest(), turmoil.trace.digest());
+    assert_eq!(direct, turmoil);
+    direct
+}
+
+/// A letter for each request: `!` answered, `.` not.
+fn pattern(trace: &Trace, count: u32) -> String {
+    let answered = |request| {
+        trace.records.iter().any(|record| {
+            matches!(&record.fact, Fact::App(AppEvent::PingAnswered { request: at, .. }) if *at == request)
+        })
+    };
+    (0..count).map(|request| if answered(request) { '!' } else { '.' }).collect()
+}
+
+fn count(trace: &Trace, is_meant: impl Fn(&Fact) -> bool) -> usize {
+    trace.records.iter().filter(|record| is_meant(&record.fact)).count()
+}
+
+#[test]
+fn a_ping_brings_the_tunnel_up_and_only_the_first_request_is_lost() {
+    let RunResult { trace, unused_pins } = run_on_both(&plan("", 5, 56, 1));
+    assert_eq!(pattern(&trace, 5), ".!!!!", "{:#?}", trace.records);
+    let established = |fact: &Fact| matches!(fact, Fact::Ike(IkeEvent::Established(_)));
+    assert_eq!(count(&trace, established), 2);
+    let sealed = |fact: &Fact| matches!(fact, Fact::Esp(EspEvent::Sealed { .. }));
+    assert_eq!(count(&trace, sealed), 8, "four requests and four replies");
+    let dropped = |fact: &Fact| matches!(fact, Fact::Net(_) | Fact::Esp(EspEvent::Dropped { .. }));
+    assert_eq!(count(&trace, dropped), 0);
+    assert_eq!(unused_pins, [1], "nothing was rekeyed");
+}
+
+#[test]
+fn packets_larger_than_the_mtu_arrive_in_pieces() {
+    let trace = run_on_both(&plan("", 3, 4_000, 1)).trace;
+    assert_eq!(pattern(&trace, 3), ".!!");
+    let sent = |fact: &Fact| matches!(fact, Fact::Sent(_));
+    let sealed = |fact: &Fact| matches!(fact, Fact::Esp(EspEvent::Sealed { .. }));
+    assert_eq!(count(&trace, sealed), 4);
+    assert!(count(&trace, sent) > 4 * 3);
+}
+
+#[test]
+fn a_rough_link_changes_the_outcome_alike_on_both_drivers() {
+    let rough = ", jitter: 40ms, loss: 20%, duplicate: 10%, reorder: 20%";
+    for seed in 0..10 {
+        let trace = run_on_both(&plan(rough, 20, 56, seed)).trace;
+        let pattern = pattern(&trace, 20);
+        assert!(pattern.contains('!'), "seed {seed}: {pattern}");
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_trace_and_another_seed_another() {
+    let digest = |seed| run(&plan("", 5, 56, seed), Driver::Direct).unwrap().trace.digest();
+    assert_eq!(digest(1), digest(1));
+    assert_ne!(digest(1), digest(2));
+}
