@@ -1,0 +1,145 @@
+//! The key tables of Wireshark for a run, and the script that opens its capture with them.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use ikelab_crypto::{Encr, Integ};
+use ikelab_dissect::keys::{esp_authentication, esp_encryption, ike_encryption, ike_integrity};
+use ikelab_trace::{ChildInstalled, Fact, IkeEvent, IkeKeysLogged, Octets, Suite, Trace};
+use ikelab_wire::ike::EspSpi;
+use std::net::IpAddr;
+
+use crate::words;
+
+/// The files with which Wireshark reads a run's capture.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct KeyFiles {
+    /// `keys/ikev2_decryption_table`.
+    pub ikev2_decryption_table: String,
+    /// `keys/esp_sa`.
+    pub esp_sa: String,
+    /// `wireshark.sh`, which stands beside `capture.pcapng` and `keys/`.
+    pub wireshark_sh: String,
+}
+
+/// Writes the key tables of a run. One line that Wireshark does not know would disable the whole
+/// table, so an SA whose algorithms have no name there stands as a comment in the script.
+#[must_use]
+pub fn key_files(trace: &Trace) -> KeyFiles {
+    let (mut ike, mut esp, mut unnamed) = (Lines::default(), Lines::default(), Lines::default());
+    for record in &trace.records {
+        match &record.fact {
+            Fact::Ike(IkeEvent::Keys(keys)) => match ike_line(keys) {
+                Some(line) => ike.add(line),
+                None => unnamed.add(format!("IKE SA {}: {}", keys.sa, words::suite(&keys.suite))),
+            },
+            Fact::Ike(IkeEvent::ChildInstalled(child)) => match esp_lines(child) {
+                Some(lines) => lines.into_iter().for_each(|line| esp.add(line)),
+                None => {
+                    let spis = format!("{} {}", child.spi_in, child.spi_out);
+                    unnamed.add(format!("ESP SAs {spis}: {}", words::suite(&child.suite)));
+                }
+            },
+            _ => {}
+        }
+    }
+    KeyFiles {
+        ikev2_decryption_table: ike.text,
+        esp_sa: esp.text,
+        wireshark_sh: script(&unnamed.text),
+    }
+}
+
+/// Lines in the order in which they came, each once: both ends log the same keys.
+#[derive(Default)]
+struct Lines {
+    text: String,
+    known: BTreeSet<String>,
+}
+
+impl Lines {
+    fn add(&mut self, line: String) {
+        if !self.known.contains(&line) {
+            let _ = writeln!(self.text, "{line}");
+            self.known.insert(line);
+        }
+    }
+}
+
+fn algorithms(suite: &Suite) -> Option<(Encr, Option<Integ>)> {
+    let encr = Encr::from_transform(suite.encr, suite.encr_bits)?;
+    match suite.integ.filter(|id| id.0 != 0) {
+        Some(id) => Some((encr, Some(Integ::from_id(id)?))),
+        None => Some((encr, None)),
+    }
+}
+
+/// Hexadecimal columns have neither quotes nor `0x`.
+fn ike_line(keys: &IkeKeysLogged) -> Option<String> {
+    let (encr, integ) = algorithms(&keys.suite)?;
+    let (encryption, integrity) = (ike_encryption(encr)?, ike_integrity(integ)?);
+    let (initiator, responder) = (keys.sa.initiator, keys.sa.responder);
+    let (sk_ei, sk_er, sk_ai, sk_ar) =
+        (hex(&keys.sk_ei), hex(&keys.sk_er), hex(&keys.sk_ai), hex(&keys.sk_ar));
+    Some(format!(
+        "{initiator},{responder},{sk_ei},{sk_er},\"{encryption}\",{sk_ai},{sk_ar},\"{integrity}\""
+    ))
+}
+
+fn esp_lines(child: &ChildInstalled) -> Option<[String; 2]> {
+    let (encr, integ) = algorithms(&child.suite)?;
+    let names = (esp_encryption(encr)?, esp_authentication(integ)?);
+    let (local, remote) = (child.local.ip(), child.remote.ip());
+    let keys = &child.keys;
+    Some([
+        esp_line((local, remote), child.spi_out, names, &keys.encr_out, &keys.integ_out),
+        esp_line((remote, local), child.spi_in, names, &keys.encr_in, &keys.integ_in),
+    ])
+}
+
+/// Every column stands in quotes, and keys have `0x`.
+fn esp_line(
+    (src, dst): (IpAddr, IpAddr),
+    spi: EspSpi,
+    (encryption, authentication): (&str, &str),
+    encr: &Octets,
+    integ: &Octets,
+) -> String {
+    let family = if src.is_ipv4() { "IPv4" } else { "IPv6" };
+    let key = |octets: &Octets| match octets.len() {
+        0 => String::new(),
+        _ => format!("0x{}", hex(octets)),
+    };
+    let columns = [
+        family,
+        &src.to_string(),
+        &dst.to_string(),
+        &format!("0x{spi}"),
+        encryption,
+        &key(encr),
+        authentication,
+        &key(integ),
+    ];
+    format!("\"{}\"", columns.join("\",\""))
+}
+
+fn hex(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
+fn script(unnamed: &str) -> String {
+    let mut text = String::from(
+        "#!/bin/sh\n\
+         # Opens the capture of this run, decrypted. `WIRESHARK=tshark ./wireshark.sh` for text.\n",
+    );
+    for line in unnamed.lines() {
+        let _ = writeln!(text, "# Wireshark 4.0 has no name for the algorithms of {line}");
+    }
+    text.push_str(
+        "here=$(cd \"$(dirname \"$0\")\" && pwd)\n\
+         export WIRESHARK_CONFIG_DIR=\"$here/keys\"\n\
+         exec \"${WIRESHARK:-wireshark}\" -r \"$here/capture.pcapng\" \\\n    \
+         -o esp.enable_encryption_decode:TRUE -o esp.enable_authentication_check:TRUE \"$@\"\n",
+    );
+    text
+}

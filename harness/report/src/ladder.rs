@@ -1,0 +1,316 @@
+//! The ladder of a run: time down, one line for each message, ESP folded into counts.
+//!
+//! A packet that routers and middleboxes pass on is one line, from the host that made it to the
+//! host where it ended, though it was on several links.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::net::IpAddr;
+
+use ikelab_ambient::Instant;
+use ikelab_dissect::Dissected;
+use ikelab_trace::{Fact, Fate, HostId, IkeEvent, LinkId, Trace};
+use ikelab_wire::ike::EspSpi;
+use ikelab_wire::ip::IpView;
+use ikelab_wire::registry::IpProtocol;
+
+use crate::reading::{Reading, Seen};
+use crate::words;
+
+/// Ports before a UDP payload, which a NAT changes.
+const UDP_HEADER: usize = 8;
+
+/// The ladder of a run as text.
+#[must_use]
+pub fn ladder(reading: &Reading<'_>) -> String {
+    let rungs = fold(rungs(reading));
+    let lines: Vec<Line> = rungs.iter().map(|rung| rung.line(reading.trace)).collect();
+    let width = |part: fn(&Line) -> &str| {
+        lines.iter().map(|line| part(line).chars().count()).max().unwrap_or(0)
+    };
+    let (ways, whats) = (width(|line| &line.way), width(|line| &line.what));
+    let mut text = String::new();
+    for Line { at, way, what, rest } in &lines {
+        let line = format!("{:>14}  {way:<ways$}  {what:<whats$}  {rest}", at.to_string());
+        let _ = writeln!(text, "{}", line.trim_end());
+    }
+    text
+}
+
+/// One line in its columns.
+struct Line {
+    at: Instant,
+    way: String,
+    what: String,
+    rest: String,
+}
+
+/// A packet, from where it was made to where its copies ended; or a step of the scenario.
+#[derive(Debug)]
+pub(crate) struct Rung {
+    pub(crate) at: Instant,
+    pub(crate) from: HostId,
+    what: What,
+    ends: Vec<End>,
+    /// The same message was sent before.
+    again: bool,
+    /// How many packets are folded into this line, and when the last was sent.
+    count: usize,
+    last: Instant,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum What {
+    Message { exchange: String, message_id: u32, words: String },
+    Esp { child: String, spi: EspSpi },
+    Keepalive,
+    Step { text: String },
+}
+
+/// Where a copy ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum End {
+    At { host: HostId, altered: bool },
+    Lost { link: LinkId, reason: String },
+}
+
+/// Every packet once, in the order in which they were sent.
+fn rungs(reading: &Reading<'_>) -> Vec<Rung> {
+    let mut rungs: Vec<Rung> = Vec::new();
+    let mut under_way = UnderWay { trace: reading.trace, at: BTreeMap::new() };
+    let mut known = BTreeSet::new();
+    let children = children(reading.trace);
+    let mut packets = reading.packets.iter().peekable();
+    for (place, record) in reading.trace.records.iter().enumerate() {
+        if let Fact::Step { text, .. } = &record.fact {
+            rungs.push(Rung::new(record.at, record.host, What::Step { text: text.clone() }));
+        }
+        let Some(seen) = packets.next_if(|seen| seen.record == place) else { continue };
+        let rung = match under_way.passed_on(seen.host, &seen.sent.octets) {
+            Some(rung) => rung,
+            None => {
+                let Some(what) = what(seen, &children) else { continue };
+                let mut rung = Rung::new(seen.at, seen.host, what);
+                rung.again = message_octets(seen)
+                    .is_some_and(|octets| !known.insert((seen.host, octets.to_vec())));
+                rungs.push(rung);
+                rungs.len() - 1
+            }
+        };
+        let ends = seen.sent.fates.iter().map(|fate| End::of(fate, seen.sent.link));
+        for end in ends {
+            if let End::At { host, .. } = end {
+                under_way.arrived(host, &seen.sent.octets, rung);
+            }
+            if let Some(rung) = rungs.get_mut(rung) {
+                rung.end(seen.host, end);
+            }
+        }
+    }
+    rungs
+}
+
+/// Which packets are at a host that may pass them on.
+struct UnderWay<'a> {
+    trace: &'a Trace,
+    at: BTreeMap<(HostId, &'a [u8]), Vec<Waiting>>,
+}
+
+/// The rung of a packet, and whether it was addressed to the host that it is at.
+type Waiting = (usize, bool);
+
+impl<'a> UnderWay<'a> {
+    fn arrived(&mut self, host: HostId, packet: &'a [u8], rung: usize) {
+        let to_it = IpView::parse(packet).is_ok_and(|view| self.owns(host, view.dst));
+        self.at.entry((host, payload(packet))).or_default().push((rung, to_it));
+    }
+
+    /// The rung of a packet that a host had received before. One that was addressed to it and
+    /// comes from its own address is not passed on: two keepalives are alike, and yet two.
+    fn passed_on(&mut self, host: HostId, packet: &'a [u8]) -> Option<usize> {
+        let from_it = IpView::parse(packet).is_ok_and(|view| self.owns(host, view.src));
+        let waiting = self.at.get_mut(&(host, payload(packet)))?;
+        let place = waiting.iter().position(|(_, to_it)| !(*to_it && from_it))?;
+        Some(waiting.remove(place).0)
+    }
+
+    fn owns(&self, host: HostId, address: IpAddr) -> bool {
+        self.trace.owner(address) == Some(host)
+    }
+}
+
+/// What stays the same when a packet is passed on: not addresses, hops, and UDP's ports.
+fn payload(packet: &[u8]) -> &[u8] {
+    let Ok(view) = IpView::parse(packet) else { return packet };
+    let payload = view.payload();
+    let skip = if view.protocol == IpProtocol::UDP { UDP_HEADER } else { 0 };
+    payload.get(skip..).unwrap_or(payload)
+}
+
+fn message_octets<'a>(seen: &'a Seen<'_>) -> Option<&'a [u8]> {
+    seen.found.iter().find_map(|found| match found {
+        Dissected::Ike(message) => Some(message.octets.as_slice()),
+        Dissected::Fragment(_) => Some(payload(&seen.sent.octets)),
+        _ => None,
+    })
+}
+
+fn what(seen: &Seen<'_>, children: &BTreeMap<EspSpi, String>) -> Option<What> {
+    seen.found.iter().find_map(|found| match found {
+        Dissected::Ike(message) => Some(What::Message {
+            exchange: words::exchange(&message.header),
+            message_id: message.header.message_id,
+            words: words::payloads(message),
+        }),
+        Dissected::Fragment(fragment) => Some(What::Message {
+            exchange: words::exchange(&fragment.header),
+            message_id: fragment.header.message_id,
+            words: words::fragment(fragment),
+        }),
+        Dissected::Esp(packet) => Some(What::Esp {
+            child: children.get(&packet.spi).cloned().unwrap_or_else(|| "?".to_owned()),
+            spi: packet.spi,
+        }),
+        Dissected::Keepalive(_) => Some(What::Keepalive),
+        Dissected::Clear(_) | Dissected::Problem(_) => None,
+    })
+}
+
+/// The names of the Child SAs by the SPIs of their packets.
+fn children(trace: &Trace) -> BTreeMap<EspSpi, String> {
+    let mut names = BTreeMap::new();
+    for record in &trace.records {
+        if let Fact::Ike(IkeEvent::ChildInstalled(child)) = &record.fact {
+            names.insert(child.spi_in, child.child.clone());
+            names.insert(child.spi_out, child.child.clone());
+        }
+    }
+    names
+}
+
+/// Puts the ESP packets and keepalives between two messages together, by way and SA.
+fn fold(rungs: Vec<Rung>) -> Vec<Rung> {
+    let mut folded: Vec<Rung> = Vec::new();
+    // Where the run of packets without a message in between begins.
+    let mut begin = 0;
+    for rung in rungs {
+        if matches!(rung.what, What::Message { .. } | What::Step { .. }) {
+            folded.push(rung);
+            begin = folded.len();
+            continue;
+        }
+        let run = folded.get_mut(begin..).unwrap_or_default();
+        match run.iter_mut().find(|first| first.from == rung.from && first.what == rung.what) {
+            Some(first) => first.add(rung),
+            None => folded.push(rung),
+        }
+    }
+    folded
+}
+
+impl Rung {
+    fn new(at: Instant, from: HostId, what: What) -> Self {
+        Self { at, from, what, ends: Vec::new(), again: false, count: 1, last: at }
+    }
+
+    /// Notes where a copy ended; one that was passed on from there had not ended yet.
+    fn end(&mut self, passed_on_by: HostId, end: End) {
+        let earlier = self.ends.iter().position(|known| match known {
+            End::At { host, .. } => *host == passed_on_by,
+            End::Lost { .. } => false,
+        });
+        match earlier.and_then(|place| self.ends.get_mut(place)) {
+            Some(known) => *known = end,
+            None => self.ends.push(end),
+        }
+    }
+
+    fn add(&mut self, other: Self) {
+        self.count += other.count;
+        self.last = other.last;
+        self.ends.extend(other.ends);
+    }
+
+    fn line(&self, trace: &Trace) -> Line {
+        let (what, rest) = match &self.what {
+            What::Message { exchange, message_id, words } => {
+                (format!("{exchange} mid={message_id}"), words.clone())
+            }
+            What::Esp { child, spi } => {
+                (format!("ESP {child}"), format!("{spi} {}", self.packets()))
+            }
+            What::Keepalive => ("NAT keepalive".to_owned(), self.packets()),
+            What::Step { text } => {
+                let way = trace.name(self.from).to_owned();
+                return Line { at: self.at, way, what: format!("* {text}"), rest: String::new() };
+            }
+        };
+        let rest = format!("{rest}{}", self.marks(trace));
+        Line { at: self.at, way: self.way(trace), what, rest }
+    }
+
+    fn way(&self, trace: &Trace) -> String {
+        let reached = self.ends.iter().find_map(|end| match end {
+            End::At { host, .. } => Some(trace.name(*host)),
+            End::Lost { .. } => None,
+        });
+        match reached {
+            Some(to) => format!("{} -> {to}", trace.name(self.from)),
+            None => format!("{} -x", trace.name(self.from)),
+        }
+    }
+
+    fn packets(&self) -> String {
+        match self.count {
+            1 => "1 packet".to_owned(),
+            count => format!("{count} packets until {}", self.last),
+        }
+    }
+
+    /// Whatever is not one copy of something new that arrives as it was sent.
+    fn marks(&self, trace: &Trace) -> String {
+        let mut marks = Vec::new();
+        if self.again {
+            marks.push("again".to_owned());
+        }
+        if self.ends.len() > self.count {
+            marks.push(format!("{} copies", self.ends.len()));
+        }
+        let altered = |end: &&End| matches!(end, End::At { altered: true, .. });
+        if self.ends.iter().any(|end| altered(&end)) {
+            marks.push("altered".to_owned());
+        }
+        marks.extend(self.losses(trace));
+        if marks.is_empty() { String::new() } else { format!("  [{}]", marks.join(", ")) }
+    }
+
+    fn losses(&self, trace: &Trace) -> Vec<String> {
+        let mut losses: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+        for end in &self.ends {
+            if let End::Lost { link, reason } = end {
+                *losses.entry((reason.as_str(), link_name(trace, *link))).or_default() += 1;
+            }
+        }
+        let one = self.ends.len() == 1;
+        let words = |((reason, link), count): ((&str, &str), usize)| match count {
+            1 if one => format!("lost on {link}: {reason}"),
+            count => format!("{count} lost on {link}: {reason}"),
+        };
+        losses.into_iter().map(words).collect()
+    }
+}
+
+impl End {
+    fn of(fate: &Fate, link: LinkId) -> Self {
+        match fate {
+            Fate::Arrives { host, altered, .. } => {
+                Self::At { host: *host, altered: altered.is_some() }
+            }
+            Fate::Lost { reason } => Self::Lost { link, reason: reason.to_string() },
+        }
+    }
+}
+
+pub(crate) fn link_name(trace: &Trace, link: LinkId) -> &str {
+    trace.links.get(usize::from(link.0)).map_or("?", |link| link.name.as_str())
+}

@@ -1,0 +1,104 @@
+//! Results as the terminal shows them: a line for each scenario, failures in full, and the sum.
+
+use std::fmt::Write;
+
+use crate::results::{CellResult, Outcome, Results, Summary};
+
+const NAME_WIDTH: usize = 30;
+
+/// The text of a run: a line for each scenario (one for each cell that did not pass), the text of
+/// each failure, and the closing line.
+#[must_use]
+pub fn terminal(results: &Results) -> String {
+    let mut text = String::new();
+    for (name, cells) in by_scenario(&results.cells) {
+        let (passed, others): (Vec<_>, Vec<_>) =
+            cells.into_iter().partition(|cell| cell.outcome == Outcome::Pass);
+        if !passed.is_empty() {
+            let _ = writeln!(text, "{}", passed_line(&name, &passed));
+        }
+        for cell in others {
+            let _ = writeln!(text, "{}", line(cell));
+        }
+    }
+    for cell in &results.cells {
+        if !cell.text.is_empty() && matches!(cell.outcome, Outcome::Fail | Outcome::Error) {
+            let _ = write!(text, "\n{}\n", cell.text.trim_end());
+        }
+    }
+    let _ = write!(text, "\n{}\n", closing_line(&results.summary));
+    text
+}
+
+/// The last line of every run: `12 passed (1 with a note), 0 failed, 3 skipped`.
+#[must_use]
+pub fn closing_line(summary: &Summary) -> String {
+    let Summary { passed, note, failed, unsupported, inconclusive, error } = summary;
+    let notes = match note {
+        0 => String::new(),
+        1 => " (1 with a note)".to_owned(),
+        notes => format!(" ({notes} with a note)"),
+    };
+    let mut line =
+        format!("{} passed{notes}, {failed} failed, {unsupported} skipped", passed + note);
+    if *inconclusive > 0 {
+        let _ = write!(line, ", {inconclusive} inconclusive");
+    }
+    match error {
+        0 => {}
+        1 => line.push_str(", 1 error"),
+        errors => {
+            let _ = write!(line, ", {errors} errors");
+        }
+    }
+    line
+}
+
+/// The cells of each scenario, in the order in which the scenarios came.
+fn by_scenario(cells: &[CellResult]) -> Vec<(String, Vec<&CellResult>)> {
+    let mut groups: Vec<(String, Vec<&CellResult>)> = Vec::new();
+    for cell in cells {
+        match groups.iter_mut().find(|(name, _)| *name == cell.scenario) {
+            Some((_, group)) => group.push(cell),
+            None => groups.push((cell.scenario.clone(), vec![cell])),
+        }
+    }
+    groups
+}
+
+fn passed_line(name: &str, cells: &[&CellResult]) -> String {
+    let virtual_s: f64 = cells.iter().map(|cell| cell.virtual_s).sum();
+    let wall = wall(cells.iter().map(|cell| cell.wall_s).sum());
+    let word = Outcome::Pass.word();
+    match cells {
+        [_] => format!("  {word:<5} {name:<NAME_WIDTH$} {virtual_s:>9.1}s virtual {wall:>9}"),
+        cells => {
+            let runs = format!("{} runs", cells.len());
+            format!(
+                "  {word:<5} {name:<NAME_WIDTH$} {runs:>18} {wall:>9}   {virtual_s:.1}s virtual"
+            )
+        }
+    }
+}
+
+fn line(cell: &CellResult) -> String {
+    let name = match cell.cell.as_str() {
+        "-" => cell.scenario.clone(),
+        values => format!("{}[{values}]", cell.scenario),
+    };
+    let (word, wall) = (cell.outcome.word(), wall(cell.wall_s));
+    let reason = match cell.outcome {
+        Outcome::Fail | Outcome::Error => format!("seed {:#x}  {}", cell.seed, cell.reason),
+        Outcome::Unsupported => format!("unsupported: {}", cell.reason),
+        Outcome::Inconclusive => format!("inconclusive: {}", cell.reason),
+        Outcome::Pass | Outcome::Note => cell.reason.clone(),
+    };
+    let virtual_s = cell.virtual_s;
+    let line =
+        format!("  {word:<5} {name:<NAME_WIDTH$} {virtual_s:>9.1}s virtual {wall:>9}   {reason}");
+    line.trim_end().to_owned()
+}
+
+fn wall(seconds: f64) -> String {
+    if seconds < 1.0 { format!("{:.0} ms", seconds * 1_000.0) } else { format!("{seconds:.1} s") }
+}

@@ -1,0 +1,143 @@
+//! The SAs of a host, folded from what it said until a moment.
+
+use ikelab_ambient::Instant;
+use ikelab_trace::{
+    ChildInstalled, EspEvent, Established, Fact, HostId, IkeEvent, Phase, Role, SaId, Trace,
+};
+use ikelab_wire::ike::IkeSpi;
+
+/// The SAs of a host.
+#[derive(Debug, Default)]
+pub(super) struct State<'a> {
+    pub(super) ike: Vec<IkeSa<'a>>,
+    pub(super) children: Vec<Child<'a>>,
+}
+
+#[derive(Debug)]
+pub(super) struct IkeSa<'a> {
+    pub(super) id: SaId,
+    pub(super) phase: Phase,
+    /// When it came into that phase.
+    pub(super) since: Instant,
+    pub(super) up: Option<&'a Established>,
+}
+
+#[derive(Debug)]
+pub(super) struct Child<'a> {
+    pub(super) installed: &'a ChildInstalled,
+    pub(super) at: Instant,
+    pub(super) parent: SaId,
+    pub(super) inbound: Traffic,
+    pub(super) outbound: Traffic,
+}
+
+/// What went through an SA.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Traffic {
+    pub(super) packets: u64,
+    pub(super) octets: u64,
+    pub(super) last_sequence: u64,
+}
+
+impl<'a> State<'a> {
+    pub(super) fn at(trace: &'a Trace, host: HostId, at: Instant) -> Self {
+        let mut state = Self::default();
+        let records = trace.records.iter().filter(|record| record.host == host && record.at <= at);
+        for record in records {
+            match &record.fact {
+                Fact::Ike(event) => state.ike_event(record.at, event),
+                Fact::Esp(event) => state.esp_event(event),
+                Fact::Sent(_) | Fact::Net(_) | Fact::App(_) | Fact::Step { .. } => {}
+            }
+        }
+        state
+    }
+
+    fn ike_event(&mut self, at: Instant, event: &'a IkeEvent) {
+        match event {
+            IkeEvent::Phase { sa, to, .. } => self.phase(at, *sa, *to),
+            IkeEvent::Established(up) => {
+                let known = self.ike_sa(at, up.sa);
+                known.up = Some(up);
+            }
+            IkeEvent::ChildInstalled(installed) => self.children.push(Child {
+                installed,
+                at,
+                parent: installed.parent,
+                inbound: Traffic::default(),
+                outbound: Traffic::default(),
+            }),
+            IkeEvent::ChildMoved { spi_in, to } => {
+                let moved =
+                    self.children.iter_mut().filter(|child| child.installed.spi_in == *spi_in);
+                moved.for_each(|child| child.parent = *to);
+            }
+            IkeEvent::ChildRemoved { spi_in, .. } => {
+                self.children.retain(|child| child.installed.spi_in != *spi_in);
+            }
+            _ => {}
+        }
+    }
+
+    fn phase(&mut self, at: Instant, id: SaId, to: Phase) {
+        if to == Phase::Closed {
+            self.ike.retain(|sa| !same(sa.id, id));
+            return;
+        }
+        let sa = self.ike_sa(at, id);
+        (sa.phase, sa.since) = (to, at);
+    }
+
+    /// The IKE SA with these SPIs; a new one if there is none.
+    fn ike_sa(&mut self, at: Instant, id: SaId) -> &mut IkeSa<'a> {
+        let place = self.ike.iter().position(|sa| same(sa.id, id)).unwrap_or_else(|| {
+            self.ike.push(IkeSa { id, phase: Phase::Idle, since: at, up: None });
+            self.ike.len() - 1
+        });
+        let sa = &mut self.ike[place];
+        if id.responder != IkeSpi::NONE {
+            sa.id = id;
+        }
+        sa
+    }
+
+    fn esp_event(&mut self, event: &EspEvent) {
+        match event {
+            EspEvent::Sealed { spi, sequence, octets } => {
+                let mut children = self.children.iter_mut();
+                if let Some(child) = children.find(|child| child.installed.spi_out == *spi) {
+                    child.outbound.add(*sequence, *octets);
+                }
+            }
+            EspEvent::Opened { spi, sequence, octets } => {
+                let mut children = self.children.iter_mut();
+                if let Some(child) = children.find(|child| child.installed.spi_in == *spi) {
+                    child.inbound.add(*sequence, *octets);
+                }
+            }
+            EspEvent::Dropped { .. } | EspEvent::Acquired { .. } | EspEvent::Withheld { .. } => {}
+        }
+    }
+}
+
+impl Traffic {
+    fn add(&mut self, sequence: u64, octets: u32) {
+        self.packets += 1;
+        self.octets += u64::from(octets);
+        self.last_sequence = sequence;
+    }
+}
+
+/// The responder's SPI is zero until it is known.
+pub(super) fn same(one: SaId, other: SaId) -> bool {
+    let open = one.responder == IkeSpi::NONE || other.responder == IkeSpi::NONE;
+    one.initiator == other.initiator && (open || one.responder == other.responder)
+}
+
+/// `initiator` or `responder`.
+pub(super) const fn role(role: Role) -> &'static str {
+    match role {
+        Role::Initiator => "initiator",
+        Role::Responder => "responder",
+    }
+}
