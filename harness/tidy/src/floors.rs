@@ -64,6 +64,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("p521", &["crypto"]),
     ("pcap-file", &["dissect", "report"]),
     ("proptest", &["wire"]),
+    ("strsim", &["scenario"]),
     ("quick-junit", &["report"]),
     ("rand_chacha", &["ambient"]),
     ("rand_core", &["ambient"]),

@@ -1,0 +1,5 @@
+//! The built binary, as a user meets it.
+
+mod binary;
+mod decode;
+mod exit_codes;
