@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 
 use ikelab_ambient::{Entropy, Instant};
 use ikelab_crypto::Prf;
-use ikelab_trace::{IkeEvent, Phase as PhaseName};
 use ikelab_wire::ike::{Header, IkeSpi};
 use ikelab_wire::registry::ExchangeType;
 
@@ -298,22 +297,12 @@ fn attend<R>(
     happen: impl FnOnce(&mut Sa, &mut Context<'_>) -> R,
     cx: &mut Context<'_>,
 ) -> R {
-    let before = established_name(sa);
     let result = happen(sa, cx);
     if let Phase::Established(established) = &mut sa.phase {
         exchange::pump(&mut sa.core, established, cx);
     }
-    if let (Some(from), Some(to)) = (before, established_name(sa))
-        && from != to
-    {
-        cx.event(IkeEvent::Phase { sa: sa.core.id, from, to, reason: "".into() });
-    }
+    sa.say_phase("", cx);
     result
-}
-
-/// Where an SA that carries exchanges stands: there, replaced, or on its way out.
-fn established_name(sa: &Sa) -> Option<PhaseName> {
-    matches!(sa.phase, Phase::Established(_)).then(|| sa.phase.name())
 }
 
 fn is_half_open(sa: &Sa) -> bool {

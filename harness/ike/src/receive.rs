@@ -103,9 +103,7 @@ fn init_response(sa: &mut Sa, came: &Came<'_>, cx: &mut Context<'_>) -> Result<(
     let message = Message::parse(came.octets).map_err(Discard::Malformed)?;
     let before = std::mem::replace(&mut sa.phase, Phase::Closed { until: cx.now });
     let Phase::InitSent(sent) = before else { unreachable!("just seen") };
-    let name = ikelab_trace::Phase::InitSent;
-    let after = init::accept(&mut sa.core, sent, &message, came.octets, cx);
-    sa.arrive(name, after, cx);
+    sa.phase = init::accept(&mut sa.core, sent, &message, came.octets, cx);
     Ok(())
 }
 
@@ -116,8 +114,7 @@ fn auth_response(sa: &mut Sa, came: &Came<'_>, cx: &mut Context<'_>) -> Result<(
     let before = std::mem::replace(&mut sa.phase, Phase::Closed { until: cx.now });
     let Phase::AuthSent(sent) = before else { unreachable!("just seen") };
     sa.core.window.close(auth::MESSAGE_ID);
-    let after = auth::accept(&mut sa.core, *sent, &payloads, cx);
-    sa.arrive(ikelab_trace::Phase::AuthSent, after, cx);
+    sa.phase = auth::accept(&mut sa.core, *sent, &payloads, cx);
     Ok(())
 }
 
@@ -137,8 +134,7 @@ fn request(sa: &mut Sa, came: &Came<'_>, cx: &mut Context<'_>) -> Result<(), Dis
             sa.core.path.remote = came.remote;
             let before = std::mem::replace(&mut sa.phase, Phase::Closed { until: cx.now });
             let Phase::InitResponded(responded) = before else { unreachable!("just seen") };
-            let after = auth::respond(&mut sa.core, *responded, &payloads, cx);
-            sa.arrive(ikelab_trace::Phase::InitResponded, after, cx);
+            sa.phase = auth::respond(&mut sa.core, *responded, &payloads, cx);
             Ok(())
         }
         Phase::Established(established) => {
@@ -236,15 +232,4 @@ fn protected<'a>(came: &Came<'a>) -> Result<&'a [u8], Discard> {
 fn expect(came: &Came<'_>, expected: ExchangeType) -> Result<(), Discard> {
     let got = came.header.exchange;
     if got == expected { Ok(()) } else { Err(Discard::WrongExchange { got, expected }) }
-}
-
-impl Sa {
-    /// Takes the phase that an exchange led to, and says so where it is another one.
-    fn arrive(&mut self, from: ikelab_trace::Phase, after: Phase, cx: &mut Context<'_>) {
-        let to = after.name();
-        self.phase = after;
-        if from != to {
-            cx.event(IkeEvent::Phase { sa: self.core.id, from, to, reason: "".into() });
-        }
-    }
 }

@@ -30,6 +30,8 @@ const DELETE_PATIENCE: Duration = Duration::from_secs(120);
 pub(crate) struct Sa {
     pub(crate) core: Core,
     pub(crate) phase: Phase,
+    /// Where it stands according to the trace.
+    said: PhaseName,
     /// When the engine will call, for its index of deadlines.
     pub(crate) armed: Option<Instant>,
 }
@@ -219,15 +221,15 @@ impl Sa {
         reason: &'static str,
         cx: &mut Context<'_>,
     ) -> Self {
-        let (from, to) = (PhaseName::Idle, phase.name());
-        cx.event(IkeEvent::Phase { sa: core.id, from, to, reason: reason.into() });
-        Self { core, phase, armed: None }
+        let mut sa = Self { core, phase, said: PhaseName::Idle, armed: None };
+        sa.say_phase(reason, cx);
+        sa
     }
 
-    /// Goes on to another phase and says so.
-    pub(crate) fn go(&mut self, phase: Phase, reason: &'static str, cx: &mut Context<'_>) {
-        let (from, to) = (self.phase.name(), phase.name());
-        self.phase = phase;
+    /// Says where it stands, if that is news.
+    pub(crate) fn say_phase(&mut self, reason: &'static str, cx: &mut Context<'_>) {
+        let to = self.phase.name();
+        let from = std::mem::replace(&mut self.said, to);
         if from != to {
             cx.event(IkeEvent::Phase { sa: self.core.id, from, to, reason: reason.into() });
         }
@@ -246,7 +248,8 @@ impl Sa {
         // A peer that repeats like us has given up by then.
         let memory = (1..=retransmit.tries).map(|tries| retransmit.wait(tries)).sum();
         let until = cx.now + memory;
-        self.go(Phase::Closed { until }, reason, cx);
+        self.phase = Phase::Closed { until };
+        self.say_phase(reason, cx);
     }
 
     /// When it next wants attention.
