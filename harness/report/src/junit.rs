@@ -5,6 +5,7 @@ use std::time::Duration;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use crate::results::{CellResult, Outcome, Results};
+use crate::terminal::name;
 
 /// The results as `junit.xml`.
 ///
@@ -29,11 +30,7 @@ pub fn junit(results: &Results) -> Result<String, String> {
 }
 
 fn case(cell: &CellResult) -> TestCase {
-    let name = match cell.cell.as_str() {
-        "-" => cell.scenario.clone(),
-        values => format!("{}[{values}]", cell.scenario),
-    };
-    let mut case = TestCase::new(name, status(cell));
+    let mut case = TestCase::new(name(cell), status(cell));
     case.set_classname(cell.scenario.as_str());
     case.set_time(Duration::try_from_secs_f64(cell.wall_s).unwrap_or_default());
     case.add_property(("seed", format!("{:#x}", cell.seed).as_str()));

@@ -4,21 +4,27 @@ use std::fmt::Write;
 
 use crate::results::{CellResult, Outcome, Results, Summary};
 
-const NAME_WIDTH: usize = 30;
+/// The column of names is at least and at most this wide; a longer name pushes what follows.
+const NAME_WIDTH: std::ops::RangeInclusive<usize> = 30..=56;
 
 /// The text of a run: a line for each scenario (one for each cell that did not pass), the text of
 /// each failure, and the closing line.
 #[must_use]
 pub fn terminal(results: &Results) -> String {
     let mut text = String::new();
+    let names = results.cells.iter().map(|cell| match cell.outcome {
+        Outcome::Pass => cell.scenario.chars().count(),
+        _ => name(cell).chars().count(),
+    });
+    let width = names.max().unwrap_or(0).clamp(*NAME_WIDTH.start(), *NAME_WIDTH.end());
     for (name, cells) in by_scenario(&results.cells) {
         let (passed, others): (Vec<_>, Vec<_>) =
             cells.into_iter().partition(|cell| cell.outcome == Outcome::Pass);
         if !passed.is_empty() {
-            let _ = writeln!(text, "{}", passed_line(&name, &passed));
+            let _ = writeln!(text, "{}", passed_line(&name, &passed, width));
         }
         for cell in others {
-            let _ = writeln!(text, "{}", line(cell));
+            let _ = writeln!(text, "{}", line(cell, width));
         }
     }
     for cell in &results.cells {
@@ -66,27 +72,29 @@ fn by_scenario(cells: &[CellResult]) -> Vec<(String, Vec<&CellResult>)> {
     groups
 }
 
-fn passed_line(name: &str, cells: &[&CellResult]) -> String {
+fn passed_line(name: &str, cells: &[&CellResult], width: usize) -> String {
     let virtual_s: f64 = cells.iter().map(|cell| cell.virtual_s).sum();
     let wall = wall(cells.iter().map(|cell| cell.wall_s).sum());
     let word = Outcome::Pass.word();
     match cells {
-        [_] => format!("  {word:<5} {name:<NAME_WIDTH$} {virtual_s:>9.1}s virtual {wall:>9}"),
+        [_] => format!("  {word:<5} {name:<width$} {virtual_s:>9.1}s virtual {wall:>9}"),
         cells => {
             let runs = format!("{} runs", cells.len());
-            format!(
-                "  {word:<5} {name:<NAME_WIDTH$} {runs:>18} {wall:>9}   {virtual_s:.1}s virtual"
-            )
+            format!("  {word:<5} {name:<width$} {runs:>18} {wall:>9}   {virtual_s:.1}s virtual")
         }
     }
 }
 
-fn line(cell: &CellResult) -> String {
-    let name = match cell.cell.as_str() {
+/// A scenario, and its cell where it has several: `invalid-ke-retry[want=ecp384]`.
+pub(crate) fn name(cell: &CellResult) -> String {
+    match cell.cell.as_str() {
         "-" => cell.scenario.clone(),
         values => format!("{}[{values}]", cell.scenario),
-    };
-    let (word, wall) = (cell.outcome.word(), wall(cell.wall_s));
+    }
+}
+
+fn line(cell: &CellResult, width: usize) -> String {
+    let (name, word, wall) = (name(cell), cell.outcome.word(), wall(cell.wall_s));
     let reason = match cell.outcome {
         Outcome::Fail | Outcome::Error => format!("seed {:#x}  {}", cell.seed, cell.reason),
         Outcome::Unsupported => format!("unsupported: {}", cell.reason),
@@ -94,8 +102,7 @@ fn line(cell: &CellResult) -> String {
         Outcome::Pass | Outcome::Note => cell.reason.clone(),
     };
     let virtual_s = cell.virtual_s;
-    let line =
-        format!("  {word:<5} {name:<NAME_WIDTH$} {virtual_s:>9.1}s virtual {wall:>9}   {reason}");
+    let line = format!("  {word:<5} {name:<width$} {virtual_s:>9.1}s virtual {wall:>9}   {reason}");
     line.trim_end().to_owned()
 }
 
