@@ -50,10 +50,22 @@ impl EspCipher {
         self.payload_offset() + text_len + self.protection().icv_len()
     }
 
+    /// The longest payload of a packet that has at most `packet_len` octets.
+    #[must_use]
+    pub fn payload_room(&self, packet_len: usize) -> usize {
+        let around = self.payload_offset() + self.protection().icv_len();
+        let text = packet_len.saturating_sub(around);
+        (text - text % self.alignment()).saturating_sub(2)
+    }
+
+    /// Payload and trailer are a multiple of this.
+    fn alignment(&self) -> usize {
+        self.protection().encr.block_len().max(ALIGNMENT)
+    }
+
     /// The least padding for a payload, RFC 4303 §2.4.
     fn pad_len(&self, payload_len: usize) -> usize {
-        let block_len = self.protection().encr.block_len().max(ALIGNMENT);
-        (payload_len + 2).next_multiple_of(block_len) - (payload_len + 2)
+        (payload_len + 2).next_multiple_of(self.alignment()) - (payload_len + 2)
     }
 
     /// Appends padding 1, 2, 3, …, the pad length and the next header to a packet that begins at

@@ -42,6 +42,54 @@ pub struct SaConfig {
     pub send_at_once: bool,
     /// Inbound SPI of the Child SA that it replaces, for one made by a rekey.
     pub replaces: Option<EspSpi>,
+    /// What its outer headers and its packets' lengths show.
+    pub outer: OuterPolicy,
+    /// How much it may carry.
+    pub lifetime: Lifetime,
+}
+
+/// What the outer headers of an SA show of the packets inside, and how long these look. All of it
+/// is for tunnel mode: in transport mode the header is the packet's own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct OuterPolicy {
+    /// The six bits of DSCP; none to copy those of the inner header, RFC 4301 §5.1.2.
+    pub dscp: Option<u8>,
+    /// The DF bit over IPv4.
+    pub dont_fragment: DontFragment,
+    /// Inner packets are made to look this long by traffic flow padding, RFC 4303 §2.7, as far as
+    /// the path MTU has room; 0 for none. The peer must not have refused it
+    /// (ESP_TFC_PADDING_NOT_SUPPORTED, RFC 7296 §1.3.1).
+    pub tfc_len: u16,
+}
+
+/// The three ways of RFC 4301 §8.1 with the DF bit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum DontFragment {
+    /// It is that of the inner header.
+    #[default]
+    Copy,
+    /// It is never set.
+    Clear,
+    /// It is always set.
+    Set,
+}
+
+/// How much each direction of a Child SA may carry, RFC 4301 §4.4.2.1. Time is IKE's affair.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Lifetime {
+    /// When this is reached, the SA is to be replaced.
+    pub soft: Volume,
+    /// When this is reached, it carries nothing more.
+    pub hard: Volume,
+}
+
+/// An amount of traffic; none is without end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Volume {
+    /// Octets of what is protected, headers and padding of ESP not counted.
+    pub octets: Option<u64>,
+    /// Packets.
+    pub packets: Option<u64>,
 }
 
 /// The keys of a Child SA as its owner uses them.

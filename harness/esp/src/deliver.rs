@@ -1,35 +1,66 @@
 //! What an opened ESP packet holds, and whether it may be delivered, RFC 4303 §3.4.4.
 
+use std::ops::Range;
+
 use ikelab_crypto::Trailer;
 use ikelab_trace::EspMode;
-use ikelab_wire::ip::IpView;
+use ikelab_wire::ip::{IpView, repair_checksum, set_ecn};
 use ikelab_wire::registry::IpProtocol;
 
+use crate::ecn;
 use crate::flow::Flow;
 use crate::inbound::Refused;
 use crate::reason::Dropped;
 use crate::sad::Child;
+use crate::splice::splice_front;
 
-/// The IP packet in a plaintext with its trailer.
-pub(crate) fn take_out(child: &Child, outer: &IpView<'_>, text: &[u8]) -> Result<Vec<u8>, Refused> {
-    let (payload, next_header) = split(text)?;
+/// Leaves in `buffer`, where a plaintext with its trailer stands at `text`, the IP packet that is to
+/// be delivered.
+pub(crate) fn take_out(
+    child: &Child,
+    outer: &IpView<'_>,
+    buffer: &mut Vec<u8>,
+    text: Range<usize>,
+    front: &mut Vec<u8>,
+) -> Result<(), Refused> {
+    let (payload, next_header) = split(buffer.get(text.clone()).unwrap_or_default())?;
+    let payload_len = payload.len();
     match child.config.mode {
         EspMode::Tunnel => {
             let inner = tunnelled(payload, next_header)?;
             check_selectors(child, &inner)?;
+            let marked = ecn::leave(inner.dscp_ecn, outer.dscp_ecn);
+            let marked = marked.map_err(|reason| Refused::new(reason, congestion(&inner)))?;
+            let changed = marked != ecn::bits(inner.dscp_ecn);
+            let inner_len = inner.octets().len();
             // Octets behind the inner packet are traffic flow padding, RFC 4303 §2.7.
-            Ok(inner.octets().to_vec())
+            buffer.truncate(text.start + inner_len);
+            splice_front(buffer, text.start, &[], 0);
+            if changed {
+                set_ecn(buffer, marked);
+            }
+            Ok(())
         }
         EspMode::Transport => {
-            let mut packet = Vec::with_capacity(outer.octets().len());
+            front.clear();
             outer
-                .emit_header_for(next_header, payload.len(), &mut packet)
+                .emit_header_for(next_header, payload_len, front)
                 .ok_or_else(|| Refused::new(Dropped::BadInnerPacket, "longer than IP allows"))?;
-            packet.extend_from_slice(payload);
-            check_selectors(child, &parse(&packet)?)?;
-            Ok(packet)
+            buffer.truncate(text.start + payload_len);
+            splice_front(buffer, text.start, front, 0);
+            if outer.protocol == IpProtocol::UDP
+                && let Some(segment) = buffer.get_mut(front.len()..)
+            {
+                // RFC 3948 §3.1.2, the second way: a NAT may have changed the addresses.
+                repair_checksum(next_header, outer.src, outer.dst, segment);
+            }
+            check_selectors(child, &parse(buffer)?)
         }
     }
+}
+
+fn congestion(inner: &IpView<'_>) -> String {
+    format!("{} > {}", inner.src, inner.dst)
 }
 
 fn split(text: &[u8]) -> Result<(&[u8], IpProtocol), Refused> {

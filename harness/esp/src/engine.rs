@@ -1,10 +1,17 @@
 //! The ESP engine: one for each host, fed with IP packets.
 
+use std::net::SocketAddr;
+
+use ikelab_crypto::Encr;
 use ikelab_wire::ike::EspSpi;
 
 use crate::config::SaConfig;
+use crate::counters::Counters;
 use crate::policy::{Policy, Spd};
 use crate::sad::Sad;
+
+/// How many buffers wait for inbound packets. Ours.
+const SPARE_MAX: usize = 8;
 
 /// All of IPsec of one host below IKE: policies, SAs, and the packets that go through them.
 #[derive(Debug, Default)]
@@ -13,8 +20,11 @@ pub struct Esp {
     pub(crate) sad: Sad,
     /// The identification of the next outer IPv4 header.
     pub(crate) identification: u16,
-    /// Where inbound packets are decrypted, kept from packet to packet.
-    pub(crate) scratch: Vec<u8>,
+    /// What will stand before the next payload, kept from packet to packet.
+    pub(crate) front: Vec<u8>,
+    /// Buffers for inbound packets.
+    pub(crate) spare: Vec<Vec<u8>>,
+    pub(crate) counters: Counters,
 }
 
 impl Esp {
@@ -37,14 +47,19 @@ impl Esp {
         self.spd.remove(name);
     }
 
-    /// Takes a Child SA in use, as the newest of its policy.
-    pub fn install(&mut self, config: SaConfig) {
+    /// Takes a Child SA in use, as the newest of its policy. False, and nothing changed, if it would
+    /// protect nothing: NULL encryption without integrity, RFC 4303 §3.2.
+    pub fn install(&mut self, config: SaConfig) -> bool {
+        if config.protection.encr == Encr::Null && config.protection.integ.is_none() {
+            return false;
+        }
         if let Some(entry) = self.spd.named(&config.policy) {
             entry.sas.retain(|spi| *spi != config.spi_in);
             entry.sas.push(config.spi_in);
             entry.asked = None;
         }
         self.sad.install(config);
+        true
     }
 
     /// Takes a Child SA out of use, both halves at once.
@@ -67,6 +82,40 @@ impl Esp {
         let Some(child) = self.sad.get_mut(spi_in) else { return };
         if let Some(entry) = self.spd.named(&child.config.policy) {
             entry.sas.retain(|spi| *spi != spi_in);
+        }
+    }
+
+    /// Sends to another address or port from now on: the peer has moved, or its NAT has changed its
+    /// mind, RFC 7296 §2.23. What was known of the path does not hold for the new one.
+    pub fn set_remote(&mut self, spi_in: EspSpi, remote: SocketAddr) {
+        if let Some(child) = self.sad.get_mut(spi_in) {
+            child.config.remote = remote;
+            child.path_mtu = None;
+        }
+    }
+
+    /// Moves the counters of an SA on: the last sequence number sent, and the highest one seen. A
+    /// member of a cluster that takes over does so, RFC 6311 §3.5, and who wants to see the end of
+    /// the numbers before the sun burns out. They never go back.
+    pub fn advance(&mut self, spi_in: EspSpi, sent: u64, seen: u64) {
+        if let Some(child) = self.sad.get_mut(spi_in) {
+            child.sent = child.sent.max(sent);
+            if seen > child.window.top() {
+                child.window.note(seen);
+            }
+        }
+    }
+
+    /// What was counted.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Takes back the buffer of a packet that was delivered, for another one.
+    pub fn recycle(&mut self, buffer: Vec<u8>) {
+        if self.spare.len() < SPARE_MAX {
+            self.spare.push(buffer);
         }
     }
 

@@ -3,6 +3,7 @@
 use ikelab_trace::EspEvent;
 use ikelab_wire::esp::EspHeader;
 use ikelab_wire::ip::IpView;
+use ikelab_wire::registry::IpProtocol;
 
 use crate::deliver::take_out;
 use crate::engine::Esp;
@@ -37,33 +38,43 @@ impl Esp {
     /// Takes an ESP packet (`esp`, SPI first) that came in an IP packet, or in UDP in one.
     pub fn inbound(&mut self, outer: &IpView<'_>, esp: &[u8], out: &mut Vec<Output>) {
         let header = EspHeader::parse(esp).ok().map(|(header, _)| header);
-        if let Err(Refused { reason, detail }) = self.open(outer, header, esp, out) {
-            out.push(Output::Event(EspEvent::Dropped {
-                spi: header.map(|header| header.spi),
-                sequence: header.map(|header| header.sequence),
-                reason: reason.name().into(),
-                detail,
-            }));
-        }
+        let mut buffer = self.spare.pop().unwrap_or_default();
+        let Err(refused) = self.open(outer, header, esp, &mut buffer, out) else {
+            self.counters.opened += 1;
+            out.push(Output::Deliver(buffer));
+            return;
+        };
+        self.recycle(buffer);
+        self.counters.drop(refused.reason);
+        out.push(Output::Event(EspEvent::Dropped {
+            spi: header.map(|header| header.spi),
+            sequence: header.map(|header| header.sequence),
+            reason: refused.reason.name().into(),
+            detail: refused.detail,
+        }));
     }
 
     /// Says whether an IP packet that came from outside in the clear may go on: not if policy wants
     /// the answers to it protected.
     #[must_use]
-    pub fn check_inbound_clear(&self, packet: &IpView<'_>) -> Verdict {
+    pub fn check_inbound_clear(&mut self, packet: &IpView<'_>) -> Verdict {
         let entry = self.spd.find(&Flow::inbound(packet));
-        match entry.map_or(Action::Bypass, |entry| entry.policy.action) {
-            Action::Bypass => Verdict::Accept,
-            Action::Protect => Verdict::Drop(Dropped::ShouldBeProtected),
-            Action::Discard => Verdict::Drop(Dropped::PolicyDiscards),
-        }
+        let reason = match entry.map_or(Action::Bypass, |entry| entry.policy.action) {
+            Action::Bypass => return Verdict::Accept,
+            Action::Protect => Dropped::ShouldBeProtected,
+            Action::Discard => Dropped::PolicyDiscards,
+        };
+        self.counters.drop(reason);
+        Verdict::Drop(reason)
     }
 
+    /// Opens a packet into `buffer`, and leaves there what is to be delivered.
     fn open(
         &mut self,
         outer: &IpView<'_>,
         header: Option<EspHeader>,
         esp: &[u8],
+        buffer: &mut Vec<u8>,
         out: &mut Vec<Output>,
     ) -> Result<(), Refused> {
         let header = header.ok_or_else(|| {
@@ -73,10 +84,13 @@ impl Esp {
             .sad
             .get_mut(header.spi)
             .ok_or_else(|| Refused::new(Dropped::UnknownSpi, format!("from {}", outer.src)))?;
+        if child.is_over() {
+            return Err(Refused::new(Dropped::LifetimeOver, "its SA waits to be removed"));
+        }
         let sequence = check_window(child, header.sequence)?;
-        self.scratch.clear();
-        self.scratch.extend_from_slice(esp);
-        let opened = child.inbound.open(&mut self.scratch, child.esn_high(sequence));
+        buffer.clear();
+        buffer.extend_from_slice(esp);
+        let opened = child.inbound.open(buffer, child.esn_high(sequence));
         let text = opened.map_err(|error| Refused::new(error.into(), error.to_string()))?;
         // From here on the packet is the peer's, whatever is in it, RFC 4303 §3.4.3.
         child.window.note(sequence);
@@ -84,14 +98,18 @@ impl Esp {
             child.heard = true;
             out.push(Output::Used { spi_in: header.spi });
         }
-        let text = self.scratch.get(text).unwrap_or_default();
-        let delivered = take_out(child, outer, text)?;
+        if child.config.encapsulated != (outer.protocol == IpProtocol::UDP) {
+            self.counters.other_encapsulation += 1;
+        }
+        let taken = take_out(child, outer, buffer, text, &mut self.front);
+        child.carried_in.add(buffer.len());
+        child.grow_old(out);
+        taken?;
         out.push(Output::Event(EspEvent::Opened {
             spi: header.spi,
             sequence,
-            octets: u32::try_from(delivered.len()).unwrap_or(u32::MAX),
+            octets: u32::try_from(buffer.len()).unwrap_or(u32::MAX),
         }));
-        out.push(Output::Deliver(delivered));
         Ok(())
     }
 }

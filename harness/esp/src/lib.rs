@@ -13,22 +13,28 @@
 //! ```
 
 mod config;
+mod counters;
 mod deliver;
+mod ecn;
 mod engine;
 mod flow;
 mod inbound;
 mod outbound;
 mod outer;
 mod output;
+mod path_mtu;
 mod policy;
 mod reason;
 mod replay;
 mod sad;
 mod seal;
+mod splice;
 #[cfg(test)]
 mod tests;
+mod volume;
 
-pub use config::{SaConfig, SaKeys};
+pub use config::{DontFragment, Lifetime, OuterPolicy, SaConfig, SaKeys, Volume};
+pub use counters::Counters;
 pub use engine::Esp;
 pub use ikelab_trace::EspMode;
 pub use inbound::Verdict;

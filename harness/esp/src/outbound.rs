@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ikelab_ambient::{Entropy, Instant};
+use ikelab_ambient::{Entropy, Instant, Purpose, Value};
 use ikelab_trace::EspEvent;
 use ikelab_wire::ike::EspSpi;
 use ikelab_wire::ip::IpView;
@@ -12,14 +12,14 @@ use crate::flow::Flow;
 use crate::output::Output;
 use crate::policy::{Action, Entry};
 use crate::reason::Withheld;
-use crate::sad::Child;
-use crate::seal;
+use crate::seal::{self, Job};
 
 /// After this time an SA that was asked for, and neither came nor failed, is asked for again. Ours.
 const ACQUIRE_AGAIN: Duration = Duration::from_secs(1);
 
 impl Esp {
-    /// Takes an IP packet in the clear that is about to leave this host, made here or forwarded.
+    /// Takes an IP packet in the clear that is about to leave this host, made here or forwarded. It
+    /// is sealed in its own buffer, which grows only if it has no room for some hundred octets more.
     pub fn outbound(
         &mut self,
         now: Instant,
@@ -28,8 +28,8 @@ impl Esp {
         out: &mut Vec<Output>,
     ) {
         let Ok(view) = IpView::parse(&packet) else {
-            out.push(withheld(Withheld::BadPacket, format!("{} octets", packet.len())));
-            return;
+            let packet = format!("{} octets", packet.len());
+            return self.withhold(Withheld::BadPacket, packet, out);
         };
         let flow = Flow::outbound(&view);
         let Some(entry) = self.spd.find_mut(&flow) else {
@@ -38,46 +38,97 @@ impl Esp {
         };
         match entry.policy.action {
             Action::Bypass => out.push(Output::Pass(packet)),
-            Action::Discard => out.push(withheld(Withheld::PolicyDiscards, flow.to_string())),
+            Action::Discard => self.withhold(Withheld::PolicyDiscards, flow.to_string(), out),
             Action::Protect => match self.sad.choose(&entry.sas, &flow) {
-                None => acquire(entry, now, &flow, out),
-                Some(spi_in) => self.protect(entropy, spi_in, (&view, &flow), out),
+                Some(spi_in) => match self.begin((now, entropy), spi_in, &view, out) {
+                    Ok(job) => self.complete(spi_in, &job, packet, out),
+                    Err(Stopped::Withheld(reason)) => {
+                        self.withhold(reason, flow.to_string(), out);
+                    }
+                    Err(Stopped::TooBig(mtu)) => {
+                        self.withhold(Withheld::TooBig, flow.to_string(), out);
+                        out.push(Output::TooBig { mtu, packet });
+                    }
+                },
+                None if acquire(entry, now, &flow, out) => {}
+                None => self.withhold(Withheld::NoSaYet, flow.to_string(), out),
             },
         }
     }
 
-    fn protect(
+    /// Sends a packet on an SA that means nothing, RFC 4303 §2.6: random octets, as many as are
+    /// asked for, that the receiver throws away. Who watches the wire can't tell.
+    pub fn dummy(
         &mut self,
         entropy: &mut dyn Entropy,
         spi_in: EspSpi,
-        (packet, flow): (&IpView<'_>, &Flow),
+        len: u16,
         out: &mut Vec<Output>,
     ) {
         let Some(child) = self.sad.get_mut(spi_in) else { return };
-        let identification = self.identification;
-        self.identification = identification.wrapping_add(1);
-        match seal::seal(child, packet, identification, entropy) {
-            Ok(sealed) => transmit(child, packet, sealed, out),
-            Err(reason) => out.push(withheld(reason, flow.to_string())),
+        let mut packet = vec![0; len.into()];
+        entropy.fill(Purpose::aside(Value::Content), &mut packet);
+        let identification = next_identification(&mut self.identification);
+        let begun = child.may_carry(out).and_then(|()| {
+            seal::begin_dummy(child, identification, len.into(), entropy, &mut self.front)
+        });
+        match begun {
+            Ok(job) => self.complete(spi_in, &job, packet, out),
+            Err(reason) => self.withhold(reason, format!("dummy of {len} octets"), out),
         }
+    }
+
+    fn begin(
+        &mut self,
+        (now, entropy): (Instant, &mut dyn Entropy),
+        spi_in: EspSpi,
+        packet: &IpView<'_>,
+        out: &mut Vec<Output>,
+    ) -> Result<Job, Stopped> {
+        let child = self.sad.get_mut(spi_in).ok_or(Stopped::Withheld(Withheld::NoSaYet))?;
+        child.fits(now, packet).map_err(Stopped::TooBig)?;
+        child.may_carry(out).map_err(Stopped::Withheld)?;
+        let numbers = (now, next_identification(&mut self.identification));
+        seal::begin(child, numbers, packet, entropy, &mut self.front).map_err(Stopped::Withheld)
+    }
+
+    fn complete(&mut self, spi_in: EspSpi, job: &Job, mut packet: Vec<u8>, out: &mut Vec<Output>) {
+        let Some(child) = self.sad.get_mut(spi_in) else { return };
+        seal::finish(child, job, &self.front, &mut packet);
+        out.push(Output::Event(EspEvent::Sealed {
+            spi: child.config.spi_out,
+            sequence: job.sequence,
+            octets: u32::try_from(job.clear_len).unwrap_or(u32::MAX),
+        }));
+        out.push(Output::Transmit(packet));
+        child.carried_out.add(job.clear_len);
+        child.grow_old(out);
+        self.counters.sealed += 1;
+    }
+
+    fn withhold(&mut self, reason: Withheld, packet: String, out: &mut Vec<Output>) {
+        self.counters.withhold(reason);
+        out.push(Output::Event(EspEvent::Withheld { reason: reason.name().into(), packet }));
     }
 }
 
-fn transmit(child: &Child, packet: &IpView<'_>, sealed: Vec<u8>, out: &mut Vec<Output>) {
-    out.push(Output::Event(EspEvent::Sealed {
-        spi: child.config.spi_out,
-        sequence: child.sent,
-        octets: u32::try_from(packet.octets().len()).unwrap_or(u32::MAX),
-    }));
-    out.push(Output::Transmit(sealed));
+/// Why a packet that policy protects is not sealed.
+enum Stopped {
+    Withheld(Withheld),
+    /// It may be this long.
+    TooBig(u16),
 }
 
-/// Asks for an SA, unless that was done a moment ago. The packet is dropped in any case, and
-/// whoever sent it sends it again or not.
-fn acquire(entry: &mut Entry, now: Instant, flow: &Flow, out: &mut Vec<Output>) {
+fn next_identification(identification: &mut u16) -> u16 {
+    let next = identification.wrapping_add(1);
+    std::mem::replace(identification, next)
+}
+
+/// Asks for an SA, unless that was done a moment ago: then false. The packet is dropped in any
+/// case, and whoever sent it sends it again or not.
+fn acquire(entry: &mut Entry, now: Instant, flow: &Flow, out: &mut Vec<Output>) -> bool {
     if entry.asked.is_some_and(|asked| now - asked < ACQUIRE_AGAIN) {
-        out.push(withheld(Withheld::NoSaYet, flow.to_string()));
-        return;
+        return false;
     }
     entry.asked = Some(now);
     let child = entry.policy.name.clone();
@@ -85,8 +136,5 @@ fn acquire(entry: &mut Entry, now: Instant, flow: &Flow, out: &mut Vec<Output>) 
     let packet = flow.to_string();
     out.push(Output::Event(EspEvent::Acquired { child: child.clone(), packet }));
     out.push(Output::Acquire { child, local, remote });
-}
-
-fn withheld(reason: Withheld, packet: String) -> Output {
-    Output::Event(EspEvent::Withheld { reason: reason.name().into(), packet })
+    true
 }

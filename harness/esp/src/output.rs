@@ -27,6 +27,22 @@ pub enum Output {
         /// The SA.
         spi_in: EspSpi,
     },
+    /// An SA has carried what it may, or soon will have, or comes to the end of its sequence numbers:
+    /// tell IKE.
+    Expire {
+        /// The SA.
+        spi_in: EspSpi,
+        /// True: it carries nothing more. False: replace it.
+        hard: bool,
+    },
+    /// Sealed, this clear packet would be longer than the path of its SA takes, and must not be cut
+    /// then. Cut it before, or tell its sender, RFC 4301 §8.2.1.
+    TooBig {
+        /// How long it may be.
+        mtu: u16,
+        /// The packet.
+        packet: Vec<u8>,
+    },
     /// Write this down.
     Event(EspEvent),
 }

@@ -31,6 +31,10 @@ pub enum Dropped {
     BadInnerPacket,
     /// What was inside is not what the SA was negotiated for, RFC 4301 §5.2.
     OutsideSelectors,
+    /// A router marked it as congested, and its sender does not speak ECN, RFC 6040 §4.2.
+    Congestion,
+    /// Its SA has carried all it may.
+    LifetimeOver,
     /// It came in the clear, and policy wants it protected.
     ShouldBeProtected,
     /// It came in the clear, and policy discards it.
@@ -39,7 +43,7 @@ pub enum Dropped {
 
 impl Dropped {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::UnknownSpi,
         Self::TooShort,
         Self::Replayed,
@@ -51,6 +55,8 @@ impl Dropped {
         Self::BadNextHeader,
         Self::BadInnerPacket,
         Self::OutsideSelectors,
+        Self::Congestion,
+        Self::LifetimeOver,
         Self::ShouldBeProtected,
         Self::PolicyDiscards,
     ];
@@ -70,6 +76,8 @@ impl Dropped {
             Self::BadNextHeader => "bad next header",
             Self::BadInnerPacket => "bad inner packet",
             Self::OutsideSelectors => "outside the SA's selectors",
+            Self::Congestion => "congestion that the sender would not understand",
+            Self::LifetimeOver => "lifetime over",
             Self::ShouldBeProtected => "should have been protected",
             Self::PolicyDiscards => "policy discards",
         }
@@ -111,6 +119,10 @@ pub enum Withheld {
     NoSaYet,
     /// The SA has used all its sequence numbers, which never cycle, RFC 4303 §3.3.3.
     SequenceExhausted,
+    /// The SA has carried all it may.
+    LifetimeOver,
+    /// Sealed, it would be longer than the path takes, and may not be cut then.
+    TooBig,
     /// It is a fragment, and transport mode takes whole packets only, RFC 4303 §3.3.4.
     Fragment,
     /// Sealed, it would not fit the length field of the outer header.
@@ -121,10 +133,12 @@ pub enum Withheld {
 
 impl Withheld {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::PolicyDiscards,
         Self::NoSaYet,
         Self::SequenceExhausted,
+        Self::LifetimeOver,
+        Self::TooBig,
         Self::Fragment,
         Self::TooLong,
         Self::BadPacket,
@@ -137,6 +151,8 @@ impl Withheld {
             Self::PolicyDiscards => "policy discards",
             Self::NoSaYet => "no SA yet",
             Self::SequenceExhausted => "sequence numbers used up",
+            Self::LifetimeOver => "lifetime over",
+            Self::TooBig => "too big for the path",
             Self::Fragment => "fragment in transport mode",
             Self::TooLong => "too long to be sealed",
             Self::BadPacket => "not an IP packet",

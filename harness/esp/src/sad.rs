@@ -2,13 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::mem;
+use std::net::IpAddr;
 
 use ikelab_crypto::EspCipher;
 use ikelab_wire::ike::EspSpi;
 
 use crate::config::SaConfig;
 use crate::flow::Flow;
+use crate::output::Output;
+use crate::path_mtu::PathMtu;
+use crate::reason::Withheld;
 use crate::replay::ReplayWindow;
+use crate::volume::{Age, Carried, last_sequence, sequences_run_low};
 
 /// A Child SA at work.
 #[derive(Debug)]
@@ -22,6 +27,13 @@ pub(crate) struct Child {
     pub(crate) window: ReplayWindow,
     /// Whether a good packet came in on it.
     pub(crate) heard: bool,
+    pub(crate) carried_out: Carried,
+    pub(crate) carried_in: Carried,
+    /// What of its age IKE has heard.
+    age: Age,
+    /// Whether IKE has heard that there is no sequence number left.
+    exhausted: bool,
+    pub(crate) path_mtu: Option<PathMtu>,
 }
 
 impl Child {
@@ -33,6 +45,11 @@ impl Child {
             sent: 0,
             window: ReplayWindow::new(config.replay_window, config.esn),
             heard: false,
+            carried_out: Carried::default(),
+            carried_in: Carried::default(),
+            age: Age::Young,
+            exhausted: false,
+            path_mtu: None,
             config,
         }
     }
@@ -44,12 +61,45 @@ impl Child {
 
     /// The next sequence number, as long as there is one: it never cycles, RFC 4303 §3.3.3.
     pub(crate) fn next_sequence(&mut self) -> Option<u64> {
-        let last = if self.config.esn { u64::MAX } else { u32::MAX.into() };
-        if self.sent >= last {
+        if self.sent >= last_sequence(self.config.esn) {
             return None;
         }
         self.sent += 1;
         Some(self.sent)
+    }
+
+    /// Whether it may carry another packet out. If not for want of sequence numbers, IKE hears of
+    /// that once.
+    pub(crate) fn may_carry(&mut self, out: &mut Vec<Output>) -> Result<(), Withheld> {
+        if self.is_over() {
+            return Err(Withheld::LifetimeOver);
+        }
+        if self.sent < last_sequence(self.config.esn) {
+            return Ok(());
+        }
+        if !mem::replace(&mut self.exhausted, true) {
+            out.push(Output::Expire { spi_in: self.config.spi_in, hard: true });
+        }
+        Err(Withheld::SequenceExhausted)
+    }
+
+    /// Whether it has carried all it may.
+    pub(crate) fn is_over(&self) -> bool {
+        self.age == Age::Hard
+    }
+
+    /// Tells IKE when the SA has come to a new age.
+    pub(crate) fn grow_old(&mut self, out: &mut Vec<Output>) {
+        let lifetime = &self.config.lifetime;
+        let mut age = self.carried_out.age(lifetime).max(self.carried_in.age(lifetime));
+        if sequences_run_low(self.sent, self.config.esn) {
+            age = age.max(Age::Soft);
+        }
+        if age > self.age {
+            self.age = age;
+            let hard = age == Age::Hard;
+            out.push(Output::Expire { spi_in: self.config.spi_in, hard });
+        }
     }
 
     /// What authenticates the half of a sequence number that is not sent, RFC 4303 §2.2.1.
@@ -80,6 +130,13 @@ impl Sad {
 
     pub(crate) fn remove(&mut self, spi_in: EspSpi) -> Option<Child> {
         self.children.remove(&spi_in)
+    }
+
+    /// The SA that sends to an address with an SPI of its choice.
+    pub(crate) fn sends_on(&mut self, spi_out: EspSpi, remote: IpAddr) -> Option<&mut Child> {
+        let mut children = self.children.values_mut();
+        children
+            .find(|Child { config, .. }| config.spi_out == spi_out && config.remote.ip() == remote)
     }
 
     /// Inbound SPIs of the SAs of a policy.

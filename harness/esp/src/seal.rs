@@ -1,62 +1,146 @@
-//! Making an ESP packet, RFC 4303 §3.3, in one buffer: headers, payload, trailer, ICV.
+//! Making an ESP packet, RFC 4303 §3.3, in the buffer of the clear one: what stands before is
+//! written first, and a failure leaves the packet as it was.
 
-use ikelab_ambient::{Entropy, Purpose, Value};
+use std::net::IpAddr;
+
+use ikelab_ambient::{Entropy, Instant, Purpose, Value};
 use ikelab_trace::EspMode;
 use ikelab_wire::esp::EspHeader;
 use ikelab_wire::ip::IpView;
 use ikelab_wire::registry::IpProtocol;
 
-use crate::outer::{self, UDP_HEADER};
+use crate::outer::{self, Shown};
 use crate::reason::Withheld;
 use crate::sad::Child;
+use crate::splice::splice_front;
 
-/// The longest header before an ESP packet: IPv6, or IPv4 with all the options there can be.
-const OUTER_MAX: usize = 60 + UDP_HEADER;
+/// What is to become of a clear packet, once all that can fail has not.
+#[derive(Debug)]
+pub(crate) struct Job {
+    /// Octets of the clear packet; a link may have put more behind it.
+    pub(crate) clear_len: usize,
+    /// How much of its beginning is replaced by what stands before the payload.
+    replaced: usize,
+    /// Zeros behind the payload, RFC 4303 §2.7.
+    tfc: usize,
+    esp_at: usize,
+    next_header: IpProtocol,
+    pub(crate) sequence: u64,
+    ends: (IpAddr, IpAddr),
+}
 
-/// Seals an IP packet into an IP packet.
-pub(crate) fn seal(
+/// Writes what stands before the payload of a sealed packet: headers, SPI, sequence number, IV.
+pub(crate) fn begin(
     child: &mut Child,
+    (now, identification): (Instant, u16),
     packet: &IpView<'_>,
-    identification: u16,
     entropy: &mut dyn Entropy,
-) -> Result<Vec<u8>, Withheld> {
-    let (payload, next_header) = match child.config.mode {
-        EspMode::Tunnel => (packet.octets(), version(packet)),
-        EspMode::Transport => transport_payload(child, packet)?,
+    front: &mut Vec<u8>,
+) -> Result<Job, Withheld> {
+    front.clear();
+    let mut job = match child.config.mode {
+        EspMode::Tunnel => {
+            let clear_len = packet.octets().len();
+            let tfc = tfc(child, now, clear_len);
+            let esp_len = child.outbound.packet_len(clear_len + tfc);
+            let shown = Shown::of(&child.config, packet);
+            outer::tunnel(&child.config, shown, identification, esp_len, front)?;
+            Job { clear_len, tfc, next_header: version(packet), ..Job::between_ends(child) }
+        }
+        EspMode::Transport => {
+            check_transport(child, packet)?;
+            let esp_len = child.outbound.packet_len(packet.payload().len());
+            outer::transport(&child.config, packet, esp_len, front)?;
+            Job {
+                clear_len: packet.octets().len(),
+                replaced: packet.payload_range().start,
+                next_header: packet.protocol,
+                ends: (packet.src, packet.dst),
+                ..Job::between_ends(child)
+            }
+        }
     };
-    let esp_len = child.outbound.packet_len(payload.len());
-    let mut sealed = Vec::with_capacity(OUTER_MAX + esp_len);
-    outer::emit(&child.config, packet, identification, esp_len, &mut sealed)?;
-    let sequence = child.next_sequence().ok_or(Withheld::SequenceExhausted)?;
-    let at = sealed.len();
+    number(child, entropy, &mut job, front)?;
+    Ok(job)
+}
+
+/// As [`begin`], but for a packet without content, RFC 4303 §2.6.
+pub(crate) fn begin_dummy(
+    child: &mut Child,
+    identification: u16,
+    clear_len: usize,
+    entropy: &mut dyn Entropy,
+    front: &mut Vec<u8>,
+) -> Result<Job, Withheld> {
+    front.clear();
+    let esp_len = child.outbound.packet_len(clear_len);
+    outer::tunnel(&child.config, Shown::default(), identification, esp_len, front)?;
+    let mut job = Job { clear_len, ..Job::between_ends(child) };
+    number(child, entropy, &mut job, front)?;
+    Ok(job)
+}
+
+/// Turns the clear packet into the sealed one.
+pub(crate) fn finish(child: &Child, job: &Job, front: &[u8], packet: &mut Vec<u8>) {
+    packet.truncate(job.clear_len);
+    let behind = job.tfc + child.outbound.packet_len(0) + usize::from(u8::MAX);
+    splice_front(packet, job.replaced, front, behind);
+    packet.resize(packet.len() + job.tfc, 0);
+    child.outbound.pad(packet, job.esp_at, job.next_header.0);
+    child.outbound.seal(packet, job.esp_at, child.esn_high(job.sequence));
+    if let Some(datagram) = packet.get_mut(job.esp_at - outer::udp_len(&child.config)..) {
+        outer::finish(&child.config, job.ends, datagram);
+    }
+}
+
+impl Job {
+    fn between_ends(child: &Child) -> Self {
+        Self {
+            clear_len: 0,
+            replaced: 0,
+            tfc: 0,
+            esp_at: 0,
+            next_header: IpProtocol::IPV6_NO_NEXT,
+            sequence: 0,
+            ends: (child.config.local.ip(), child.config.remote.ip()),
+        }
+    }
+}
+
+fn number(
+    child: &mut Child,
+    entropy: &mut dyn Entropy,
+    job: &mut Job,
+    front: &mut Vec<u8>,
+) -> Result<(), Withheld> {
+    job.sequence = child.next_sequence().ok_or(Withheld::SequenceExhausted)?;
+    job.esp_at = front.len();
     // The low half is what is sent, RFC 4303 §2.2.1.
-    let header = EspHeader { spi: child.config.spi_out, sequence: sequence as u32 };
-    sealed.extend_from_slice(&header.emit());
-    append_iv(child, sequence, entropy, &mut sealed);
-    sealed.extend_from_slice(payload);
-    child.outbound.pad(&mut sealed, at, next_header.0);
-    child.outbound.seal(&mut sealed, at, child.esn_high(sequence));
-    let datagram = sealed.get_mut(at - UDP_HEADER..).unwrap_or_default();
-    outer::finish(&child.config, packet, datagram);
-    Ok(sealed)
+    let header = EspHeader { spi: child.config.spi_out, sequence: job.sequence as u32 };
+    front.extend_from_slice(&header.emit());
+    append_iv(child, job.sequence, entropy, front);
+    Ok(())
+}
+
+/// How many zeros make an inner packet look as long as it shall, and still fit the path.
+fn tfc(child: &Child, now: Instant, clear_len: usize) -> usize {
+    let room = child.path_mtu(now).map_or(usize::MAX, |mtu| child.tunnel_room(mtu));
+    usize::from(child.config.outer.tfc_len).min(room).saturating_sub(clear_len)
 }
 
 fn version(packet: &IpView<'_>) -> IpProtocol {
     if packet.src.is_ipv4() { IpProtocol::IPV4 } else { IpProtocol::IPV6 }
 }
 
-/// What transport mode protects: all behind the header, and of whole packets only.
-fn transport_payload<'a>(
-    child: &Child,
-    packet: &IpView<'a>,
-) -> Result<(&'a [u8], IpProtocol), Withheld> {
+/// Transport mode takes whole packets only, and of the family that its ends have.
+fn check_transport(child: &Child, packet: &IpView<'_>) -> Result<(), Withheld> {
     if packet.fragment.is_some() {
         return Err(Withheld::Fragment);
     }
     if packet.src.is_ipv4() != child.config.remote.is_ipv4() {
         return Err(Withheld::BadPacket);
     }
-    Ok((packet.payload(), packet.protocol))
+    Ok(())
 }
 
 /// A counter where the IV must only never repeat (RFC 4106 §3.1 and its kin, eight octets); octets

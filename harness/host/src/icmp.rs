@@ -23,6 +23,9 @@ impl Host {
                 let answer = IcmpMessage::Echo(echo.answer());
                 self.originate(now, answer.to_packet(packet.dst, packet.src));
             }
+            // RFC 4301 §8.2: what is sealed must be shorter from now on.
+            IcmpMessage::TooBig { mtu, original }
+                if self.esp.packet_too_big(now, *mtu, original) => {}
             IcmpMessage::Unreachable { original, .. }
             | IcmpMessage::TooBig { original, .. }
             | IcmpMessage::TimeExceeded { original } => self.take_error(packet, original),

@@ -59,7 +59,7 @@ impl Host {
     }
 
     /// The packet in pieces; none if it must not be cut: in IPv6 only who made it may.
-    fn pieces(&mut self, packet: &IpView<'_>, mtu: u16) -> Option<Vec<Vec<u8>>> {
+    pub(crate) fn pieces(&mut self, packet: &IpView<'_>, mtu: u16) -> Option<Vec<Vec<u8>>> {
         let may_be_cut = match packet.src.is_ipv4() {
             true => !packet.dont_fragment,
             false => self.stack.owns(packet.src),

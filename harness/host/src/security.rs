@@ -1,10 +1,10 @@
 //! What IKE and ESP want of each other, of the network and of the trace.
 
 use ikelab_ambient::Instant;
-use ikelab_esp::{SaConfig, SaKeys};
+use ikelab_esp::{Lifetime, OuterPolicy, SaConfig, SaKeys};
 use ikelab_ike::{Acquire, ChildSa};
-use ikelab_trace::Fact;
-use ikelab_wire::ip::{IpPacket, IpView, Udp, with_marker};
+use ikelab_trace::{EspEvent, Fact};
+use ikelab_wire::ip::{IcmpMessage, IpPacket, IpView, Udp, with_marker};
 use ikelab_wire::registry::IpProtocol;
 
 use crate::Host;
@@ -36,6 +36,15 @@ impl Host {
         self.obey_esp(now, out);
     }
 
+    /// Cuts a packet that would be too long once it is sealed, or tells its sender.
+    fn too_big_to_seal(&mut self, now: Instant, mtu: u16, octets: &[u8]) {
+        let Ok(packet) = IpView::parse(octets) else { return };
+        match self.pieces(&packet, mtu) {
+            Some(pieces) => pieces.into_iter().for_each(|piece| self.protect(now, piece)),
+            None => self.report(now, &packet, &IcmpMessage::too_big(mtu.into(), octets)),
+        }
+    }
+
     fn obey_ike(&mut self, now: Instant, output: ikelab_ike::Output) {
         use ikelab_ike::Output;
         match output {
@@ -52,7 +61,12 @@ impl Host {
             }
             Output::Install(child) => {
                 let window = self.replay_windows.get(&child.child).copied();
-                self.esp.install(sa_config(*child, window.unwrap_or(REPLAY_WINDOW)));
+                let config = sa_config(*child, window.unwrap_or(REPLAY_WINDOW));
+                let child = config.policy.clone();
+                if !self.esp.install(config) {
+                    let reason = "neither encryption nor integrity".into();
+                    self.log.write(Fact::Esp(EspEvent::Withheld { reason, packet: child }));
+                }
             }
             Output::Activate { spi_in } => self.esp.activate(spi_in),
             Output::Retire { spi_in } => self.esp.retire(spi_in),
@@ -75,6 +89,10 @@ impl Host {
                 Output::Used { spi_in } => {
                     self.tell_ike(now, ikelab_ike::Input::Used { spi_in });
                 }
+                Output::Expire { spi_in, hard } => {
+                    self.tell_ike(now, ikelab_ike::Input::Expire { spi_in, hard });
+                }
+                Output::TooBig { mtu, packet } => self.too_big_to_seal(now, mtu, &packet),
                 Output::Event(event) => self.log.write(Fact::Esp(event)),
             }
         }
@@ -115,5 +133,7 @@ fn sa_config(child: ChildSa, replay_window: u32) -> SaConfig {
         replay_window,
         send_at_once: child.send_at_once,
         replaces: child.replaces,
+        outer: OuterPolicy::default(),
+        lifetime: Lifetime::default(),
     }
 }

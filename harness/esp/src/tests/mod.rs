@@ -2,11 +2,14 @@
 
 mod captures;
 mod choice;
+mod lifetime;
 mod outer;
+mod path_mtu;
 mod policy;
 mod reasons;
 mod rfc3602;
 mod sealing;
+mod shape;
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -85,6 +88,8 @@ pub(crate) fn config_a(number: u32, protection: Protection) -> SaConfig {
         replay_window: 64,
         send_at_once: true,
         replaces: None,
+        outer: crate::OuterPolicy::default(),
+        lifetime: crate::Lifetime::default(),
     }
 }
 

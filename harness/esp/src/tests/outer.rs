@@ -33,7 +33,7 @@ fn a_tunnel_header_has_the_ends_of_the_sa_and_what_it_copies_from_inside() {
     let packets = [0, 1].map(|_| sealed(&send(&mut near, &inner.emit())).unwrap());
     let outer = IpView::parse(&packets[1]).unwrap();
     assert_eq!((outer.src, outer.dst), (address("10.0.0.1"), address("10.0.0.2")));
-    assert_eq!((outer.ttl, outer.dscp_ecn, outer.dont_fragment), (64, 0xb8, true));
+    assert_eq!((outer.ttl, outer.dscp_ecn, outer.dont_fragment), (64, 0xb9, true));
     assert_eq!((outer.protocol, outer.identification), (IpProtocol::ESP, 1));
 }
 

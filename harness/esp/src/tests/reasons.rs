@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use ikelab_ambient::Instant;
 use ikelab_crypto::EspCipher;
 use ikelab_wire::esp::EspHeader;
 use ikelab_wire::ip::{Fragment, IpPacket, IpView};
@@ -11,7 +12,7 @@ use super::{
     CBC, GCM, SaConfig, address, config_a, gateways, net, ping, policy, policy_a, reason, receive,
     request, sealed, send,
 };
-use crate::{Action, Dropped, Esp, EspMode, Output, Verdict, Withheld};
+use crate::{Action, Dropped, Esp, EspMode, Lifetime, Output, Verdict, Volume, Withheld};
 
 /// An ESP packet with a plaintext of our choice, trailer included, from the near gateway.
 fn craft(config: &SaConfig, sequence: u32, text: &[u8]) -> Vec<u8> {
@@ -145,12 +146,12 @@ fn authentic_packets_count_as_seen_whatever_is_in_them() {
 }
 
 fn clear_verdicts() -> Vec<Dropped> {
-    let (_, far) = gateways(config_a(1, GCM));
-    let discards = Esp::new(vec![policy("no", "192.168.2.0/24", "0.0.0.0/0", Action::Discard)]);
+    let (_, mut far) = gateways(config_a(1, GCM));
+    let mut discards = Esp::new(vec![policy("no", "192.168.2.0/24", "0.0.0.0/0", Action::Discard)]);
     let packet = request();
     let packet = IpView::parse(&packet).unwrap();
-    [far, discards]
-        .iter()
+    [&mut far, &mut discards]
+        .into_iter()
         .map(|esp| match esp.check_inbound_clear(&packet) {
             Verdict::Drop(reason) => reason,
             Verdict::Accept => panic!("it may not go on"),
@@ -161,6 +162,27 @@ fn clear_verdicts() -> Vec<Dropped> {
 #[test]
 fn clear_packets_that_policy_wants_protected_or_gone_are_refused() {
     assert_eq!(clear_verdicts(), [Dropped::ShouldBeProtected, Dropped::PolicyDiscards]);
+}
+
+/// A mark of congestion on what is not able to show it, and a packet after the last.
+fn marked_and_late() -> Vec<String> {
+    let one = Volume { octets: None, packets: Some(1) };
+    let lifetime = Lifetime { hard: one, ..Lifetime::default() };
+    let (mut near, mut far) = gateways(config_a(1, GCM));
+    let outer = IpPacket::parse(&sealed(&send(&mut near, &request())).unwrap()).unwrap();
+    let marked = receive(&mut far, &IpPacket { dscp_ecn: 3, ..outer }.emit());
+    let (mut near, _) = gateways(config_a(1, GCM));
+    let (_, mut far) = gateways(SaConfig { lifetime, ..config_a(1, GCM) });
+    let packets = [0, 1].map(|_| sealed(&send(&mut near, &request())).unwrap());
+    receive(&mut far, &packets[0]);
+    let late = receive(&mut far, &packets[1]);
+    [marked, late].iter().map(|out| reason(out).expect("a drop").to_owned()).collect()
+}
+
+#[test]
+fn marks_that_would_be_lost_and_packets_after_the_last_are_dropped() {
+    let expected = ["congestion that the sender would not understand", "lifetime over"];
+    assert_eq!(marked_and_late(), expected);
 }
 
 fn withheld_reasons() -> Vec<String> {
@@ -176,7 +198,18 @@ fn withheld_reasons() -> Vec<String> {
     let mut spent = gateways(config_a(1, GCM)).0;
     spent.sad.get_mut(config_a(1, GCM).spi_in).unwrap().sent = u32::MAX.into();
     send(&mut empty, &request());
+    let one = Volume { octets: Some(1), packets: None };
+    let lifetime = Lifetime { hard: one, ..Lifetime::default() };
+    let mut over = gateways(SaConfig { lifetime, ..config_a(1, GCM) }).0;
+    let sent = sealed(&send(&mut over, &request())).unwrap();
+    let mut narrow = gateways(config_a(1, GCM)).0;
+    assert!(!narrow.packet_too_big(Instant::ZERO, 576, &sent), "it was not so long");
+    let long = whole_packet_of(600);
+    let sent = sealed(&send(&mut narrow, &long)).unwrap();
+    assert!(narrow.packet_too_big(Instant::ZERO, 576, &sent));
     [
+        send(&mut over, &request()),
+        send(&mut narrow, &long),
         send(&mut near, &fragment),
         send(&mut tunnel, &longest),
         send(&mut tunnel, &[0x45, 0, 0]),
@@ -189,11 +222,34 @@ fn withheld_reasons() -> Vec<String> {
     .collect()
 }
 
+/// A packet of this length that must not be cut.
+fn whole_packet_of(len: usize) -> Vec<u8> {
+    let packet = IpPacket::parse(&ping("192.168.1.1", "192.168.2.1", len - 28)).unwrap();
+    IpPacket { dont_fragment: true, ..packet }.emit()
+}
+
+#[test]
+fn every_drop_is_counted_by_its_reason() {
+    let (mut near, mut far) = gateways(config_a(1, GCM));
+    let packet = sealed(&send(&mut near, &request())).unwrap();
+    for _ in 0..3 {
+        receive(&mut far, &packet);
+    }
+    send(&mut near, &[0x45]);
+    assert_eq!((near.counters().sealed, far.counters().opened), (1, 1));
+    assert_eq!(far.counters().dropped(Dropped::Replayed), 2);
+    assert_eq!(far.counters().all_dropped().collect::<Vec<_>>(), [(Dropped::Replayed, 2)]);
+    assert_eq!(near.counters().all_withheld().collect::<Vec<_>>(), [(Withheld::BadPacket, 1)]);
+    assert_eq!(near.counters().withheld(Withheld::TooLong), 0);
+}
+
 #[test]
 fn outbound_packets_that_cannot_go_are_withheld_by_name() {
     assert_eq!(
         withheld_reasons(),
         [
+            "lifetime over",
+            "too big for the path",
             "fragment in transport mode",
             "too long to be sealed",
             "not an IP packet",
@@ -232,6 +288,7 @@ fn no_reason_is_left_unprovoked() {
     met.extend(forged_and_stale());
     met.insert(half_a_block());
     met.extend(bad_content());
+    met.extend(marked_and_late());
     met.extend(clear_verdicts().into_iter().map(|reason| reason.name().to_owned()));
     met.extend(withheld_reasons());
     let all = Dropped::ALL.map(Dropped::name).into_iter().chain(Withheld::ALL.map(Withheld::name));

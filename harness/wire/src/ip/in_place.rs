@@ -1,4 +1,4 @@
-//! What a router changes in a packet it passes on.
+//! What a router and the end of a tunnel change in a packet they pass on.
 
 /// Takes one off a packet's time to live or hop limit, keeps the IPv4 header checksum right
 /// (RFC 1624), and gives what is left. `None`, and nothing changed, where nothing would be left
@@ -23,6 +23,24 @@ fn decrement_v4(header: &mut [u8; 20]) -> Option<u8> {
     header[8] = ttl;
     header[10..12].copy_from_slice(&adjusted(checksum, old, new).to_be_bytes());
     Some(ttl)
+}
+
+/// Sets the two bits of ECN (RFC 3168 §5) in a packet, and keeps the IPv4 header checksum right.
+/// Nothing is changed where this is no IP packet.
+pub fn set_ecn(packet: &mut [u8], ecn: u8) {
+    let Some((head, rest)) = packet.split_first_chunk_mut::<2>() else { return };
+    let old = u16::from_be_bytes(*head);
+    match head[0] >> 4 {
+        4 => head[1] = head[1] & 0xfc | ecn & 3,
+        6 => head[1] = head[1] & 0xcf | (ecn & 3) << 4,
+        _ => return,
+    }
+    let new = u16::from_be_bytes(*head);
+    // The checksum stands at octets 10 and 11, of which two are behind us.
+    if let (4, Some(field)) = (head[0] >> 4, rest.get_mut(8..10)) {
+        let checksum = u16::from_be_bytes([field[0], field[1]]);
+        field.copy_from_slice(&adjusted(checksum, old, new).to_be_bytes());
+    }
 }
 
 fn left(ttl: u8) -> Option<u8> {
@@ -58,6 +76,23 @@ mod tests {
                 assert_eq!(packet, octets("10.0.0.1", ttl - 1, identification));
             }
         }
+    }
+
+    #[test]
+    fn ecn_is_set_and_the_checksum_stays_right_in_both_families() {
+        for src in ["10.0.0.1", "fd00::1"] {
+            let src = src.parse().expect("an address");
+            let packet = IpPacket::new(src, src, IpProtocol::ESP, vec![0; 8]);
+            for before in 0..=255 {
+                for ecn in 0..4 {
+                    let mut octets = IpPacket { dscp_ecn: before, ..packet.clone() }.emit();
+                    set_ecn(&mut octets, ecn);
+                    let dscp_ecn = before & 0xfc | ecn;
+                    assert_eq!(octets, IpPacket { dscp_ecn, ..packet.clone() }.emit());
+                }
+            }
+        }
+        set_ecn(&mut [0x45], 3);
     }
 
     #[test]

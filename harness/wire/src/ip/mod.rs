@@ -7,14 +7,16 @@ mod icmp;
 mod in_place;
 mod nat_traversal;
 mod packet;
+mod repair;
 mod rewrap;
 mod udp;
 mod view;
 
 pub use icmp::{IcmpEcho, IcmpMessage, Unreachable};
-pub use in_place::decrement_ttl;
+pub use in_place::{decrement_ttl, set_ecn};
 pub use nat_traversal::{KEEPALIVE, NON_ESP_MARKER, UdpPayload, classify, with_marker};
 pub use packet::{Fragment, IpPacket};
+pub use repair::repair_checksum;
 pub use udp::{Udp, UdpView, write_udp_checksum};
 pub use view::IpView;
 

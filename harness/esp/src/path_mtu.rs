@@ -1,0 +1,119 @@
+//! How long a packet the path of an SA takes, learnt from ICMP, and what that leaves for the packet
+//! inside, RFC 4301 §8.2.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use ikelab_ambient::Instant;
+use ikelab_trace::EspMode;
+use ikelab_wire::ike::EspSpi;
+use ikelab_wire::ip::IpView;
+use ikelab_wire::registry::IpProtocol;
+
+use crate::engine::Esp;
+use crate::outer::{self, IPV6_MTU_MIN, Shown, UDP_HEADER};
+use crate::sad::Child;
+
+/// RFC 1191 §6.3: what was learnt is forgotten after ten minutes, since paths change.
+const FORGOTTEN_AFTER: Duration = Duration::from_mins(10);
+/// Ours: nobody can make us believe in a path that takes less than every host does, RFC 791 §3.1.
+const IPV4_MTU_MIN: u32 = 576;
+
+/// What is known of the path of an SA.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct PathMtu {
+    mtu: u16,
+    learnt: Instant,
+}
+
+impl Esp {
+    /// Takes an ICMP error that a packet was too big: the MTU of the next hop and the beginning of
+    /// that packet. True if it was ESP of ours, which will be shorter from now on.
+    pub fn packet_too_big(&mut self, now: Instant, mtu: u32, original: &[u8]) -> bool {
+        let Some(quoted) = Quoted::read(original) else { return false };
+        let Some(child) = self.sad.sends_on(quoted.spi, quoted.dst) else { return false };
+        // A router that could have passed the packet on has nothing to tell.
+        if mtu >= quoted.len {
+            return false;
+        }
+        let floor = if quoted.dst.is_ipv4() { IPV4_MTU_MIN } else { IPV6_MTU_MIN as u32 };
+        let mtu = u16::try_from(mtu.max(floor)).unwrap_or(u16::MAX);
+        child.path_mtu = Some(PathMtu { mtu, learnt: now });
+        true
+    }
+}
+
+impl Child {
+    /// How long a packet the path takes, if that is known.
+    pub(crate) fn path_mtu(&self, now: Instant) -> Option<usize> {
+        let known = self.path_mtu.filter(|path| now - path.learnt < FORGOTTEN_AFTER);
+        known.map(|path| path.mtu.into())
+    }
+
+    /// Whether a packet that must not be cut once it is sealed fits the path.
+    ///
+    /// # Errors
+    /// How long it may be.
+    pub(crate) fn fits(&self, now: Instant, packet: &IpView<'_>) -> Result<(), u16> {
+        let Some(path_mtu) = self.path_mtu(now) else { return Ok(()) };
+        let (room, may_be_cut) = match self.config.mode {
+            EspMode::Tunnel => {
+                let shown = Shown::of(&self.config, packet);
+                (self.tunnel_room(path_mtu), !shown.dont_fragment)
+            }
+            EspMode::Transport => {
+                let header = packet.payload_range().start;
+                let around = header + outer::udp_len(&self.config);
+                (header + self.room(path_mtu, around), !packet.dont_fragment)
+            }
+        };
+        if may_be_cut || packet.octets().len() <= room {
+            return Ok(());
+        }
+        let least = if packet.src.is_ipv6() { IPV6_MTU_MIN } else { 0 };
+        Err(u16::try_from(room.max(least)).unwrap_or(u16::MAX))
+    }
+
+    /// How long an inner packet may be in tunnel mode.
+    pub(crate) fn tunnel_room(&self, path_mtu: usize) -> usize {
+        self.room(path_mtu, outer::tunnel_len(&self.config))
+    }
+
+    fn room(&self, path_mtu: usize, around: usize) -> usize {
+        self.outbound.payload_room(path_mtu.saturating_sub(around))
+    }
+}
+
+/// What an ICMP error shows of an ESP packet of ours.
+struct Quoted {
+    dst: IpAddr,
+    spi: EspSpi,
+    len: u32,
+}
+
+impl Quoted {
+    fn read(original: &[u8]) -> Option<Self> {
+        let (header, dst, protocol, len) = match original.first()? >> 4 {
+            4 => {
+                let base = original.first_chunk::<20>()?;
+                let dst = IpAddr::from(*base.last_chunk::<4>()?);
+                let len = u16::from_be_bytes([base[2], base[3]]).into();
+                (usize::from(base[0] & 0xf) * 4, dst, base[9], len)
+            }
+            6 => {
+                let base = original.first_chunk::<40>()?;
+                let dst = IpAddr::from(*base.last_chunk::<16>()?);
+                let len = 40 + u32::from(u16::from_be_bytes([base[4], base[5]]));
+                (40, dst, base[6], len)
+            }
+            _ => return None,
+        };
+        let before = match IpProtocol(protocol) {
+            IpProtocol::ESP => header,
+            IpProtocol::UDP => header + UDP_HEADER,
+            _ => return None,
+        };
+        let spi = EspSpi::from_octets(original.get(before..before + 4)?)?;
+        Some(Self { dst, spi, len })
+    }
+}
