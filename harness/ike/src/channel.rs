@@ -4,10 +4,15 @@ use ikelab_ambient::{Entropy, Purpose, Value};
 use ikelab_crypto::{IkeKeys, Prf, Sealer};
 use ikelab_trace::{IkeKeysLogged, Octets, Role, SaId, Suite};
 use ikelab_wire::ike::Header;
-use ikelab_wire::payload::{Payload, parse_chain};
+use ikelab_wire::payload::{Payload, emit_chain, parse_chain};
+use ikelab_wire::registry::PayloadType;
 
 use crate::guilt::Discard;
 use crate::negotiate;
+use crate::window::Datagrams;
+
+/// Next payload, critical bit, and length, RFC 7296 §3.2.
+const GENERIC_HEADER: usize = 4;
 
 /// Everything that keys decide.
 #[derive(Debug)]
@@ -18,6 +23,13 @@ pub(crate) struct Channel {
     outbound: Sealer,
     inbound: Sealer,
     iv: Iv,
+}
+
+/// The length of a message with so many octets in its SK payload.
+fn sealed_len(sealer: &Sealer, inner: usize) -> usize {
+    let protection = sealer.protection();
+    let text = (inner + 1).next_multiple_of(protection.encr.block_len());
+    Header::LENGTH + GENERIC_HEADER + sealer.iv_len() + text + protection.icv_len()
 }
 
 /// Where the IVs of our messages come from.
@@ -45,37 +57,32 @@ impl Channel {
         Some(Self { suite, prf, keys, outbound, inbound, iv })
     }
 
-    /// Seals the payloads of a message.
+    /// Seals the payloads of a message; in fragments if it would be longer than `longest`, and
+    /// one is given.
     pub(crate) fn seal(
         &mut self,
         header: &Header,
         payloads: &[Payload],
+        longest: Option<usize>,
         entropy: &mut dyn Entropy,
-    ) -> Vec<u8> {
+    ) -> Datagrams {
         let purpose = Purpose::of(Value::Iv, header.exchange.0, header.flags.response());
-        match &mut self.iv {
-            Iv::Counter(count) => {
-                let iv = count.to_be_bytes();
-                *count = count.checked_add(1).expect("message ids end long before 2^64");
-                self.outbound.seal(header, payloads, &iv)
+        let iv = &mut self.iv;
+        let mut iv = || iv.next(purpose, entropy);
+        let (first, inner) = emit_chain(payloads);
+        match longest.filter(|longest| sealed_len(&self.outbound, inner.len()) > *longest) {
+            Some(longest) => {
+                self.outbound.seal_fragments_octets(header, first, &inner, longest, &mut iv)
             }
-            Iv::Random(len) => {
-                let mut iv = [0; 16];
-                let iv = &mut iv[..*len];
-                entropy.fill(purpose, iv);
-                self.outbound.seal(header, payloads, iv)
-            }
+            None => vec![self.outbound.seal_octets(header, first, &inner, &iv())],
         }
     }
 
-    /// Opens a message. What does not open is forged; what opens and does not parse is the
-    /// peer's own fault.
-    pub(crate) fn open(&self, octets: &[u8]) -> Result<Opened, Discard> {
+    /// Opens a message, or a fragment of one: the type of the first payload, and the octets. What
+    /// does not open is forged.
+    pub(crate) fn open(&self, octets: &[u8]) -> Result<(PayloadType, Vec<u8>), Discard> {
         let opened = self.inbound.open(octets).map_err(Discard::Forged)?;
-        Ok(match parse_chain(opened.first, &opened.plaintext) {
-            Ok(payloads) => Opened::Payloads(payloads),
-            Err(why) => Opened::BadSyntax(why.to_string()),
-        })
+        Ok((opened.first, opened.plaintext))
     }
 
     /// The keys as the trace records them.
@@ -95,6 +102,23 @@ impl Channel {
     }
 }
 
+impl Iv {
+    fn next(&mut self, purpose: Purpose, entropy: &mut dyn Entropy) -> Vec<u8> {
+        match self {
+            Self::Counter(count) => {
+                let iv = count.to_be_bytes().to_vec();
+                *count = count.checked_add(1).expect("message ids end long before 2^64");
+                iv
+            }
+            Self::Random(len) => {
+                let mut iv = vec![0; *len];
+                entropy.fill(purpose, &mut iv);
+                iv
+            }
+        }
+    }
+}
+
 /// An authentic message.
 #[derive(Debug)]
 pub(crate) enum Opened {
@@ -102,4 +126,14 @@ pub(crate) enum Opened {
     Payloads(Vec<Payload>),
     /// It is no chain of payloads: INVALID_SYNTAX (RFC 7296 §2.21.3).
     BadSyntax(String),
+}
+
+impl Opened {
+    /// Reads what was sealed. If it does not parse, that is the peer's own fault.
+    pub(crate) fn read(first: PayloadType, inner: &[u8]) -> Self {
+        match parse_chain(first, inner) {
+            Ok(payloads) => Self::Payloads(payloads),
+            Err(why) => Self::BadSyntax(why.to_string()),
+        }
+    }
 }

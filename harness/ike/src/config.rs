@@ -68,8 +68,19 @@ pub struct Tunnel {
     pub vendor_ids: Vec<Vec<u8>>,
     /// Whether the first IKE SA with a peer says INITIAL_CONTACT.
     pub initial_contact: bool,
+    /// What goes beyond the plain protocol.
+    pub options: Options,
     /// The Child SAs that may be made, in order.
     pub children: Vec<Child>,
+}
+
+/// What a tunnel may do beyond the plain protocol; by default, nothing.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Options {
+    /// The largest IP datagram that a protected message may make before it is cut into fragments,
+    /// and that we take fragments (RFC 7383); none: neither. RFC 7383 §2.5.1 recommends 576
+    /// octets over IPv4 and 1280 over IPv6.
+    pub fragmentation: Option<usize>,
 }
 
 /// One Child SA configuration.

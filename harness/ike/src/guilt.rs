@@ -34,6 +34,18 @@ pub(crate) enum Discard {
     WrongCookie,
     /// An unprotected answer of no use: believing it would let a stranger end the attempt.
     Unbelieved { what: String },
+    /// A fragment, and RFC 7383 was not agreed on.
+    FragmentsNotAgreed,
+    /// A fragment whose numbers are not possible.
+    BadFragment { number: u16, total: u16 },
+    /// A fragment of a message that was cut into more and smaller ones since.
+    OlderFragments { total: u16, newer: u16 },
+    /// A fragment that is there already, or one other than the first of an answered request.
+    RepeatedFragment { number: u16 },
+    /// Fragments of a message that is longer than messages are.
+    TooManyFragments { octets: usize },
+    /// The rest of a message did not come in time.
+    Incomplete { message_id: u32, have: usize, total: u16 },
     /// Our SA is closed, and the peer's message is not one it still answers.
     Closed,
 }
@@ -54,6 +66,12 @@ impl Discard {
             Self::HalfOpenFull { .. } => "half-open limit",
             Self::WrongCookie => "wrong cookie",
             Self::Unbelieved { .. } => "unbelieved",
+            Self::FragmentsNotAgreed => "fragments were not agreed on",
+            Self::BadFragment { .. } => "impossible fragment",
+            Self::OlderFragments { .. } => "older fragments",
+            Self::RepeatedFragment { .. } => "repeated fragment",
+            Self::TooManyFragments { .. } => "too many fragments",
+            Self::Incomplete { .. } => "incomplete message",
             Self::Closed => "closed SA",
         }
     }
@@ -86,6 +104,20 @@ impl fmt::Display for Discard {
                 f.write_str("a cookie that is not ours, not this initiator's, or too old")
             }
             Self::Unbelieved { what } => write!(f, "an unprotected answer is not believed: {what}"),
+            Self::FragmentsNotAgreed => {
+                f.write_str("a fragment, and one of us did not say that it takes them")
+            }
+            Self::BadFragment { number, total } => write!(f, "fragment {number} of {total}"),
+            Self::OlderFragments { total, newer } => {
+                write!(f, "a fragment of {total}, and there are some of {newer}")
+            }
+            Self::RepeatedFragment { number } => write!(f, "fragment {number} came before"),
+            Self::TooManyFragments { octets } => {
+                write!(f, "fragments of {octets} octets, expected at most 65535")
+            }
+            Self::Incomplete { message_id, have, total } => {
+                write!(f, "{have} of {total} fragments of message {message_id} came in time")
+            }
             Self::Closed => f.write_str("the SA is closed"),
         }
     }

@@ -15,6 +15,7 @@ mod context;
 mod cookie;
 mod engine;
 mod exchange;
+mod fragments;
 mod guilt;
 mod io;
 mod nat;

@@ -11,9 +11,11 @@ use crate::channel::{Channel, Opened};
 use crate::child::Child;
 use crate::context::Context;
 use crate::exchange::{self, After, auth, init};
+use crate::fragments::{Key, Mark};
 use crate::guilt::Discard;
 use crate::io::Output;
-use crate::sa::{Phase, Sa, Want};
+use crate::sa::{Core, Phase, Sa, Want};
+use crate::timers;
 use crate::window::Arrival;
 
 /// A datagram as it came.
@@ -59,7 +61,71 @@ pub(crate) fn message(sa: &mut Sa, came: &Came<'_>, cx: &mut Context<'_>) -> Res
     if !same {
         return Err(Discard::UnknownSpi { spi: came.header.responder_spi.to_string() });
     }
-    if came.header.flags.response() { response(sa, came, cx) } else { request(sa, came, cx) }
+    let response = came.header.flags.response();
+    let outcome = if response { self::response(sa, came, cx) } else { request(sa, came, cx) };
+    if matches!(outcome, Err(Discard::TooManyFragments { .. })) {
+        // An attack, or a broken sender: RFC 7383 §5.
+        timers::end(sa, "too many fragments", cx);
+    }
+    outcome
+}
+
+/// A protected message: what stands before its SK payload, and whether it is a fragment.
+struct Sealed {
+    clear: Vec<Payload>,
+    mark: Option<Mark>,
+}
+
+impl Sealed {
+    /// IKE_SA_INIT is the only exchange that is not protected.
+    fn of(came: &Came<'_>) -> Result<Self, Discard> {
+        let exchange = came.header.exchange;
+        if exchange == ExchangeType::IKE_SA_INIT {
+            return Err(Discard::Unprotected { exchange });
+        }
+        let mut clear = Message::parse(came.octets).map_err(Discard::Malformed)?.payloads;
+        let mark = match clear.pop().map(|payload| payload.body) {
+            Some(Body::Sk(_)) => None,
+            Some(Body::Skf(skf)) => Some(Mark { number: skf.number, total: skf.total }),
+            _ => return Err(Discard::Unprotected { exchange }),
+        };
+        Ok(Self { clear, mark })
+    }
+}
+
+/// Opens a message; nothing while fragments of it are missing. Nothing is kept that did not open
+/// (RFC 7383 §2.6).
+fn open(
+    core: &mut Core,
+    channel: &Channel,
+    came: &Came<'_>,
+    cx: &Context<'_>,
+) -> Result<Option<Opened>, Discard> {
+    let sealed = Sealed::of(came)?;
+    let key = Key::of(came.header);
+    let whole = match sealed.mark {
+        None => Some(channel.open(came.octets)?),
+        Some(_) if !core.fragmentation => return Err(Discard::FragmentsNotAgreed),
+        Some(mark) => {
+            core.fragments.check(key, mark)?;
+            if mark.number > 1 && !sealed.clear.is_empty() {
+                // RFC 7383 §2.5.3: what is in the clear stands in the first.
+                return Err(Discard::BadFragment { number: mark.number, total: mark.total });
+            }
+            let opened = channel.open(came.octets)?;
+            core.fragments.keep(key, mark, opened, cx.now)?
+        }
+    };
+    let Some((first, inner)) = whole else { return Ok(None) };
+    core.fragments.forget(key);
+    let mut opened = Opened::read(first, &inner);
+    if let Opened::Payloads(payloads) = &mut opened {
+        // The ICV covers what stands before the SK payload too; but all it can do is to be refused.
+        let critical =
+            |payload: &Payload| payload.critical && matches!(payload.body, Body::Unknown(_));
+        payloads.extend(sealed.clear.into_iter().filter(critical));
+    }
+    Ok(Some(opened))
 }
 
 /// A response: to which open request of ours?
@@ -75,8 +141,9 @@ fn response(sa: &mut Sa, came: &Came<'_>, cx: &mut Context<'_>) -> Result<(), Di
             let ongoing = established.ongoing.get(&message_id);
             let expected = ongoing.map(exchange::Ongoing::exchange);
             expect(came, expected.ok_or(Discard::Unsolicited { message_id })?)?;
-            let opened = established.channel.open(protected(came)?)?;
+            let opened = open(&mut sa.core, &established.channel, came, cx)?;
             established.heard = cx.now;
+            let Some(opened) = opened else { return Ok(()) };
             sa.core.window.close(message_id);
             let ongoing = established.ongoing.remove(&message_id).expect("just seen");
             let after = match &opened {
@@ -110,7 +177,7 @@ fn init_response(sa: &mut Sa, came: &Came<'_>, cx: &mut Context<'_>) -> Result<(
 fn auth_response(sa: &mut Sa, came: &Came<'_>, cx: &mut Context<'_>) -> Result<(), Discard> {
     expect(came, ExchangeType::IKE_AUTH)?;
     let Phase::AuthSent(sent) = &sa.phase else { unreachable!("just seen") };
-    let payloads = payloads(&sent.channel, came)?;
+    let Some(payloads) = payloads(&mut sa.core, &sent.channel, came, cx)? else { return Ok(()) };
     let before = std::mem::replace(&mut sa.phase, Phase::Closed { until: cx.now });
     let Phase::AuthSent(sent) = before else { unreachable!("just seen") };
     sa.core.window.close(auth::MESSAGE_ID);
@@ -128,7 +195,8 @@ fn request(sa: &mut Sa, came: &Came<'_>, cx: &mut Context<'_>) -> Result<(), Dis
                 return Err(Discard::OutsideWindow { got: message_id, low: 1, size: 1 });
             }
             expect(came, ExchangeType::IKE_AUTH)?;
-            let payloads = payloads(&responded.channel, came)?;
+            let payloads = payloads(&mut sa.core, &responded.channel, came, cx)?;
+            let Some(payloads) = payloads else { return Ok(()) };
             // A NAT or a change to port 4500 (RFC 7296 §2.23): answers go where the request came from.
             sa.core.path.local = came.local;
             sa.core.path.remote = came.remote;
@@ -138,18 +206,26 @@ fn request(sa: &mut Sa, came: &Came<'_>, cx: &mut Context<'_>) -> Result<(), Dis
             Ok(())
         }
         Phase::Established(established) => {
-            let opened = established.channel.open(protected(came)?)?;
-            established.heard = cx.now;
             if arrival == Arrival::Repeated {
+                let sealed = Sealed::of(came)?;
+                only_the_first(&sealed)?;
+                established.channel.open(came.octets)?;
+                established.heard = cx.now;
                 return answer_again(sa, message_id, cx);
             }
+            let opened = open(&mut sa.core, &established.channel, came, cx)?;
+            established.heard = cx.now;
+            let Some(opened) = opened else { return Ok(()) };
             if sa.core.path.behind_nat {
                 sa.core.path.remote = came.remote;
             }
             established_request(sa, came.header, opened, cx);
             Ok(())
         }
-        Phase::Closed { .. } if arrival == Arrival::Repeated => answer_again(sa, message_id, cx),
+        Phase::Closed { .. } if arrival == Arrival::Repeated => {
+            only_the_first(&Sealed::of(came)?)?;
+            answer_again(sa, message_id, cx)
+        }
         Phase::Closed { .. } => Err(Discard::Closed),
         Phase::InitSent(_) | Phase::AuthSent(_) => Err(Discard::WrongExchange {
             got: came.header.exchange,
@@ -185,10 +261,10 @@ pub(crate) fn answer_again(
     message_id: u32,
     cx: &mut Context<'_>,
 ) -> Result<(), Discard> {
-    let Some(octets) = sa.core.window.answered(message_id).map(<[u8]>::to_vec) else {
+    let Some(datagrams) = sa.core.window.answered(message_id).map(<[_]>::to_vec) else {
         return Err(Discard::OutsideWindow { got: message_id, low: 1, size: 1 });
     };
-    sa.core.transmit(octets, cx);
+    sa.core.transmit(datagrams, cx);
     cx.event(IkeEvent::AnsweredAgain { sa: sa.core.id, message_id });
     Ok(())
 }
@@ -214,19 +290,26 @@ pub(crate) fn inherit(sa: &mut Sa, children: Vec<Child>, wanted: Vec<Want>, cx: 
     }
 }
 
-fn payloads(channel: &Channel, came: &Came<'_>) -> Result<Vec<Payload>, Discard> {
-    match channel.open(protected(came)?)? {
-        Opened::Payloads(payloads) => Ok(payloads),
-        Opened::BadSyntax(what) => Err(Discard::Unbelieved { what }),
+/// Of a repeated request that was fragmented, only the first fragment calls for the answer
+/// (RFC 7383 §2.6.1).
+fn only_the_first(sealed: &Sealed) -> Result<(), Discard> {
+    match sealed.mark {
+        None | Some(Mark { number: 1, .. }) => Ok(()),
+        Some(Mark { number, .. }) => Err(Discard::RepeatedFragment { number }),
     }
 }
 
-/// The octets of a message that must be protected: IKE_SA_INIT is the only exchange that is not.
-fn protected<'a>(came: &Came<'a>) -> Result<&'a [u8], Discard> {
-    if came.header.exchange == ExchangeType::IKE_SA_INIT {
-        return Err(Discard::Unprotected { exchange: came.header.exchange });
+fn payloads(
+    core: &mut Core,
+    channel: &Channel,
+    came: &Came<'_>,
+    cx: &Context<'_>,
+) -> Result<Option<Vec<Payload>>, Discard> {
+    match open(core, channel, came, cx)? {
+        None => Ok(None),
+        Some(Opened::Payloads(payloads)) => Ok(Some(payloads)),
+        Some(Opened::BadSyntax(what)) => Err(Discard::Unbelieved { what }),
     }
-    Ok(came.octets)
 }
 
 fn expect(came: &Came<'_>, expected: ExchangeType) -> Result<(), Discard> {

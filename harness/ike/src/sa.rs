@@ -15,8 +15,10 @@ use crate::channel::Channel;
 use crate::child::{Child, Parent, State};
 use crate::context::Context;
 use crate::exchange::{Ongoing, auth, create_child, init};
+use crate::fragments::Fragments;
 use crate::io::Output;
-use crate::window::Window;
+use crate::nat::NAT_PORT;
+use crate::window::{Datagrams, Window};
 
 /// Ours: how long we wait after TEMPORARY_FAILURE, and up to as long again at random.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
@@ -46,6 +48,10 @@ pub(crate) struct Core {
     pub(crate) tunnel: usize,
     pub(crate) path: Path,
     pub(crate) window: Window,
+    /// What came of messages that are not whole.
+    pub(crate) fragments: Fragments,
+    /// True when both ends said that they take fragments (RFC 7383 §2.3).
+    pub(crate) fragmentation: bool,
     /// When it began.
     pub(crate) since: Instant,
 }
@@ -57,6 +63,15 @@ pub(crate) struct Path {
     pub(crate) remote: SocketAddr,
     /// True when NAT detection found a NAT at either end (RFC 7296 §2.23).
     pub(crate) behind_nat: bool,
+}
+
+impl Path {
+    /// Octets of a datagram around an IKE message: the IP and UDP headers, and the non-ESP marker.
+    fn overhead(&self) -> usize {
+        let ip = if self.remote.is_ipv4() { 20 } else { 40 };
+        let marker = if self.local.port() == NAT_PORT { 4 } else { 0 };
+        ip + 8 + marker
+    }
 }
 
 /// The phases. Each owns what it needs, and going on consumes it.
@@ -169,10 +184,19 @@ impl Core {
         }
     }
 
-    /// Sends octets to the peer.
-    pub(crate) fn transmit(&self, octets: Vec<u8>, cx: &mut Context<'_>) {
+    /// Sends a message to the peer.
+    pub(crate) fn transmit(&self, datagrams: Datagrams, cx: &mut Context<'_>) {
         let (local, remote) = (self.path.local, self.path.remote);
-        cx.out.push(Output::Transmit { local, remote, octets });
+        for octets in datagrams {
+            cx.out.push(Output::Transmit { local, remote, octets });
+        }
+    }
+
+    /// The longest message that is not cut into fragments; none: all are sent whole.
+    fn longest(&self, cx: &Context<'_>) -> Option<usize> {
+        let datagram =
+            cx.tunnel(self.tunnel).options.fragmentation.filter(|_| self.fragmentation)?;
+        Some(datagram.saturating_sub(self.path.overhead()))
     }
 
     /// Sends a sealed request and keeps it until it is answered; gives its message id.
@@ -185,10 +209,10 @@ impl Core {
     ) -> u32 {
         let message_id = self.window.next_id();
         let header = self.header(exchange, false, message_id);
-        let octets = channel.seal(&header, payloads, cx.entropy);
+        let datagrams = channel.seal(&header, payloads, self.longest(cx), cx.entropy);
         let retransmit = cx.tunnel(self.tunnel).retransmit;
-        self.window.request(octets.clone(), cx.now, &retransmit);
-        self.transmit(octets, cx);
+        self.window.request(datagrams.clone(), cx.now, &retransmit);
+        self.transmit(datagrams, cx);
         message_id
     }
 
@@ -202,9 +226,9 @@ impl Core {
         cx: &mut Context<'_>,
     ) {
         let header = self.header(exchange, true, message_id);
-        let octets = channel.seal(&header, payloads, cx.entropy);
-        self.window.answer(message_id, octets.clone());
-        self.transmit(octets, cx);
+        let datagrams = channel.seal(&header, payloads, self.longest(cx), cx.entropy);
+        self.window.answer(message_id, datagrams.clone());
+        self.transmit(datagrams, cx);
     }
 
     /// What a Child SA needs to know of it.
@@ -244,6 +268,7 @@ impl Sa {
             }
         }
         self.core.window.close_all();
+        self.core.fragments.clear();
         let retransmit = cx.tunnel(self.core.tunnel).retransmit;
         // A peer that repeats like us has given up by then.
         let memory = (1..=retransmit.tries).map(|tries| retransmit.wait(tries)).sum();
@@ -260,7 +285,8 @@ impl Sa {
             Phase::Established(established) => established.deadline(liveness),
             Phase::Closed { until } => Some(*until),
         };
-        self.core.window.deadline().into_iter().chain(own).min()
+        let core = self.core.window.deadline().into_iter().chain(self.core.fragments.deadline());
+        core.chain(own).min()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use ikelab_ambient::Instant;
 use ikelab_trace::IkeEvent;
-use ikelab_wire::ike::EspSpi;
+use ikelab_wire::ike::{EspSpi, Header};
 use ikelab_wire::registry::ExchangeType;
 
 use crate::child::State;
@@ -15,6 +15,9 @@ use crate::window::Due;
 pub(crate) fn fire(sa: &mut Sa, cx: &mut Context<'_>) {
     if !repeat_requests(sa, cx) {
         return;
+    }
+    for why in sa.core.fragments.expire(cx.now) {
+        cx.discard(Some(sa.core.id), &why);
     }
     match &mut sa.phase {
         Phase::InitResponded(responded) => {
@@ -68,9 +71,9 @@ fn repeat_requests(sa: &mut Sa, cx: &mut Context<'_>) -> bool {
     let retransmit = cx.tunnel(sa.core.tunnel).retransmit;
     for due in sa.core.window.due(cx.now, &retransmit) {
         match due {
-            Due::Again { message_id, tries, octets } => {
-                let exchange = exchange_of(&octets);
-                sa.core.transmit(octets, cx);
+            Due::Again { message_id, tries, datagrams } => {
+                let exchange = exchange_of(&datagrams);
+                sa.core.transmit(datagrams, cx);
                 cx.event(IkeEvent::Retransmitted { sa: sa.core.id, exchange, message_id, tries });
             }
             Due::GiveUp { .. } => {
@@ -83,7 +86,7 @@ fn repeat_requests(sa: &mut Sa, cx: &mut Context<'_>) -> bool {
 }
 
 /// Ends an SA whose peer is not there: nobody will repeat a request, and nothing is remembered.
-fn end(sa: &mut Sa, reason: &'static str, cx: &mut Context<'_>) {
+pub(crate) fn end(sa: &mut Sa, reason: &'static str, cx: &mut Context<'_>) {
     let wanted = match &mut sa.phase {
         Phase::InitSent(sent) => std::mem::take(&mut sent.wanted),
         Phase::AuthSent(sent) => {
@@ -98,8 +101,9 @@ fn end(sa: &mut Sa, reason: &'static str, cx: &mut Context<'_>) {
     sa.phase = Phase::Closed { until: cx.now };
 }
 
-fn exchange_of(octets: &[u8]) -> ExchangeType {
-    ikelab_wire::ike::Header::parse(octets).map_or(ExchangeType(0), |raw| raw.header.exchange)
+fn exchange_of(datagrams: &[Vec<u8>]) -> ExchangeType {
+    let raw = datagrams.first().and_then(|octets| Header::parse(octets).ok());
+    raw.map_or(ExchangeType(0), |raw| raw.header.exchange)
 }
 
 /// A timer of a Child SA.

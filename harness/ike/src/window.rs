@@ -10,6 +10,9 @@ use ikelab_ambient::Instant;
 use crate::config::Retransmit;
 use crate::guilt::Discard;
 
+/// A message as it goes out: one datagram, or several if it is fragmented (RFC 7383).
+pub(crate) type Datagrams = Vec<Vec<u8>>;
+
 /// Both windows of one IKE SA.
 #[derive(Clone, Debug)]
 pub(crate) struct Window {
@@ -24,13 +27,13 @@ pub(crate) struct Window {
     /// How many requests we let the peer have open.
     size_peers: u32,
     /// Our answers by message id.
-    answers: BTreeMap<u32, Vec<u8>>,
+    answers: BTreeMap<u32, Datagrams>,
 }
 
 /// A request of ours that is not answered.
 #[derive(Clone, Debug)]
 pub(crate) struct Open {
-    pub(crate) octets: Vec<u8>,
+    pub(crate) datagrams: Datagrams,
     pub(crate) tries: u32,
     /// When to send it again, or to give up.
     pub(crate) at: Instant,
@@ -49,7 +52,7 @@ pub(crate) enum Arrival {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Due {
     /// Send this request again.
-    Again { message_id: u32, tries: u32, octets: Vec<u8> },
+    Again { message_id: u32, tries: u32, datagrams: Datagrams },
     /// The peer did not answer this request.
     GiveUp { message_id: u32 },
 }
@@ -98,9 +101,9 @@ impl Window {
     }
 
     /// Remembers a request that goes out now, under the next message id.
-    pub(crate) fn request(&mut self, octets: Vec<u8>, now: Instant, retransmit: &Retransmit) {
+    pub(crate) fn request(&mut self, datagrams: Datagrams, now: Instant, retransmit: &Retransmit) {
         let at = now + retransmit.wait(1);
-        self.open.insert(self.next, Open { octets, tries: 1, at });
+        self.open.insert(self.next, Open { datagrams, tries: 1, at });
         self.next += 1;
     }
 
@@ -109,12 +112,12 @@ impl Window {
     pub(crate) fn replace(
         &mut self,
         message_id: u32,
-        octets: Vec<u8>,
+        datagrams: Datagrams,
         now: Instant,
         retransmit: &Retransmit,
     ) {
         let at = now + retransmit.wait(1);
-        self.open.insert(message_id, Open { octets, tries: 1, at });
+        self.open.insert(message_id, Open { datagrams, tries: 1, at });
     }
 
     /// The open request with this message id.
@@ -148,8 +151,8 @@ impl Window {
 
     /// Remembers the answer to a new request and moves the peer's window past all that is
     /// answered. A peer with a window of n may repeat the last n requests.
-    pub(crate) fn answer(&mut self, message_id: u32, octets: Vec<u8>) {
-        self.answers.insert(message_id, octets);
+    pub(crate) fn answer(&mut self, message_id: u32, datagrams: Datagrams) {
+        self.answers.insert(message_id, datagrams);
         while self.answers.contains_key(&self.low) && self.low < u32::MAX {
             self.low += 1;
         }
@@ -158,7 +161,7 @@ impl Window {
     }
 
     /// The remembered answer to a repeated request.
-    pub(crate) fn answered(&self, message_id: u32) -> Option<&[u8]> {
+    pub(crate) fn answered(&self, message_id: u32) -> Option<&[Vec<u8>]> {
         self.answers.get(&message_id).map(Vec::as_slice)
     }
 
@@ -179,7 +182,8 @@ impl Window {
                 due.push(Due::GiveUp { message_id });
                 continue;
             }
-            due.push(Due::Again { message_id, tries: open.tries, octets: open.octets.clone() });
+            let datagrams = open.datagrams.clone();
+            due.push(Due::Again { message_id, tries: open.tries, datagrams });
             open.tries += 1;
             open.at = now + retransmit.wait(open.tries);
         }
@@ -196,7 +200,7 @@ mod tests {
     fn a_request_waits_until_the_one_before_is_answered() {
         let mut window = Window::new(2, 0);
         assert!(window.may_request());
-        window.request(vec![1], Instant::ZERO, &Retransmit::default());
+        window.request(vec![vec![1]], Instant::ZERO, &Retransmit::default());
         assert!(!window.may_request());
         window.close(2);
         assert!(window.may_request());
@@ -221,10 +225,10 @@ mod tests {
     fn the_peers_requests_are_new_once_then_repeated_then_too_old() {
         let mut window = Window::new(0, 0);
         assert_eq!(window.classify(0), Ok(Arrival::New));
-        window.answer(0, vec![7]);
+        window.answer(0, vec![vec![7]]);
         assert_eq!(window.classify(0), Ok(Arrival::Repeated));
-        assert_eq!(window.answered(0), Some(&[7][..]));
-        window.answer(1, vec![8]);
+        assert_eq!(window.answered(0), Some(&[vec![7]][..]));
+        window.answer(1, vec![vec![8]]);
         assert!(window.classify(0).is_err());
         assert!(window.classify(3).is_err());
     }
@@ -246,13 +250,13 @@ mod tests {
     fn a_request_is_repeated_octet_for_octet_and_then_given_up() {
         let retransmit = Retransmit { tries: 3, ..Retransmit::default() };
         let mut window = Window::new(0, 0);
-        window.request(vec![9], Instant::ZERO, &retransmit);
+        window.request(vec![vec![9], vec![10]], Instant::ZERO, &retransmit);
         let (mut again, mut gave_up) = (0, 0);
         while let Some(at) = window.deadline() {
             for due in window.due(at, &retransmit) {
                 match due {
-                    Due::Again { octets, .. } => {
-                        assert_eq!(octets, [9]);
+                    Due::Again { datagrams, .. } => {
+                        assert_eq!(datagrams, [[9], [10]]);
                         again += 1;
                     }
                     Due::GiveUp { message_id } => {

@@ -152,6 +152,7 @@ proptest! {
         let mut cable = Cable::new(seed, |_, tunnel| {
             tunnel.liveness = Some(Duration::from_secs(60));
             tunnel.window = if seed % 2 == 0 { 1 } else { 4 };
+            tunnel.options.fragmentation = (seed % 3 == 0).then_some(160);
         });
         cable.bring_up();
         let mut fates = fates.into_iter();

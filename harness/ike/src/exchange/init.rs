@@ -19,6 +19,7 @@ use crate::config::Cookie;
 use crate::context::Context;
 use crate::cookie::Jar;
 use crate::exchange::auth;
+use crate::fragments::Fragments;
 use crate::guilt::{Discard, PeerMisbehaved, Refusal};
 use crate::io::Output;
 use crate::nat::{self, NAT_PORT};
@@ -90,6 +91,8 @@ pub(crate) fn begin(
         tunnel,
         path,
         window: Window::new(MESSAGE_ID, 0),
+        fragments: Fragments::default(),
+        fragmentation: false,
         since: cx.now,
     };
     let mut sent = Sent {
@@ -104,10 +107,10 @@ pub(crate) fn begin(
     };
     sent.request = request(&core, &sent, cx);
     let retransmit = cx.tunnel(tunnel).retransmit;
-    core.window.request(sent.request.clone(), cx.now, &retransmit);
+    core.window.request(vec![sent.request.clone()], cx.now, &retransmit);
     let sa = Sa::new(core, Phase::InitSent(Box::new(sent)), "", cx);
     let Phase::InitSent(sent) = &sa.phase else { unreachable!("just made") };
-    sa.core.transmit(sent.request.clone(), cx);
+    sa.core.transmit(vec![sent.request.clone()], cx);
     Some(sa)
 }
 
@@ -123,6 +126,9 @@ fn request(core: &Core, sent: &Sent, cx: &Context<'_>) -> Vec<u8> {
     payloads.push(ke(sent.group.id(), &sent.private));
     payloads.push(Body::Nonce(Nonce(sent.nonce.clone())).into());
     payloads.extend(nat::notifies(core.id, core.path.local, core.path.remote));
+    if tunnel.options.fragmentation.is_some() {
+        payloads.push(fragmentation_supported());
+    }
     payloads.extend(vendor_ids(&tunnel.vendor_ids));
     Message { header: core.header(EXCHANGE, false, MESSAGE_ID), payloads }.emit()
 }
@@ -248,6 +254,8 @@ fn answer(
         tunnel,
         path: Path { local: arrival.local, remote: arrival.remote, behind_nat },
         window: Window::new(0, MESSAGE_ID),
+        fragments: Fragments::default(),
+        fragmentation: takes_fragments(parts, tunnel, cx),
         since: cx.now,
     };
     let mut payloads: Vec<Payload> = vec![
@@ -256,14 +264,17 @@ fn answer(
         Body::Nonce(Nonce(nonce_r.clone())).into(),
     ];
     payloads.extend(nat::notifies(id, arrival.local, arrival.remote));
+    if core.fragmentation {
+        payloads.push(fragmentation_supported());
+    }
     payloads.extend(vendor_ids(&cx.tunnel(tunnel).vendor_ids));
     let response = Message { header: core.header(EXCHANGE, true, MESSAGE_ID), payloads }.emit();
     let suite = asked.chosen.suite;
     let keys = keys(&suite, &shared, asked.nonce, &nonce_r, id);
     let channel = Channel::new(suite, keys, Role::Responder).expect("chosen among the supported");
     cx.event(IkeEvent::Keys(channel.logged(id)));
-    core.window.answer(MESSAGE_ID, response.clone());
-    core.transmit(response.clone(), cx);
+    core.window.answer(MESSAGE_ID, vec![response.clone()]);
+    core.transmit(vec![response.clone()], cx);
     let first = FirstMessages {
         request: arrival.octets.to_vec(),
         response,
@@ -313,6 +324,7 @@ struct GoodAnswer {
     nonce_r: Vec<u8>,
     id: SaId,
     path: Path,
+    fragmentation: bool,
 }
 
 fn judge(
@@ -352,7 +364,9 @@ fn judge(
         path.local.set_port(NAT_PORT);
         path.remote.set_port(NAT_PORT);
     }
-    Ok(Judged::Answer(Box::new(GoodAnswer { channel, nonce_r: nonce_r.to_vec(), id, path })))
+    let fragmentation = takes_fragments(parts, core.tunnel, cx);
+    let nonce_r = nonce_r.to_vec();
+    Ok(Judged::Answer(Box::new(GoodAnswer { channel, nonce_r, id, path, fragmentation })))
 }
 
 /// An answer without SA: a cookie, a better group, or an error that anybody could have sent.
@@ -408,8 +422,8 @@ fn again(
     sent.restarts += 1;
     sent.request = request(core, &sent, cx);
     let retransmit = cx.tunnel(core.tunnel).retransmit;
-    core.window.replace(MESSAGE_ID, sent.request.clone(), cx.now, &retransmit);
-    core.transmit(sent.request.clone(), cx);
+    core.window.replace(MESSAGE_ID, vec![sent.request.clone()], cx.now, &retransmit);
+    core.transmit(vec![sent.request.clone()], cx);
     Phase::InitSent(sent)
 }
 
@@ -423,6 +437,7 @@ fn go_on(
     core.window.close(MESSAGE_ID);
     core.id = answer.id;
     core.path = answer.path;
+    core.fragmentation = answer.fragmentation;
     cx.event(IkeEvent::Keys(answer.channel.logged(core.id)));
     let first = FirstMessages {
         request: sent.request,
@@ -437,6 +452,16 @@ fn keys(suite: &ikelab_trace::Suite, shared: &[u8], ni: &[u8], nr: &[u8], id: Sa
     let prf = negotiate::prf(suite).expect("an IKE SA's suite has a PRF: it was offered");
     let protection = negotiate::protection(suite).expect("chosen among the supported");
     IkeKeys::derive(prf, protection, shared, ni, nr, id.initiator, id.responder)
+}
+
+/// True when the peer says that it takes fragments, and we do (RFC 7383 §2.3).
+fn takes_fragments(parts: &Parts<'_>, tunnel: usize, cx: &Context<'_>) -> bool {
+    let peer = parts.notify(NotifyType::IKEV2_FRAGMENTATION_SUPPORTED).is_some();
+    peer && cx.tunnel(tunnel).options.fragmentation.is_some()
+}
+
+fn fragmentation_supported() -> Payload {
+    Body::Notify(Notify::new(NotifyType::IKEV2_FRAGMENTATION_SUPPORTED, &[])).into()
 }
 
 /// The group of KE must be the one that was chosen (RFC 7296 §1.2, §3.4).

@@ -16,6 +16,7 @@ use crate::context::{Context, Effect};
 use crate::exchange::auth::announce;
 use crate::exchange::init::{check_group, ke};
 use crate::exchange::{After, Ongoing};
+use crate::fragments::Fragments;
 use crate::guilt::{PeerMisbehaved, Refusal};
 use crate::negotiate::{self, KeyExchange};
 use crate::parts::{self, Parts};
@@ -255,6 +256,8 @@ fn bear(
         tunnel: core.tunnel,
         path: core.path,
         window,
+        fragments: Fragments::default(),
+        fragmentation: core.fragmentation,
         since: cx.now,
     };
     let mut fresh = Established::new(channel, established.peers.clone(), cx.now);

@@ -8,12 +8,13 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use ikelab_ambient::{Instant, Seeded};
-use ikelab_ike::config::{Child, Config, Cookie, Lifetime, Retransmit, Tunnel};
+use ikelab_crypto::{Encr, Integ, Protection, Sealer};
+use ikelab_ike::config::{Child, Config, Cookie, Lifetime, Options, Retransmit, Tunnel};
 use ikelab_ike::{ChildSa, Command, Engine, Input, Output};
-use ikelab_trace::{EspMode, IkeEvent, Phase};
-use ikelab_wire::ike::{EspSpi, Header};
-use ikelab_wire::payload::{Identification, Proposal, SelectorRange};
-use ikelab_wire::registry::Protocol;
+use ikelab_trace::{EspMode, IkeEvent, Phase, SaId};
+use ikelab_wire::ike::{EspSpi, Flags, Header, Version};
+use ikelab_wire::payload::{Identification, Payload, Proposal, SelectorRange, parse_chain};
+use ikelab_wire::registry::{ExchangeType, Protocol};
 
 pub(crate) const DELAY: Duration = Duration::from_millis(10);
 
@@ -90,6 +91,7 @@ pub(crate) fn tunnel(end: usize) -> Tunnel {
         window: 1,
         vendor_ids: Vec::new(),
         initial_contact: true,
+        options: Options::default(),
         children: vec![Child {
             name: "net".into(),
             local: inside(end),
@@ -186,6 +188,73 @@ impl Cable {
         self.input(to, Input::Datagram { local, remote, octets });
     }
 
+    /// The channel on which an end sends over its youngest IKE SA, for somebody who knows the keys.
+    pub(crate) fn channel(&self, from: usize) -> (Sealer, SaId) {
+        let keys = self.ends[0].events.iter().rev().find_map(|(_, event)| match event {
+            IkeEvent::Keys(keys) => Some(keys),
+            _ => None,
+        });
+        let keys = keys.expect("there is an IKE SA");
+        let integ = keys.suite.integ.map(|id| Integ::from_id(id).unwrap());
+        let encr = Encr::from_transform(keys.suite.encr, keys.suite.encr_bits).unwrap();
+        let protection = Protection { encr, integ };
+        let (sk_e, sk_a) = [(&keys.sk_ei, &keys.sk_ai), (&keys.sk_er, &keys.sk_ar)][from];
+        (Sealer::new(protection, sk_e, sk_a), keys.sa)
+    }
+
+    /// The header of a message of an end over the IKE SA that R1 began.
+    pub(crate) fn header(
+        &self,
+        from: usize,
+        exchange: ExchangeType,
+        response: bool,
+        message_id: u32,
+    ) -> Header {
+        let sa = self.channel(from).1;
+        let initiator = if from == 0 { Flags::INITIATOR } else { Flags::NONE };
+        Header {
+            initiator_spi: sa.initiator,
+            responder_spi: sa.responder,
+            version: Version::IKEV2,
+            exchange,
+            flags: if response { initiator | Flags::RESPONSE } else { initiator },
+            message_id,
+        }
+    }
+
+    /// A message that an end might have sent, and did not.
+    pub(crate) fn forge(&self, from: usize, header: &Header, inner: &[Payload]) -> Vec<u8> {
+        let sealer = self.channel(from).0;
+        sealer.seal(header, inner, &vec![0xee; sealer.iv_len()])
+    }
+
+    /// The same in fragments.
+    pub(crate) fn forge_fragments(
+        &self,
+        from: usize,
+        header: &Header,
+        inner: &[Payload],
+        longest: usize,
+    ) -> Vec<Vec<u8>> {
+        let sealer = self.channel(from).0;
+        sealer.seal_fragments(header, inner, longest, &mut || vec![0xee; sealer.iv_len()])
+    }
+
+    /// Reads a protected message of an end: the payloads inside.
+    pub(crate) fn read(&self, from: usize, octets: &[u8]) -> Vec<Payload> {
+        let opened = self.channel(from).0.open(octets).expect("an end seals well");
+        parse_chain(opened.first, &opened.plaintext).expect("an end writes well")
+    }
+
+    /// The reasons for which an end discarded something.
+    pub(crate) fn discarded(&self, end: usize) -> Vec<String> {
+        let reasons = self.ends[end].events.iter().filter_map(|(_, event)| match event {
+            IkeEvent::Discarded { reason, .. } => Some(reason.to_string()),
+            _ => None,
+        });
+        reasons.collect()
+    }
+
     pub(crate) fn run_for(&mut self, span: Duration) {
         self.run_until(self.now + span);
     }
@@ -241,7 +310,7 @@ impl Cable {
             if let IkeEvent::Phase { sa, from, to, .. } = event {
                 // The responder's SPI becomes known on the way.
                 if *from == Phase::InitSent && *to != Phase::InitSent {
-                    phases.retain(|known: &ikelab_trace::SaId, _| known.initiator != sa.initiator);
+                    phases.retain(|known: &SaId, _| known.initiator != sa.initiator);
                 }
                 phases.insert(*sa, *to);
             }

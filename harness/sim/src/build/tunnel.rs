@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ikelab_esp::{Action, Policy};
-use ikelab_ike::config::{Child, Config, Cookie, Lifetime, Retransmit, Tunnel};
+use ikelab_ike::config::{Child, Config, Cookie, Lifetime, Options, Retransmit, Tunnel};
 use ikelab_scenario::plan;
 use ikelab_trace::EspMode;
 use ikelab_wire::payload::{Proposal, Transform};
@@ -93,6 +93,7 @@ fn end(end: &plan::End) -> Tunnel {
         window: ike.window,
         vendor_ids: Vec::new(),
         initial_contact: ike.initial_contact,
+        options: Options::default(),
         children: end.children.iter().map(child).collect(),
     }
 }
