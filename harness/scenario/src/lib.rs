@@ -5,26 +5,37 @@
 //! World + Steps + seed -> Plan          (whoever drives a run takes this)
 //! Trace + Expectations -> Verdict       (the trace is judged, never an engine's word for it)
 //! ```
+//!
+//! Where to add something: a step in `step/`, an expectation in `expect/`, a property in
+//! `property/`, a law of every run in `invariant/`, each a file and a line in its table.
 
 mod diagnostic;
 mod duration;
 mod expect;
+mod expr;
+mod invariant;
+mod judge;
+mod ladder;
 mod lint;
 mod matrix;
 mod nearest;
 mod pattern;
 pub mod plan;
+mod property;
 mod read;
 mod reader;
 mod requirements;
+pub mod run;
 mod scenario;
 mod source;
 mod step;
 mod text;
+mod verdict;
 mod yaml;
 
 pub use diagnostic::{Diagnostic, Label, Severity};
-pub use expect::Snapshot;
+pub use expect::{Snapshot, View};
 pub use requirements::{Case, Requirement, Tables};
 pub use scenario::{Cell, SETTLE, Scenario, parse};
 pub use source::{Position, Source, Span};
+pub use verdict::{Finding, Judged, Outcome, Verdict};

@@ -66,7 +66,7 @@ pub(crate) fn read(source: &Source) -> Result<Node, Vec<Diagnostic>> {
             Err(found)
         }
         Err(broken) => {
-            found.push(broken);
+            found.push(*broken);
             Err(found)
         }
     }
@@ -81,6 +81,15 @@ fn at(
     Diagnostic::new(Severity::Error, source, span.into(), message, label)
 }
 
+fn boxed(
+    source: &Source,
+    span: impl Into<Span>,
+    message: impl Into<String>,
+    label: impl Into<String>,
+) -> Box<Diagnostic> {
+    Box::new(at(source, span, message, label))
+}
+
 struct Builder<'a> {
     source: &'a Source,
     nodes: usize,
@@ -91,7 +100,7 @@ type Events<'a> = Parser<'a, serde_saphyr::granit_parser::StrInput<'a>>;
 
 impl<'a> Builder<'a> {
     /// The one document; none when there is nothing in the file.
-    fn document(&mut self) -> Result<Option<Node>, Diagnostic> {
+    fn document(&mut self) -> Result<Option<Node>, Box<Diagnostic>> {
         let options = options! {
             emit_comments: false,
             emit_unresolved_aliases: true,
@@ -106,7 +115,7 @@ impl<'a> Builder<'a> {
                 (Event::StreamStart | Event::DocumentEnd, _) => {}
                 (Event::DocumentStart(..), span) if root.is_some() => {
                     let label = "one scenario per file";
-                    return Err(at(self.source, range(&span), "a second document", label));
+                    return Err(boxed(self.source, range(&span), "a second document", label));
                 }
                 (Event::DocumentStart(..), _) => {
                     let (event, span) = self.next(&mut events)?;
@@ -118,13 +127,13 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn next(&self, events: &mut Events<'a>) -> Result<(Event<'a>, YamlSpan), Diagnostic> {
+    fn next(&self, events: &mut Events<'a>) -> Result<(Event<'a>, YamlSpan), Box<Diagnostic>> {
         match events.next() {
             Some(Ok(next)) => Ok(next),
             Some(Err(broken)) => {
                 let place = broken.marker().byte_offset().unwrap_or(0);
                 let message = format!("YAML: {}", broken.info());
-                Err(at(self.source, place..place, message, ""))
+                Err(boxed(self.source, place..place, message, ""))
             }
             None => Ok((Event::StreamEnd, YamlSpan::default())),
         }
@@ -136,11 +145,11 @@ impl<'a> Builder<'a> {
         events: &mut Events<'a>,
         event: Event<'a>,
         span: &YamlSpan,
-    ) -> Result<Node, Diagnostic> {
+    ) -> Result<Node, Box<Diagnostic>> {
         self.nodes += 1;
         if self.nodes > NODES_MAX {
             let label = format!("a scenario has {NODES_MAX} values at most");
-            return Err(at(self.source, range(span), "too many values", label));
+            return Err(boxed(self.source, range(span), "too many values", label));
         }
         self.refuse_extras(&event, span);
         let place = Span::from(range(span));
@@ -155,12 +164,12 @@ impl<'a> Builder<'a> {
             }
             other => {
                 let message = format!("YAML: unexpected {other:?}");
-                Err(at(self.source, place, message, ""))
+                Err(boxed(self.source, place, message, ""))
             }
         }
     }
 
-    fn list(&mut self, events: &mut Events<'a>, mut span: Span) -> Result<Node, Diagnostic> {
+    fn list(&mut self, events: &mut Events<'a>, mut span: Span) -> Result<Node, Box<Diagnostic>> {
         let mut items = Vec::new();
         loop {
             let (event, next) = self.next(events)?;
@@ -172,7 +181,7 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn map(&mut self, events: &mut Events<'a>, mut span: Span) -> Result<Node, Diagnostic> {
+    fn map(&mut self, events: &mut Events<'a>, mut span: Span) -> Result<Node, Box<Diagnostic>> {
         let mut entries: Vec<(Text, Node)> = Vec::new();
         loop {
             let (event, next) = self.next(events)?;

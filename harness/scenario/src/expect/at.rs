@@ -1,0 +1,80 @@
+//! `at:` conditions that hold at a moment, after all that happens at it.
+
+use std::sync::Arc;
+
+use ikelab_ambient::Instant;
+
+use super::conditions::{Condition, condition, unbound, unbound_complaint, values};
+use super::{Bench, Complaint, ExpectCx, Expectation};
+use crate::expr::{self, Expr, Eye};
+use crate::reader::Fields;
+use crate::run::Fold;
+use crate::source::Span;
+use crate::verdict::Outcome;
+use crate::yaml::Node;
+
+#[derive(Debug)]
+struct At {
+    at: Instant,
+    text: String,
+    span: Span,
+    expr: Expr,
+}
+
+pub(super) fn read(expect: &ExpectCx<'_>, node: &Node) -> (Vec<Arc<dyn Expectation>>, Instant) {
+    let mut all: Vec<Arc<dyn Expectation>> = Vec::new();
+    let mut latest = Instant::ZERO;
+    for item in expect.cx.list(node, "at").unwrap_or_default() {
+        let Some(one) = entry(expect, item) else { continue };
+        latest = latest.max(one.at);
+        all.push(Arc::new(one));
+    }
+    (all, latest)
+}
+
+fn entry(expect: &ExpectCx<'_>, node: &Node) -> Option<At> {
+    let fields = Fields::of(expect.cx, node, "at", &["t", "check"])?;
+    let (t, check) = (fields.need("t"), fields.need("check"));
+    let at = Instant::ZERO + expect.cx.duration(t?, "t")?;
+    expect.check_time(at, t?.span);
+    let text = expect.cx.text(check?, "check")?;
+    match condition(expect, text, false)? {
+        Condition::Expr(expr) => Some(At { at, text: text.value.clone(), span: text.span, expr }),
+        Condition::Property(_) | Condition::Message(_) => {
+            expect.cx.error(text.span, "a property holds always", "write it under `always:`");
+            None
+        }
+    }
+}
+
+impl Expectation for At {
+    fn kind(&self) -> &'static str {
+        "at"
+    }
+
+    fn text(&self) -> &str {
+        &self.text
+    }
+
+    fn span(&self) -> Span {
+        self.span
+    }
+
+    fn judge(&self, bench: &Bench<'_>) -> Option<Complaint> {
+        if let Some(unbound) = unbound(bench, &self.expr) {
+            return Some(unbound_complaint(bench, self.span, &unbound));
+        }
+        let mut fold = Fold::new(bench.run.trace);
+        fold.run_to(self.at);
+        let names = |host| bench.name(host);
+        let messages = &bench.run.conversation.messages;
+        let records = fold.done();
+        let eye = Eye { state: &fold.state, records, messages, env: &bench.env, names: &names };
+        if expr::holds(&self.expr, eye) {
+            return None;
+        }
+        let message = format!("`{}` does not hold at {}s", self.text, self.at);
+        let values = values(bench, &self.expr, &fold);
+        Some(Complaint::new(Outcome::Fail, bench, self.span, message, values).at(self.at, bench))
+    }
+}

@@ -1,0 +1,171 @@
+//! `eventually:` conditions that come to hold, by a time or within a span after something.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ikelab_ambient::Instant;
+
+use super::conditions::{Condition, condition, first_message, first_moment, unbound, unbound_complaint, values};
+use super::{Bench, Complaint, ExpectCx, Expectation};
+use crate::expr::Expr;
+use crate::pattern::{self, Pattern};
+use crate::reader::Fields;
+use crate::run::{Fold, Moment};
+use crate::source::Span;
+use crate::text::Text;
+use crate::verdict::Outcome;
+use crate::yaml::{Kind, Node};
+
+#[derive(Debug)]
+struct Eventually {
+    text: String,
+    span: Span,
+    expr: Expr,
+    after: After,
+    /// How long it may take; none: to the end of the run.
+    within: Option<Duration>,
+}
+
+/// From when on it is looked for.
+#[derive(Debug)]
+enum After {
+    Start,
+    /// A step's time.
+    Time(Instant),
+    Message(Box<Pattern>, Span),
+}
+
+pub(super) fn read(expect: &ExpectCx<'_>, node: &Node) -> (Vec<Arc<dyn Expectation>>, Instant) {
+    let mut all: Vec<Arc<dyn Expectation>> = Vec::new();
+    let mut latest = Instant::ZERO;
+    for item in expect.cx.list(node, "eventually").unwrap_or_default() {
+        let Some(one) = entry(expect, item) else { continue };
+        latest = latest.max(one.least_end());
+        all.push(Arc::new(one));
+    }
+    (all, latest)
+}
+
+fn entry(expect: &ExpectCx<'_>, node: &Node) -> Option<Eventually> {
+    let cx = expect.cx;
+    if let Kind::Scalar(_) = &node.kind {
+        let text = cx.text(node, "eventually")?;
+        bounded(expect, text.span, false);
+        let expr = check(expect, text)?;
+        let (text, span) = (text.value.clone(), text.span);
+        return Some(Eventually { text, span, expr, after: After::Start, within: None });
+    }
+    let fields = Fields::of(cx, node, "eventually", &["check", "within", "after", "by"])?;
+    let text = cx.text(fields.need("check")?, "check")?;
+    let (within, by) = (fields.duration("within"), fields.duration("by"));
+    bounded(expect, text.span, within.is_some() || by.is_some());
+    let after = match fields.text("after") {
+        Some(text) => after(expect, text)?,
+        None => After::Start,
+    };
+    if let Some(by) = by {
+        let span = fields.get("by").map_or(text.span, |node| node.span);
+        expect.check_time(Instant::ZERO + by, span);
+        if within.is_some() || !matches!(after, After::Start) {
+            cx.error(span, "`by` beside `within` or `after`", "a time of the run, or a span after something");
+        }
+    }
+    let expr = check(expect, text)?;
+    let (text, span) = (text.value.clone(), text.span);
+    Some(Eventually { text, span, expr, after, within: within.or(by) })
+}
+
+/// Liveness needs a bound: its own, or the end of the run that the file states.
+fn bounded(expect: &ExpectCx<'_>, span: Span, own: bool) {
+    if !own && expect.duration.is_none() {
+        expect.cx.error(span, "eventually … by when?", "say `within`, `by`, or give the scenario a `duration`");
+    }
+}
+
+fn check(expect: &ExpectCx<'_>, text: &Text) -> Option<Expr> {
+    match condition(expect, text, false)? {
+        Condition::Expr(expr) => Some(expr),
+        Condition::Property(_) | Condition::Message(_) => {
+            expect.cx.error(text.span, "a property holds always", "write it under `always:`");
+            None
+        }
+    }
+}
+
+/// A message pattern, `step(name)`, `fault(name)`.
+fn after(expect: &ExpectCx<'_>, text: &Text) -> Option<After> {
+    let of = |prefix: &str| text.value.strip_prefix(prefix)?.strip_prefix('(')?.strip_suffix(')');
+    if of("fault").is_some() {
+        expect.cx.not_yet(text.span, "`fault(..)`");
+        return None;
+    }
+    if let Some(name) = of("step") {
+        let named = |step: &&(Instant, Span, Option<String>)| step.2.as_deref() == Some(name);
+        let step = expect.steps.times.iter().find(named);
+        if step.is_none() {
+            let names: Vec<_> = expect.steps.times.iter().filter_map(|step| step.2.as_deref()).collect();
+            expect.cx.unknown(text.span, "step", name, names);
+        }
+        return step.map(|step| After::Time(step.0));
+    }
+    let pattern = pattern::pattern(expect.cx, expect.world, text, &expect.variables)?;
+    Some(After::Message(Box::new(pattern), text.span))
+}
+
+impl Eventually {
+    /// When the run may end at the earliest, as far as the file tells.
+    fn least_end(&self) -> Instant {
+        let within = self.within.unwrap_or_default();
+        match self.after {
+            After::Start | After::Message(..) => Instant::ZERO + within,
+            After::Time(at) => at + within,
+        }
+    }
+}
+
+impl Expectation for Eventually {
+    fn kind(&self) -> &'static str {
+        "eventually"
+    }
+
+    fn text(&self) -> &str {
+        &self.text
+    }
+
+    fn span(&self) -> Span {
+        self.span
+    }
+
+    fn judge(&self, bench: &Bench<'_>) -> Option<Complaint> {
+        if let Some(unbound) = unbound(bench, &self.expr) {
+            return Some(unbound_complaint(bench, self.span, &unbound));
+        }
+        let from = match &self.after {
+            After::Start => Moment { at: Instant::ZERO, records: 0 },
+            After::Time(at) => {
+                let records = &bench.run.trace.records;
+                Moment { at: *at, records: records.partition_point(|record| record.at < *at) }
+            }
+            After::Message(pattern, span) => match first_message(bench, pattern, Instant::ZERO) {
+                Some(moment) => moment,
+                None => {
+                    let message = "what this waits for never came";
+                    return Some(Complaint::new(Outcome::Inconclusive, bench, *span, message, "no such message was sent"));
+                }
+            },
+        };
+        let end = self.within.map_or(bench.until, |within| from.at + within);
+        if first_moment(bench, &self.expr, from, end.min(bench.until), true).is_some() {
+            return None;
+        }
+        let mut fold = Fold::new(bench.run.trace);
+        fold.run_to(end.min(bench.until));
+        let values = values(bench, &self.expr, &fold);
+        if end > bench.until {
+            let message = format!("the run ended before `{}` had to hold", self.text);
+            return Some(Complaint::new(Outcome::Inconclusive, bench, self.span, message, values));
+        }
+        let message = format!("`{}` did not hold until {end}s", self.text);
+        Some(Complaint::new(Outcome::Fail, bench, self.span, message, values).at(end, bench))
+    }
+}

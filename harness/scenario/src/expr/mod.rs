@@ -1,0 +1,115 @@
+//! Expressions over the state of a run: `count(R1.ike, state=established) <= 2`.
+
+mod eval;
+mod parse;
+
+use std::time::Duration;
+
+use ikelab_wire::registry::ExchangeType;
+
+pub(crate) use eval::{Eye, holds, value};
+pub(crate) use parse::{Call, call, expression};
+
+/// An expression whose names are resolved.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) enum Expr {
+    Number(u64),
+    Time(Duration),
+    /// A word such as `established`; `R1` where a host is meant stays a word.
+    Word(String),
+    /// `$A`.
+    Variable(String),
+    /// `H.ike`.
+    IkeSas(u16),
+    /// `H.ike($A).gone`.
+    Gone(u16, String),
+    /// `H.ike($A).state`.
+    IkeState(u16, String),
+    /// `H.child(site.net).field`.
+    Child(u16, String, ChildField),
+    /// `H.children`.
+    Children(u16),
+    /// `sent(H, IKE_SA_INIT)`.
+    Sent(u16, Option<ExchangeType>),
+    /// `count(set, field=value ..)`.
+    Count(Box<Expr>, Vec<(SetField, String)>),
+    /// `rate(set, 10s)`: the most within such a span, up to now.
+    Rate(Box<Expr>, Duration),
+    Compare(Box<Expr>, Comparison, Box<Expr>),
+    Not(Box<Expr>),
+    And(Box<Expr>, Box<Expr>),
+    Or(Box<Expr>, Box<Expr>),
+}
+
+/// A field of `H.child(name)`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum ChildField {
+    State,
+    SpiIn,
+    SpiOut,
+    Parent,
+}
+
+/// A field by which a set is narrowed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum SetField {
+    State,
+    Peer,
+    Child,
+}
+
+/// How two values are compared.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Comparison {
+    Equal,
+    Differ,
+    Less,
+    AtMost,
+    More,
+    AtLeast,
+}
+
+impl Expr {
+    /// Whether it is true or false by itself.
+    pub(crate) fn is_condition(&self) -> bool {
+        match self {
+            Self::Gone(..) | Self::Compare(..) | Self::Not(_) | Self::And(..) | Self::Or(..) => true,
+            Self::Number(_)
+            | Self::Time(_)
+            | Self::Word(_)
+            | Self::Variable(_)
+            | Self::IkeSas(_)
+            | Self::IkeState(..)
+            | Self::Child(..)
+            | Self::Children(_)
+            | Self::Sent(..)
+            | Self::Count(..)
+            | Self::Rate(..) => false,
+        }
+    }
+
+    /// Every expression within it, itself first.
+    pub(crate) fn parts(&self) -> Vec<&Self> {
+        let mut parts = vec![self];
+        match self {
+            Self::Count(inner, _) | Self::Rate(inner, _) | Self::Not(inner) => {
+                parts.extend(inner.parts());
+            }
+            Self::Compare(one, _, other) | Self::And(one, other) | Self::Or(one, other) => {
+                parts.extend(one.parts());
+                parts.extend(other.parts());
+            }
+            Self::Number(_)
+            | Self::Time(_)
+            | Self::Word(_)
+            | Self::Variable(_)
+            | Self::IkeSas(_)
+            | Self::Gone(..)
+            | Self::IkeState(..)
+            | Self::Child(..)
+            | Self::Children(_)
+            | Self::Sent(..) => {}
+        }
+        parts
+    }
+}

@@ -1,0 +1,76 @@
+//! No key sees an initialization vector twice (RFC 5282 §3.1, RFC 4106 §3.1, RFC 3602 §3).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ikelab_trace::{Fact, IkeEvent};
+use ikelab_wire::ike::Message as IkeOctets;
+use ikelab_wire::payload::Body;
+use ikelab_wire::registry::EncrId;
+
+use crate::property::Violation;
+use crate::run::{Content, Run};
+
+/// SPI and sequence number come before it, RFC 4303 §2.
+const ESP_HEADER: usize = 8;
+
+pub(super) fn unique(run: &Run<'_>) -> Option<Violation> {
+    let lengths = lengths(run);
+    let mut seen = BTreeSet::new();
+    for message in run.conversation.messages.iter().filter(|message| !message.repeated) {
+        let (key, octets) = match &message.content {
+            Content::Ike(ike) => {
+                let header = &ike.header;
+                let sealed = sealed(&ike.octets);
+                ((message.from, header.initiator_spi.0, header.responder_spi.0), sealed)
+            }
+            Content::Esp { spi, octets, .. } => {
+                let body = octets.get(ESP_HEADER..).map(<[u8]>::to_vec);
+                ((message.from, u64::from(spi.0), ESP_KEY), body)
+            }
+            Content::Keepalive | Content::Icmp | Content::Plain | Content::Garbled(_) => continue,
+        };
+        let length = lengths.get(&(key.1, key.2)).copied();
+        let iv = octets.zip(length).and_then(|(octets, length)| Some(octets.get(..length)?.to_vec()));
+        let Some(iv) = iv.filter(|iv| !iv.is_empty()) else { continue };
+        if !seen.insert((key, iv)) {
+            let what = format!("{}'s {} uses an IV again", run.name(message.from), message.words());
+            return Some(Violation::new(message.at, what));
+        }
+    }
+    None
+}
+
+/// Stands in place of the responder's SPI for an ESP SA, which has one SPI.
+const ESP_KEY: u64 = 0;
+
+/// Octets of IV of each SA.
+fn lengths(run: &Run<'_>) -> BTreeMap<(u64, u64), usize> {
+    let of = |record: &ikelab_trace::Record| match &record.fact {
+        Fact::Ike(IkeEvent::Keys(keys)) => {
+            Some(((keys.sa.initiator.0, keys.sa.responder.0), length(keys.suite.encr)))
+        }
+        Fact::Ike(IkeEvent::ChildInstalled(child)) => {
+            Some(((u64::from(child.spi_out.0), ESP_KEY), length(child.suite.encr)))
+        }
+        _ => None,
+    };
+    run.trace.records.iter().filter_map(of).collect()
+}
+
+fn length(encr: EncrId) -> usize {
+    match encr {
+        EncrId::AES_CBC | EncrId::CAMELLIA_CBC => 16,
+        EncrId::NULL => 0,
+        _ => 8,
+    }
+}
+
+/// What the SK or SKF payload of a message holds.
+fn sealed(octets: &[u8]) -> Option<Vec<u8>> {
+    let message = IkeOctets::parse(octets).ok()?;
+    match message.payloads.into_iter().next_back()?.body {
+        Body::Sk(sealed) => Some(sealed.octets),
+        Body::Skf(sealed) => Some(sealed.octets),
+        _ => None,
+    }
+}

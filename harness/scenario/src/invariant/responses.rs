@@ -1,0 +1,36 @@
+//! Responses: each answers a request that arrived, and none is critical (RFC 7296 §2.1, §2.5).
+
+use std::collections::BTreeMap;
+
+use ikelab_ambient::Instant;
+
+use crate::property::Violation;
+use crate::run::Run;
+
+pub(super) fn solicited(run: &Run<'_>) -> Option<Violation> {
+    // Who was asked, in which SA, in which exchange, with which id: when the first such request came.
+    let mut asked: BTreeMap<(u16, u64, u8, u32), Instant> = BTreeMap::new();
+    for (message, ike) in run.conversation.ike() {
+        let header = &ike.header;
+        let key = |host| (host, header.initiator_spi.0, header.exchange.0, header.message_id);
+        if ike.is_response() {
+            if asked.get(&key(message.from)).is_none_or(|at| *at > message.at) {
+                let what = format!("{}'s {} answers nothing", run.name(message.from), message.words());
+                return Some(Violation::new(message.at, what));
+            }
+        } else if let Some((host, arrival)) = message.to.zip(message.arrivals.iter().min()) {
+            asked.entry(key(host)).or_insert(*arrival);
+        }
+    }
+    None
+}
+
+pub(super) fn not_critical(run: &Run<'_>) -> Option<Violation> {
+    let critical = run.conversation.ike().find(|(_, ike)| {
+        ike.is_response() && ike.payloads.iter().any(|payload| payload.critical)
+    });
+    critical.map(|(message, _)| {
+        let what = format!("{}'s {} has a critical payload", run.name(message.from), message.words());
+        Violation::new(message.at, what)
+    })
+}

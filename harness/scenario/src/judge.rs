@@ -1,0 +1,110 @@
+//! The judge: expectations and invariants against the trace of a run.
+
+use ikelab_trace::Trace;
+
+use crate::expect::{Bench, Complaint};
+use crate::invariant::INVARIANTS;
+use crate::ladder::Env;
+use crate::run::Run;
+use crate::scenario::{Cell, Scenario};
+use crate::source::Span;
+use crate::verdict::{Finding, Judged, Outcome, Verdict};
+
+impl Scenario {
+    /// Judges the trace of a run of a cell.
+    #[must_use]
+    pub fn judge(&self, cell: &Cell, trace: &Trace) -> Verdict {
+        if let Some(reason) = &cell.unsupported {
+            return Verdict::unsupported(reason);
+        }
+        let run = Run::new(trace, &cell.world, &cell.steps.agenda);
+        let env = Env::default();
+        let mut bench = Bench { source: &self.source, run: &run, env, ladder_held: true, until: cell.until };
+        let mut verdict =
+            Verdict { outcome: Outcome::Pass, reason: None, findings: Vec::new(), expectations: Vec::new() };
+        let mut take = |kind: &'static str, text: &str, span: Span, complaint: Option<Complaint>| {
+            let outcome = complaint.as_ref().map_or(Outcome::Pass, |complaint| self.softened(complaint.outcome));
+            let line = Some(self.source.position(span.start).line);
+            verdict.expectations.push(Judged { kind, text: text.to_owned(), line, outcome });
+            verdict.findings.extend(complaint.map(|complaint| self.finding(kind, complaint)));
+        };
+        if let Some(ladder) = &cell.expectations.ladder {
+            let judged = ladder.judge(&bench);
+            bench.ladder_held = judged.is_ok();
+            let complaint = match judged {
+                Ok(env) => {
+                    bench.env = env;
+                    None
+                }
+                Err(complaint) => Some(*complaint),
+            };
+            take("ladder", "ladder", ladder.ladder.span, complaint);
+        }
+        for expectation in &cell.expectations.others {
+            let complaint = expectation.judge(&bench);
+            take(expectation.kind(), expectation.text(), expectation.span(), complaint);
+        }
+        for invariant in &INVARIANTS {
+            let violation = (invariant.check)(&run);
+            let outcome = if violation.is_some() { Outcome::Fail } else { Outcome::Pass };
+            let text = invariant.says.to_owned();
+            verdict.expectations.push(Judged { kind: "invariant", text, line: None, outcome });
+            let Some(violation) = violation else { continue };
+            let asks = |id: &str| self.tables.requirement(id).map(|row| (row.id.clone(), row.paraphrase.clone()));
+            let mut story = bench.before(violation.at);
+            story.extend(violation.story);
+            verdict.findings.push(Finding {
+                outcome,
+                code: "E-INVARIANT",
+                message: format!("{} at {}s: {}", violation.what, violation.at, invariant.says),
+                path: self.source.path.clone(),
+                context: String::new(),
+                label: None,
+                others: Vec::new(),
+                at: Some(violation.at),
+                requirements: invariant.requirement.and_then(asks).into_iter().collect(),
+                story,
+            });
+        }
+        let worst = verdict.findings.iter().map(|finding| finding.outcome).max();
+        verdict.outcome = worst.unwrap_or(Outcome::Pass);
+        verdict
+    }
+
+    fn finding(&self, kind: &str, complaint: Complaint) -> Finding {
+        let code = match kind {
+            "ladder" => "E-LADDER",
+            "always" => "E-ALWAYS",
+            "never" => "E-NEVER",
+            "eventually" => "E-EVENTUALLY",
+            "at" => "E-AT",
+            "traffic" => "E-TRAFFIC",
+            _ => "E-STATISTICS",
+        };
+        Finding {
+            outcome: self.softened(complaint.outcome),
+            code,
+            message: complaint.message,
+            path: self.source.path.clone(),
+            context: String::new(),
+            label: Some(complaint.label),
+            others: complaint.others,
+            at: complaint.at,
+            requirements: self.requirements(),
+            story: complaint.story,
+        }
+    }
+
+    /// The requirements that the scenario names by their full ids, and what they ask.
+    fn requirements(&self) -> Vec<(String, String)> {
+        let rows = self.covers.iter().filter_map(|id| self.tables.requirement(id));
+        rows.map(|row| (row.id.clone(), row.paraphrase.clone())).collect()
+    }
+
+    /// A scenario that only exercises SHOULDs can't fail: what it misses is noted.
+    fn softened(&self, outcome: Outcome) -> Outcome {
+        let mut rows = self.covers.iter().flat_map(|id| self.tables.covered(id)).peekable();
+        let should = rows.peek().is_some() && rows.all(|row| row.level.starts_with("SHOULD"));
+        if outcome == Outcome::Fail && should { Outcome::Note } else { outcome }
+    }
+}

@@ -1,0 +1,391 @@
+//! One message against one pattern.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use ikelab_ambient::Instant;
+use ikelab_trace::SaId;
+use ikelab_wire::ike::IkeSpi;
+use ikelab_wire::notation;
+use ikelab_wire::payload::{Body, Payload, TrafficSelector};
+use ikelab_wire::registry::{KeId, Protocol};
+
+use crate::pattern::{Arg, Field, Item, Pattern, Payloads, Prop, Time, What};
+use crate::run::{Content, IkeContent, Message};
+use crate::source::Span;
+
+/// What variables hold. Cheap to clone: a search tries many.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Env {
+    bound: Rc<BTreeMap<String, (Binding, Span)>>,
+    /// When the message of the line above was sent.
+    pub(crate) last: Option<Instant>,
+}
+
+/// What a variable holds.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) enum Binding {
+    Payload(Payload),
+    Ike(SaId),
+}
+
+impl Env {
+    pub(crate) fn get(&self, name: &str) -> Option<&(Binding, Span)> {
+        self.bound.get(name)
+    }
+
+    fn with(&self, name: &str, binding: Binding, span: Span) -> Self {
+        let mut env = self.clone();
+        Rc::make_mut(&mut env.bound).insert(name.to_owned(), (binding, span));
+        env
+    }
+}
+
+/// Why a message is not what a pattern says.
+#[derive(Clone, Debug)]
+pub(crate) struct Mismatch {
+    /// How much of the pattern was met before: of several lines, the nearest is told.
+    pub(crate) met: u32,
+    /// The part of the pattern that was not met.
+    pub(crate) span: Span,
+    pub(crate) expected: String,
+    pub(crate) actual: String,
+    /// Where a variable of that part was bound, and what it holds.
+    pub(crate) bound: Option<(Span, String)>,
+}
+
+fn mismatch(met: u32, span: Span, expected: impl Into<String>, actual: impl Into<String>) -> Mismatch {
+    Mismatch { met, span, expected: expected.into(), actual: actual.into(), bound: None }
+}
+
+/// Names for the places of hosts.
+pub(crate) type Names<'a> = &'a dyn Fn(u16) -> String;
+
+/// Checks a message against a pattern; gives the variables with what it bound.
+pub(crate) fn check(
+    pattern: &Pattern,
+    time: Option<&(Time, Span)>,
+    message: &Message,
+    env: &Env,
+    names: Names<'_>,
+) -> Result<Env, Mismatch> {
+    let arrow = |from: u16, to: Option<u16>| {
+        format!("{} -> {}", names(from), to.map_or_else(|| message.dst.ip().to_string(), names))
+    };
+    if (message.from, message.to) != (pattern.from, Some(pattern.to)) {
+        let expected = arrow(pattern.from, Some(pattern.to));
+        return Err(mismatch(0, pattern.hosts_span, expected, arrow(message.from, message.to)));
+    }
+    check_what(pattern, message)?;
+    if let Some((time, span)) = time {
+        check_time(*time, *span, message, env)?;
+    }
+    let mut env = env.clone();
+    for (prop, span) in &pattern.props {
+        env = check_prop(prop, *span, message, &env)?;
+    }
+    match &pattern.payloads {
+        None => Ok(env),
+        Some(payloads) => match message.ike() {
+            Some(ike) => check_payloads(payloads, ike, &env),
+            None => Err(mismatch(6, payloads.span, "an IKE message", message.words())),
+        },
+    }
+}
+
+fn check_what(pattern: &Pattern, message: &Message) -> Result<(), Mismatch> {
+    let fail = |met, expected: String| {
+        Err(mismatch(met, pattern.what_span, expected, message.words()))
+    };
+    let meets = match (pattern.what, &message.content) {
+        (What::Any, _)
+        | (What::Esp, Content::Esp { .. })
+        | (What::Keepalive, Content::Keepalive)
+        | (What::Icmp, Content::Icmp)
+        | (What::Plain, Content::Plain) => true,
+        (What::Ike(exchange), Content::Ike(ike)) => ike.header.exchange == exchange,
+        (What::Ike(_) | What::Esp | What::Keepalive | What::Icmp | What::Plain, _) => false,
+    };
+    if !meets {
+        let expected = match pattern.what {
+            What::Ike(exchange) => exchange.to_string(),
+            What::Any => "anything".to_owned(),
+            What::Esp => "ESP".to_owned(),
+            What::Keepalive => "KEEPALIVE".to_owned(),
+            What::Icmp => "ICMP".to_owned(),
+            What::Plain => "PLAIN".to_owned(),
+        };
+        return fail(1, expected);
+    }
+    match (pattern.response, message.ike()) {
+        (Some(response), Some(ike)) if ike.is_response() != response => {
+            fail(2, if response { "a response" } else { "a request" }.to_owned())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_time(time: Time, span: Span, message: &Message, env: &Env) -> Result<(), Mismatch> {
+    let (low, high) = match time {
+        Time::Between(low, high) => (low, high),
+        Time::After(after) => {
+            let at = env.last.unwrap_or(Instant::ZERO) + after;
+            (at, at)
+        }
+    };
+    if (low..=high).contains(&message.at) {
+        return Ok(());
+    }
+    let expected = if low == high { format!("sent at {low}s") } else { format!("sent at {low}s..{high}s") };
+    // Everything else may be right: a wrong time is nearer than a wrong payload.
+    Err(mismatch(4, span, expected, format!("sent at {}s", message.at)))
+}
+
+fn check_prop(prop: &Prop, span: Span, message: &Message, env: &Env) -> Result<Env, Mismatch> {
+    let fail = |expected: String, actual: String| Err(mismatch(5, span, expected, actual));
+    let same = |name: &str, expected: u64, actual: u64| {
+        if expected == actual {
+            return Ok(env.clone());
+        }
+        fail(format!("{name}={expected}"), format!("{name}={actual}"))
+    };
+    match (prop, &message.content) {
+        (Prop::MessageId(id), Content::Ike(ike)) => {
+            same("mid", (*id).into(), ike.header.message_id.into())
+        }
+        (Prop::Port(port), _) => {
+            if *port == message.src.port() || *port == message.dst.port() {
+                return Ok(env.clone());
+            }
+            let actual = format!("ports {} and {}", message.src.port(), message.dst.port());
+            fail(format!("port {port} on either side"), actual)
+        }
+        (Prop::Length(length), Content::Ike(ike)) => {
+            same("len", (*length).into(), ike.octets.len() as u64)
+        }
+        (Prop::Sequence(number), Content::Esp { sequence, .. }) => same("seq", *number, *sequence),
+        (Prop::InitiatorSpi(spi), Content::Ike(ike)) => {
+            spi_is(span, "spi_i", *spi, ike.header.initiator_spi, env)
+        }
+        (Prop::ResponderSpi(spi), Content::Ike(ike)) => {
+            spi_is(span, "spi_r", *spi, ike.header.responder_spi, env)
+        }
+        (Prop::Ike(name), Content::Ike(ike)) => check_ike(name, span, ike, env),
+        (_, _) => fail("a message that has this property".to_owned(), message.words()),
+    }
+}
+
+fn spi_is(span: Span, name: &str, expected: IkeSpi, actual: IkeSpi, env: &Env) -> Result<Env, Mismatch> {
+    if expected == actual {
+        return Ok(env.clone());
+    }
+    Err(mismatch(5, span, format!("{name}={expected}"), format!("{name}={actual}")))
+}
+
+/// `ike=$A`: the SPIs of the header, of which the responder's may come later.
+fn check_ike(name: &str, span: Span, ike: &IkeContent, env: &Env) -> Result<Env, Mismatch> {
+    let sa = SaId { initiator: ike.header.initiator_spi, responder: ike.header.responder_spi };
+    match env.get(name) {
+        Some((Binding::Ike(known), at)) => {
+            let open = known.responder == IkeSpi::NONE;
+            if known.initiator == sa.initiator && (open || known.responder == sa.responder) {
+                return Ok(if open { env.with(name, Binding::Ike(sa), *at) } else { env.clone() });
+            }
+            let mut wrong = mismatch(5, span, format!("IKE SA {known}"), format!("IKE SA {sa}"));
+            wrong.bound = Some((*at, format!("bound here: {known}")));
+            Err(wrong)
+        }
+        Some((Binding::Payload(_), _)) | None => Ok(env.with(name, Binding::Ike(sa), span)),
+    }
+}
+
+fn check_payloads(payloads: &Payloads, ike: &IkeContent, env: &Env) -> Result<Env, Mismatch> {
+    let response = ike.is_response();
+    if !ike.readable {
+        return Err(mismatch(6, payloads.span, "a message that can be opened", "no key opens it"));
+    }
+    if payloads.exact {
+        return check_exactly(payloads, ike, env);
+    }
+    let mut used = vec![false; ike.payloads.len()];
+    let mut env = env.clone();
+    // Items that say more choose first, so that `N` does not take what `N(COOKIE)` needs.
+    let mut items: Vec<_> = payloads.items.iter().collect();
+    items.sort_by_key(|item| std::cmp::Reverse(said(item)));
+    for (met, item) in (7_u32..).zip(items) {
+        let mut nearest: Option<Mismatch> = None;
+        let mut taken = None;
+        for (place, payload) in ike.payloads.iter().enumerate() {
+            if used.get(place).copied().unwrap_or(true) {
+                continue;
+            }
+            match check_item(item, payload, response, &env) {
+                Ok(next) => {
+                    taken = Some((place, next));
+                    break;
+                }
+                Err(wrong) => {
+                    if nearest.as_ref().is_none_or(|nearest| wrong.met > nearest.met) {
+                        nearest = Some(wrong);
+                    }
+                }
+            }
+        }
+        match (item.absent, taken) {
+            (true, None) => {}
+            (true, Some(_)) => {
+                let actual = notation::line(&ike.payloads, response);
+                return Err(mismatch(met, item.span, format!("no {}", item.words.trim_start_matches('!')), actual));
+            }
+            (false, Some((place, next))) => {
+                if let Some(slot) = used.get_mut(place) {
+                    *slot = true;
+                }
+                env = next;
+            }
+            (false, None) => return Err(missing(met, item, nearest, ike)),
+        }
+    }
+    Ok(env)
+}
+
+/// The payload that comes nearest, where it is one of the right kind; else all there is.
+fn missing(met: u32, item: &Item, nearest: Option<Mismatch>, ike: &IkeContent) -> Mismatch {
+    match nearest {
+        Some(wrong) if wrong.met > 0 => Mismatch { met: met + 1, ..wrong },
+        _ => {
+            let there = notation::line(&ike.payloads, ike.is_response());
+            let there = if there.is_empty() { "no payload".to_owned() } else { there };
+            mismatch(met, item.span, item.words.clone(), there)
+        }
+    }
+}
+
+fn said(item: &Item) -> usize {
+    usize::from(item.arg.is_some()) + item.fields.len() + usize::from(item.compare.is_some())
+}
+
+fn check_exactly(payloads: &Payloads, ike: &IkeContent, env: &Env) -> Result<Env, Mismatch> {
+    let response = ike.is_response();
+    let there = || notation::line(&ike.payloads, response);
+    let items: Vec<_> = payloads.items.iter().filter(|item| !item.absent).collect();
+    let mut env = env.clone();
+    for (met, item) in (7_u32..).zip(&items) {
+        let place = usize::try_from(met - 7).unwrap_or(0);
+        let Some(payload) = ike.payloads.get(place) else {
+            return Err(mismatch(met, item.span, item.words.clone(), "nothing more"));
+        };
+        env = check_item(item, payload, response, &env).map_err(|wrong| match wrong.met {
+            0 => mismatch(met, item.span, item.words.clone(), notation::word(payload, response)),
+            _ => Mismatch { met: met + 1, ..wrong },
+        })?;
+    }
+    if ike.payloads.len() != items.len() {
+        let names: Vec<_> = items.iter().map(|item| item.words.as_str()).collect();
+        let expected = if names.is_empty() { "no payload".to_owned() } else { names.join(" ") };
+        return Err(mismatch(8, payloads.span, format!("exactly: {expected}"), there()));
+    }
+    Ok(env)
+}
+
+/// One payload against one item. `met` is 0 when it is not even one of that kind.
+fn check_item(item: &Item, payload: &Payload, response: bool, env: &Env) -> Result<Env, Mismatch> {
+    let word = || notation::word(payload, response);
+    let other = || mismatch(0, item.span, item.words.clone(), word());
+    if payload.body.payload_type() != item.kind
+        || item.nonce_of_response.is_some_and(|wanted| wanted != response)
+        || item.arg.is_some_and(|arg| !has_arg(arg, &payload.body))
+    {
+        return Err(other());
+    }
+    let fail = |expected: String, actual: String| Err(mismatch(1, item.span, expected, actual));
+    for field in &item.fields {
+        if let Some((expected, actual)) = check_field(field, &payload.body) {
+            return fail(expected, actual);
+        }
+    }
+    if item.critical && !payload.critical {
+        return fail("critical".to_owned(), "not critical".to_owned());
+    }
+    if let Some((equal, name)) = &item.compare {
+        check_equal(item, *equal, name, payload, env)?;
+    }
+    let Some(name) = &item.bind else { return Ok(env.clone()) };
+    match env.get(name) {
+        // The line is repeated: a copy is the same, or it is no copy.
+        Some((Binding::Payload(known), at)) if *at == item.span && known != payload => {
+            fail("the same again".to_owned(), payload.to_string())
+        }
+        _ => Ok(env.with(name, Binding::Payload(payload.clone()), item.span)),
+    }
+}
+
+fn check_equal(
+    item: &Item,
+    equal: bool,
+    name: &str,
+    payload: &Payload,
+    env: &Env,
+) -> Result<(), Mismatch> {
+    let Some((Binding::Payload(known), at)) = env.get(name) else {
+        let actual = format!("${name} is not bound: its line did not come");
+        return Err(mismatch(1, item.span, item.words.clone(), actual));
+    };
+    if (known == payload) == equal {
+        return Ok(());
+    }
+    let expected = if equal { known.to_string() } else { format!("another than {known}") };
+    let mut wrong = mismatch(1, item.span, expected, payload.to_string());
+    wrong.bound = Some((*at, format!("${name} is bound here")));
+    Err(wrong)
+}
+
+fn has_arg(arg: Arg, body: &Body) -> bool {
+    match (arg, body) {
+        (Arg::Notify(wanted), Body::Notify(notify)) => notify.notify_type == wanted,
+        (Arg::Protocol(wanted), Body::Delete(delete)) => delete.protocol == wanted,
+        (Arg::Protocol(wanted), Body::Sa(sa)) => {
+            sa.proposals.iter().all(|proposal| proposal.protocol == wanted)
+        }
+        (Arg::Notify(_) | Arg::Protocol(Protocol(_)), _) => false,
+    }
+}
+
+/// What a field should be and what it is, where they differ.
+fn check_field(field: &Field, body: &Body) -> Option<(String, String)> {
+    let differ = |expected: String, actual: String| (expected != actual).then_some((expected, actual));
+    match (field, body) {
+        (Field::Group(group), Body::Ke(ke)) => {
+            differ(format!("group={}", group.short_name()), format!("group={}", ke.group.short_name()))
+        }
+        (Field::Group(group), Body::Notify(notify)) => {
+            let actual = match notify.data.as_slice() {
+                [high, low] => KeId(u16::from_be_bytes([*high, *low])).short_name(),
+                other => format!("{} octets", other.len()),
+            };
+            differ(format!("group={}", group.short_name()), format!("group={actual}"))
+        }
+        (Field::IdType(kind), Body::IdI(id) | Body::IdR(id)) => {
+            differ(kind.to_string(), id.id_type.to_string())
+        }
+        (Field::Value(text), Body::IdI(id) | Body::IdR(id)) => differ(text.clone(), id.to_string()),
+        (Field::Method(method), Body::Auth(auth)) => {
+            differ(format!("method {}", method.0), format!("method {}", auth.method.0))
+        }
+        (Field::Selector(range), Body::TsI(ts) | Body::TsR(ts)) => {
+            let there = ts.selectors.contains(&TrafficSelector::Range(*range));
+            let words: Vec<_> = ts.selectors.iter().map(ToString::to_string).collect();
+            (!there).then(|| (format!("ts={range}"), format!("ts={}", words.join(" "))))
+        }
+        (Field::Length(length), body) => {
+            let actual = match body {
+                Body::Nonce(nonce) => nonce.0.len(),
+                Body::Ke(ke) => ke.data.len(),
+                Body::Notify(notify) => notify.data.len(),
+                _ => return Some((format!("len={length}"), "another payload".to_owned())),
+            };
+            differ(format!("len={length}"), format!("len={actual}"))
+        }
+        (field, _) => Some((format!("{field:?}"), "another payload".to_owned())),
+    }
+}

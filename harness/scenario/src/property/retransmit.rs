@@ -1,0 +1,60 @@
+//! `retransmit_is_identical()`: a request or response that is sent again has the same octets
+//! (RFC 7296 §2.1).
+//!
+//! A new IKE_SA_INIT request, after a cookie or another group was asked for, has the same id and
+//! other octets: it is no repetition once an answer has come.
+
+use std::collections::BTreeMap;
+
+use ikelab_ambient::Instant;
+use ikelab_wire::registry::ExchangeType;
+
+use super::{Arg, Violation};
+use crate::run::{IkeContent, Message, Run};
+
+pub(super) fn check(run: &Run<'_>, _: &[Arg]) -> Option<Violation> {
+    identical(run)
+}
+
+/// Who sends what: host, SPI, exchange, id, direction.
+type Key = (u16, u64, u8, u32, bool);
+
+fn key(host: u16, ike: &IkeContent, response: bool) -> Key {
+    let header = &ike.header;
+    (host, header.initiator_spi.0, header.exchange.0, header.message_id, response)
+}
+
+pub(crate) fn identical(run: &Run<'_>) -> Option<Violation> {
+    let mut requests: BTreeMap<Key, (&[u8], Instant)> = BTreeMap::new();
+    let mut responses: BTreeMap<(Key, &[u8]), &[u8]> = BTreeMap::new();
+    // When an answer came back to whom.
+    let mut answered: BTreeMap<Key, Instant> = BTreeMap::new();
+    for (message, ike) in run.conversation.ike() {
+        let octets = ike.octets.as_slice();
+        if ike.is_response() {
+            let Some(asker) = message.to else { continue };
+            let asked = key(asker, ike, false);
+            if let Some(arrival) = message.arrivals.iter().min() {
+                answered.entry(asked).and_modify(|at| *at = (*at).max(*arrival)).or_insert(*arrival);
+            }
+            let Some((request, _)) = requests.get(&asked) else { continue };
+            let before = responses.insert((key(message.from, ike, true), request), octets);
+            if before.is_some_and(|before| before != octets) {
+                return Some(violation(run, message, "another answer to the same request"));
+            }
+            continue;
+        }
+        let key = key(message.from, ike, false);
+        let Some((before, at)) = requests.insert(key, (octets, message.at)) else { continue };
+        let asked_anew = ike.header.exchange == ExchangeType::IKE_SA_INIT
+            && answered.get(&key).is_some_and(|answer| at < *answer && *answer <= message.at);
+        if before != octets && !asked_anew {
+            return Some(violation(run, message, "not the request that it repeats"));
+        }
+    }
+    None
+}
+
+fn violation(run: &Run<'_>, message: &Message, what: &str) -> Violation {
+    Violation::new(message.at, format!("{}'s {} is {what}", run.name(message.from), message.words()))
+}

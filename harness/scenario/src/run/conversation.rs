@@ -1,0 +1,232 @@
+//! What was said on the wire: every packet that a host made and sent, read by an independent
+//! dissector with the keys that the run logged.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
+use ikelab_ambient::Instant;
+use ikelab_dissect::{Dissected, Dissector, Icv, IkeMessage, KeyTable, Packet};
+use ikelab_trace::{Fact, Fate, Sent, Trace};
+use ikelab_wire::ike::{EspSpi, Header};
+use ikelab_wire::ip::IpView;
+use ikelab_wire::notation;
+use ikelab_wire::payload::Payload;
+use ikelab_wire::registry::IpProtocol;
+
+/// The messages of a run in the order of their sending.
+#[derive(Clone, Debug, Default)]
+pub struct Conversation {
+    /// The messages.
+    pub messages: Vec<Message>,
+}
+
+/// Something that a host sent to another.
+#[derive(Clone, Debug)]
+pub struct Message {
+    /// Place of the record that tells of it in the trace.
+    pub record: usize,
+    /// When it was sent.
+    pub at: Instant,
+    /// Place of the host that sent it.
+    pub from: u16,
+    /// Place of the host that has the destination address, if one has.
+    pub to: Option<u16>,
+    /// Source address and port.
+    pub src: SocketAddr,
+    /// Destination address and port.
+    pub dst: SocketAddr,
+    /// When copies of it arrive at the end of their first link.
+    pub arrivals: Vec<Instant>,
+    /// The same octets went the same way before.
+    pub repeated: bool,
+    /// What it is.
+    pub content: Content,
+}
+
+/// What a message is.
+#[derive(Clone, Debug)]
+pub enum Content {
+    /// An IKE message.
+    Ike(Box<IkeContent>),
+    /// An ESP packet.
+    Esp {
+        /// Its SPI.
+        spi: EspSpi,
+        /// Its sequence number.
+        sequence: u64,
+        /// True inside UDP.
+        encapsulated: bool,
+        /// The ESP packet, from its SPI on.
+        octets: Vec<u8>,
+    },
+    /// A NAT keepalive.
+    Keepalive,
+    /// An unprotected ICMP packet.
+    Icmp,
+    /// Another unprotected packet.
+    Plain,
+    /// UDP to an IKE port that is no IKE message.
+    Garbled(String),
+}
+
+/// An IKE message.
+#[derive(Clone, Debug)]
+pub struct IkeContent {
+    /// Its header.
+    pub header: Header,
+    /// Its payloads: inner ones where it was sealed.
+    pub payloads: Vec<Payload>,
+    /// False when it is sealed and could not be opened: `payloads` are the outer ones.
+    pub readable: bool,
+    /// The whole message as it was sent.
+    pub octets: Vec<u8>,
+}
+
+impl IkeContent {
+    /// Whether it is a response.
+    #[must_use]
+    pub fn is_response(&self) -> bool {
+        self.header.flags.response()
+    }
+
+    /// `IKE_SA_INIT req 0  SA KE(x25519) Ni`.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let side = if self.is_response() { "resp" } else { "req" };
+        let line = notation::line(&self.payloads, self.is_response());
+        let words = format!("{} {side} {}  {line}", self.header.exchange, self.header.message_id);
+        words.trim_end().to_owned()
+    }
+}
+
+impl Message {
+    /// The IKE message, if it is one.
+    #[must_use]
+    pub fn ike(&self) -> Option<&IkeContent> {
+        match &self.content {
+            Content::Ike(ike) => Some(ike),
+            Content::Esp { .. }
+            | Content::Keepalive
+            | Content::Icmp
+            | Content::Plain
+            | Content::Garbled(_) => None,
+        }
+    }
+
+    /// Whether no copy arrives.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        self.arrivals.is_empty()
+    }
+
+    /// The message in a few words.
+    #[must_use]
+    pub fn words(&self) -> String {
+        match &self.content {
+            Content::Ike(ike) => ike.words(),
+            Content::Esp { spi, sequence, .. } => format!("ESP {spi} seq {sequence}"),
+            Content::Keepalive => "KEEPALIVE".to_owned(),
+            Content::Icmp => format!("ICMP {} > {}", self.src.ip(), self.dst.ip()),
+            Content::Plain => format!("PLAIN {} > {}", self.src.ip(), self.dst.ip()),
+            Content::Garbled(what) => format!("garbled: {what}"),
+        }
+    }
+}
+
+impl Conversation {
+    /// Reads the conversation of a trace.
+    #[must_use]
+    pub fn of(trace: &Trace) -> Self {
+        let mut dissector = Dissector::new(&KeyTable::from_trace(trace));
+        let mut seen = BTreeSet::new();
+        let mut messages = Vec::new();
+        for (record, entry) in trace.records.iter().enumerate() {
+            let Fact::Sent(sent) = &entry.fact else { continue };
+            let Ok(view) = IpView::parse(&sent.octets) else { continue };
+            // A packet that is only passed on was told of by its maker.
+            if trace.owner(view.src).is_some_and(|owner| owner != entry.host) {
+                continue;
+            }
+            let frame = u32::try_from(record).unwrap_or(u32::MAX);
+            let packet = Packet { frame, time_ns: entry.at.as_nanos(), octets: &sent.octets };
+            let read = dissector.feed(packet);
+            let repeated = !seen.insert((view.src, view.dst, payload_of(&view).to_vec()));
+            let (src, dst) = endpoints(&view);
+            let content = content(&view, read);
+            let Some(content) = content else { continue };
+            messages.push(Message {
+                record,
+                at: entry.at,
+                from: entry.host.0,
+                to: trace.owner(view.dst).map(|host| host.0),
+                src,
+                dst,
+                arrivals: arrivals(sent),
+                repeated,
+                content,
+            });
+        }
+        Self { messages }
+    }
+
+    /// The IKE messages among the messages.
+    pub fn ike(&self) -> impl Iterator<Item = (&Message, &IkeContent)> {
+        self.messages.iter().filter_map(|message| message.ike().map(|ike| (message, ike)))
+    }
+}
+
+fn arrivals(sent: &Sent) -> Vec<Instant> {
+    let arrival = |fate: &Fate| match fate {
+        Fate::Arrives { at, .. } => Some(*at),
+        Fate::Lost { .. } => None,
+    };
+    sent.fates.iter().filter_map(arrival).collect()
+}
+
+/// What makes a repetition: the octets behind the UDP header, whose checksum a NAT may change.
+fn payload_of<'a>(view: &IpView<'a>) -> &'a [u8] {
+    let payload = view.payload();
+    if view.protocol == IpProtocol::UDP { payload.get(8..).unwrap_or_default() } else { payload }
+}
+
+fn endpoints(view: &IpView<'_>) -> (SocketAddr, SocketAddr) {
+    let (src, dst) = view.ports().unwrap_or((0, 0));
+    (SocketAddr::new(view.src, src), SocketAddr::new(view.dst, dst))
+}
+
+/// What a packet is; none for a part of a message of which others are still to come.
+fn content(view: &IpView<'_>, read: Vec<Dissected>) -> Option<Content> {
+    let mut garbled = None;
+    for dissected in read {
+        match dissected {
+            Dissected::Ike(message) => return Some(ike(message)),
+            Dissected::Esp(packet) => {
+                let (encapsulated, octets) = match view.protocol {
+                    IpProtocol::UDP => (true, view.payload().get(8..).unwrap_or_default()),
+                    _ => (false, view.payload()),
+                };
+                return Some(Content::Esp {
+                    spi: packet.spi,
+                    sequence: packet.sequence,
+                    encapsulated,
+                    octets: octets.to_vec(),
+                });
+            }
+            Dissected::Keepalive(_) => return Some(Content::Keepalive),
+            Dissected::Clear(_) if view.protocol == IpProtocol::ICMP => return Some(Content::Icmp),
+            Dissected::Clear(_) => return Some(Content::Plain),
+            Dissected::Problem(problem) => garbled = Some(Content::Garbled(problem.what)),
+            Dissected::Fragment(_) => {}
+        }
+    }
+    garbled
+}
+
+fn ike(message: IkeMessage) -> Content {
+    Content::Ike(Box::new(IkeContent {
+        readable: !message.protected || message.icv == Icv::Good,
+        header: message.header,
+        payloads: message.payloads,
+        octets: message.octets,
+    }))
+}

@@ -1,0 +1,139 @@
+//! What each host has after a record of the trace, folded from what the hosts tell.
+
+use std::collections::BTreeMap;
+
+use ikelab_ambient::Instant;
+use ikelab_trace::{ChildInstalled, Fact, IkeEvent, Phase, Record, SaId, Trace};
+use ikelab_wire::ike::{EspSpi, IkeSpi};
+
+/// All hosts after a record.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct State {
+    pub(crate) at: Instant,
+    pub(crate) hosts: Vec<HostState>,
+}
+
+/// One host.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct HostState {
+    /// Live IKE SAs, by the initiator's SPI: the responder's is not known from the beginning.
+    pub(crate) ike: BTreeMap<IkeSpi, IkeState>,
+    /// IKE SAs that were and are no more.
+    pub(crate) gone: Vec<SaId>,
+    /// Child SAs in the order of their installation.
+    pub(crate) children: Vec<ChildState>,
+}
+
+/// A live IKE SA.
+#[derive(Clone, Debug)]
+pub(crate) struct IkeState {
+    pub(crate) sa: SaId,
+    pub(crate) phase: Phase,
+    /// Place of the peer, once the SA is established.
+    pub(crate) peer: Option<u16>,
+}
+
+/// An installed Child SA.
+#[derive(Clone, Debug)]
+pub(crate) struct ChildState {
+    pub(crate) child: String,
+    pub(crate) spi_in: EspSpi,
+    pub(crate) spi_out: EspSpi,
+    pub(crate) parent: SaId,
+}
+
+impl HostState {
+    /// The newest installed Child SA of a name such as `site.net`.
+    pub(crate) fn child(&self, name: &str) -> Option<&ChildState> {
+        self.children.iter().rev().find(|known| known.child == name)
+    }
+}
+
+/// Walks a trace and keeps the state.
+pub(crate) struct Fold<'a> {
+    trace: &'a Trace,
+    next: usize,
+    pub(crate) state: State,
+}
+
+impl<'a> Fold<'a> {
+    pub(crate) fn new(trace: &'a Trace) -> Self {
+        let hosts = vec![HostState::default(); trace.hosts.len()];
+        Self { trace, next: 0, state: State { at: Instant::ZERO, hosts } }
+    }
+
+    /// How many records lie behind.
+    pub(crate) fn done(&self) -> usize {
+        self.next
+    }
+
+    /// Takes the next record in; gives it, or none at the end.
+    pub(crate) fn step(&mut self) -> Option<&'a Record> {
+        let record = self.trace.records.get(self.next)?;
+        self.next += 1;
+        self.state.at = record.at;
+        if let Fact::Ike(event) = &record.fact
+            && let Some(host) = self.state.hosts.get_mut(usize::from(record.host.0))
+        {
+            take(host, event, self.trace);
+        }
+        Some(record)
+    }
+
+    /// Takes in everything up to a time, and that time's records too.
+    pub(crate) fn run_to(&mut self, at: Instant) {
+        while self.trace.records.get(self.next).is_some_and(|record| record.at <= at) {
+            self.step();
+        }
+        self.state.at = at;
+    }
+}
+
+fn take(host: &mut HostState, event: &IkeEvent, trace: &Trace) {
+    match event {
+        IkeEvent::Phase { sa, to: Phase::Closed, .. } => {
+            if host.ike.remove(&sa.initiator).is_some() {
+                host.gone.push(*sa);
+            }
+        }
+        IkeEvent::Phase { sa, to, .. } => {
+            let known = host.ike.entry(sa.initiator);
+            let known = known.or_insert(IkeState { sa: *sa, phase: *to, peer: None });
+            (known.sa, known.phase) = (*sa, *to);
+        }
+        IkeEvent::Established(up) => {
+            let peer = trace.owner(up.remote.ip()).map(|host| host.0);
+            let known = host.ike.entry(up.sa.initiator);
+            let fresh = IkeState { sa: up.sa, phase: Phase::Established, peer };
+            let known = known.or_insert(fresh);
+            (known.sa, known.peer) = (up.sa, peer);
+        }
+        IkeEvent::ChildInstalled(child) => host.children.push(installed(child)),
+        IkeEvent::ChildMoved { spi_in, to } => {
+            for child in host.children.iter_mut().filter(|child| child.spi_in == *spi_in) {
+                child.parent = *to;
+            }
+        }
+        IkeEvent::ChildRemoved { spi_in, .. } => {
+            host.children.retain(|child| child.spi_in != *spi_in);
+        }
+        IkeEvent::Keys(_)
+        | IkeEvent::Retransmitted { .. }
+        | IkeEvent::AnsweredAgain { .. }
+        | IkeEvent::Timer { .. }
+        | IkeEvent::Discarded { .. }
+        | IkeEvent::Refused { .. }
+        | IkeEvent::PeerMisbehaved { .. }
+        | IkeEvent::PeerRefused { .. } => {}
+    }
+}
+
+fn installed(child: &ChildInstalled) -> ChildState {
+    // The engines know a child as `site.net`; one that says `net` is given its tunnel's name.
+    let name = if child.child.contains('.') {
+        child.child.clone()
+    } else {
+        format!("{}.{}", child.tunnel, child.child)
+    };
+    ChildState { child: name, spi_in: child.spi_in, spi_out: child.spi_out, parent: child.parent }
+}
