@@ -30,12 +30,20 @@ const fn law(
 pub(crate) const INVARIANTS: [Invariant; 10] = [
     law("no plaintext leaves for a protected policy", None, any_cleartext),
     law("no SPI is used again", None, never_reused),
-    law("message ids count up, and a window of requests is open at most", Some("R7296-2.3-04"), in_window),
+    law(
+        "message ids count up, and a window of requests is open at most",
+        Some("R7296-2.3-04"),
+        in_window,
+    ),
     law("what is sent again has the same octets", Some("R7296-2.1-07"), identical),
     law("every response answers a request", Some("R7296-2.1-01"), responses::solicited),
     law("responses have no critical payload", Some("R7296-2.5-13"), responses::not_critical),
     law("reserved fields are zero", Some("R7296-2.5-07"), reserved::zero),
     law("initialization vectors are unique per key", Some("R5282-3.1-02"), iv::unique),
     law("ESP sequence numbers count from 1", Some("R4303-2.2-01"), esp_sequence::counts),
-    law("what is sent on an IKE port is IKE, sealed with the keys that were logged", None, readable::readable),
+    law(
+        "what is sent on an IKE port is IKE, sealed with the keys that were logged",
+        None,
+        readable::readable,
+    ),
 ];

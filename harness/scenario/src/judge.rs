@@ -19,15 +19,23 @@ impl Scenario {
         }
         let run = Run::new(trace, &cell.world, &cell.steps.agenda);
         let env = Env::default();
-        let mut bench = Bench { source: &self.source, run: &run, env, ladder_held: true, until: cell.until };
-        let mut verdict =
-            Verdict { outcome: Outcome::Pass, reason: None, findings: Vec::new(), expectations: Vec::new() };
-        let mut take = |kind: &'static str, text: &str, span: Span, complaint: Option<Complaint>| {
-            let outcome = complaint.as_ref().map_or(Outcome::Pass, |complaint| self.softened(complaint.outcome));
-            let line = Some(self.source.position(span.start).line);
-            verdict.expectations.push(Judged { kind, text: text.to_owned(), line, outcome });
-            verdict.findings.extend(complaint.map(|complaint| self.finding(kind, complaint)));
+        let mut bench =
+            Bench { source: &self.source, run: &run, env, ladder_held: true, until: cell.until };
+        let mut verdict = Verdict {
+            outcome: Outcome::Pass,
+            reason: None,
+            findings: Vec::new(),
+            expectations: Vec::new(),
         };
+        let mut take =
+            |kind: &'static str, text: &str, span: Span, complaint: Option<Complaint>| {
+                let outcome = complaint
+                    .as_ref()
+                    .map_or(Outcome::Pass, |complaint| self.softened(complaint.outcome));
+                let line = Some(self.source.position(span.start).line);
+                verdict.expectations.push(Judged { kind, text: text.to_owned(), line, outcome });
+                verdict.findings.extend(complaint.map(|complaint| self.finding(kind, complaint)));
+            };
         if let Some(ladder) = &cell.expectations.ladder {
             let judged = ladder.judge(&bench);
             bench.ladder_held = judged.is_ok();
@@ -50,7 +58,9 @@ impl Scenario {
             let text = invariant.says.to_owned();
             verdict.expectations.push(Judged { kind: "invariant", text, line: None, outcome });
             let Some(violation) = violation else { continue };
-            let asks = |id: &str| self.tables.requirement(id).map(|row| (row.id.clone(), row.paraphrase.clone()));
+            let asks = |id: &str| {
+                self.tables.requirement(id).map(|row| (row.id.clone(), row.paraphrase.clone()))
+            };
             let mut story = bench.before(violation.at);
             story.extend(violation.story);
             verdict.findings.push(Finding {

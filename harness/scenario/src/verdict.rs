@@ -117,7 +117,12 @@ impl Verdict {
     #[must_use]
     pub fn unsupported(reason: &str) -> Self {
         let reason = Some(reason.to_owned());
-        Self { outcome: Outcome::Unsupported, reason, findings: Vec::new(), expectations: Vec::new() }
+        Self {
+            outcome: Outcome::Unsupported,
+            reason,
+            findings: Vec::new(),
+            expectations: Vec::new(),
+        }
     }
 }
 
@@ -131,7 +136,8 @@ impl fmt::Display for Finding {
             other => other.name(),
         };
         writeln!(f, "{kind}[{}]: {}", self.code, printable(&self.message))?;
-        let aside = if self.context.is_empty() { String::new() } else { format!("   {}", self.context) };
+        let aside =
+            if self.context.is_empty() { String::new() } else { format!("   {}", self.context) };
         match &self.label {
             Some(label) => snippet(f, &self.path, &aside, label, &self.others)?,
             None => writeln!(f, "  --> {}{aside}", self.path)?,

@@ -108,9 +108,16 @@ impl Expectation for Throughout {
                     return Some(unbound_complaint(bench, self.span, &unbound));
                 }
                 let wanted = self.kind == "always";
-                let (at, values) = first_moment(bench, expr, Moment { at: Instant::ZERO, records: 0 }, bench.until, !wanted)?;
+                let (at, values) = first_moment(
+                    bench,
+                    expr,
+                    Moment { at: Instant::ZERO, records: 0 },
+                    bench.until,
+                    !wanted,
+                )?;
                 let word = if wanted { "does not hold" } else { "holds" };
-                let mut complaint = fail(at.at, format!("`{}` {word} at {}s", self.text, at.at), &values)?;
+                let mut complaint =
+                    fail(at.at, format!("`{}` {word} at {}s", self.text, at.at), &values)?;
                 complaint.at = Some(at.at);
                 Some(complaint)
             }
@@ -131,7 +138,8 @@ pub(super) fn unbound(bench: &Bench<'_>, expr: &Expr) -> Option<String> {
 }
 
 pub(super) fn unbound_complaint(bench: &Bench<'_>, span: Span, name: &str) -> Complaint {
-    let label = if bench.ladder_held { "its optional line did not come" } else { "the ladder failed" };
+    let label =
+        if bench.ladder_held { "its optional line did not come" } else { "the ladder failed" };
     let message = format!("${name} was never bound");
     Complaint::new(Outcome::Inconclusive, bench, span, message, label)
 }
@@ -168,7 +176,10 @@ pub(super) fn first_moment(
             return None;
         }
         if record.at >= from.at && holds(bench, expr, &fold) == truth {
-            return Some((Moment { at: record.at, records: fold.done() }, values(bench, expr, &fold)));
+            return Some((
+                Moment { at: record.at, records: fold.done() },
+                values(bench, expr, &fold),
+            ));
         }
     }
     None

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use ikelab_ambient::Instant;
 
-use super::conditions::{Condition, condition, first_message, first_moment, unbound, unbound_complaint, values};
+use super::conditions::{
+    Condition, condition, first_message, first_moment, unbound, unbound_complaint, values,
+};
 use super::{Bench, Complaint, ExpectCx, Expectation};
 use crate::expr::Expr;
 use crate::pattern::{self, Pattern};
@@ -67,7 +69,11 @@ fn entry(expect: &ExpectCx<'_>, node: &Node) -> Option<Eventually> {
         let span = fields.get("by").map_or(text.span, |node| node.span);
         expect.check_time(Instant::ZERO + by, span);
         if within.is_some() || !matches!(after, After::Start) {
-            cx.error(span, "`by` beside `within` or `after`", "a time of the run, or a span after something");
+            cx.error(
+                span,
+                "`by` beside `within` or `after`",
+                "a time of the run, or a span after something",
+            );
         }
     }
     let expr = check(expect, text)?;
@@ -78,7 +84,11 @@ fn entry(expect: &ExpectCx<'_>, node: &Node) -> Option<Eventually> {
 /// Liveness needs a bound: its own, or the end of the run that the file states.
 fn bounded(expect: &ExpectCx<'_>, span: Span, own: bool) {
     if !own && expect.duration.is_none() {
-        expect.cx.error(span, "eventually … by when?", "say `within`, `by`, or give the scenario a `duration`");
+        expect.cx.error(
+            span,
+            "eventually … by when?",
+            "say `within`, `by`, or give the scenario a `duration`",
+        );
     }
 }
 
@@ -103,7 +113,8 @@ fn after(expect: &ExpectCx<'_>, text: &Text) -> Option<After> {
         let named = |step: &&(Instant, Span, Option<String>)| step.2.as_deref() == Some(name);
         let step = expect.steps.times.iter().find(named);
         if step.is_none() {
-            let names: Vec<_> = expect.steps.times.iter().filter_map(|step| step.2.as_deref()).collect();
+            let names: Vec<_> =
+                expect.steps.times.iter().filter_map(|step| step.2.as_deref()).collect();
             expect.cx.unknown(text.span, "step", name, names);
         }
         return step.map(|step| After::Time(step.0));
@@ -150,7 +161,13 @@ impl Expectation for Eventually {
                 Some(moment) => moment,
                 None => {
                     let message = "what this waits for never came";
-                    return Some(Complaint::new(Outcome::Inconclusive, bench, *span, message, "no such message was sent"));
+                    return Some(Complaint::new(
+                        Outcome::Inconclusive,
+                        bench,
+                        *span,
+                        message,
+                        "no such message was sent",
+                    ));
                 }
             },
         };

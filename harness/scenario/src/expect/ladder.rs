@@ -81,7 +81,8 @@ impl LadderExpectation {
             }
             Outcome::Stuck(stuck) => {
                 let told = tell(bench.source, &self.ladder, &messages, &stuck, &names);
-                let at = stuck.message.and_then(|place| messages.get(place)).map(|message| message.at);
+                let at =
+                    stuck.message.and_then(|place| messages.get(place)).map(|message| message.at);
                 Err(Box::new(Complaint {
                     outcome: verdict::Outcome::Fail,
                     message: told.message,

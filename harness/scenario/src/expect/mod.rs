@@ -71,7 +71,14 @@ impl Complaint {
         label: impl Into<String>,
     ) -> Self {
         let label = Label::new(bench.source, span, label);
-        Self { outcome, message: message.into(), label, others: Vec::new(), at: None, story: Vec::new() }
+        Self {
+            outcome,
+            message: message.into(),
+            label,
+            others: Vec::new(),
+            at: None,
+            story: Vec::new(),
+        }
     }
 
     pub(crate) fn at(mut self, at: Instant, bench: &Bench<'_>) -> Self {
@@ -133,7 +140,15 @@ impl ExpectCx<'_> {
 }
 
 const KEYS: [&str; 9] = [
-    "ladder", "ladder_scope", "always", "never", "eventually", "at", "traffic", "snapshot", "statistics",
+    "ladder",
+    "ladder_scope",
+    "always",
+    "never",
+    "eventually",
+    "at",
+    "traffic",
+    "snapshot",
+    "statistics",
 ];
 
 pub(crate) fn read(
@@ -143,7 +158,9 @@ pub(crate) fn read(
     duration: Option<Instant>,
     node: &Node,
 ) -> Expectations {
-    let Some(fields) = Fields::of(cx, node, "expect", &KEYS) else { return Expectations::default() };
+    let Some(fields) = Fields::of(cx, node, "expect", &KEYS) else {
+        return Expectations::default();
+    };
     let (ladder, variables) = ladder::read(cx, world, &fields);
     let expect = ExpectCx { cx, world, steps, duration, variables };
     let mut all = Expectations { ladder: ladder.map(Arc::new), ..Expectations::default() };

@@ -72,24 +72,29 @@ fn view(expect: &ExpectCx<'_>, text: &Text) -> Option<(View, Option<Instant>)> {
         return Some((View::Ladder, None));
     }
     let complain = || {
-        let label = "expected ladder, transcript(R1), transcript(R1, 100s..115s), sas(R1, 10s), stats(R1)";
+        let label =
+            "expected ladder, transcript(R1), transcript(R1, 100s..115s), sas(R1, 10s), stats(R1)";
         expect.cx.error(text.span, format!("`{value}` is no view"), label);
     };
     let Some((name, rest)) = value.split_once('(') else {
         complain();
         return None;
     };
-    let Some(inner) = rest.strip_suffix(')').filter(|_| ["transcript", "sas", "stats"].contains(&name))
+    let Some(inner) =
+        rest.strip_suffix(')').filter(|_| ["transcript", "sas", "stats"].contains(&name))
     else {
         complain();
         return None;
     };
-    let (host, time) = inner.split_once(',').map_or((inner, None), |(host, time)| (host, Some(time.trim())));
+    let (host, time) =
+        inner.split_once(',').map_or((inner, None), |(host, time)| (host, Some(time.trim())));
     let start = name.len() + 1;
     let host = expect.world.host(expect.cx, host.trim(), text.at(start..start + host.len()))?;
     let moment = |text: &str| duration::parse(text.trim()).ok().map(after);
     let view = match (name, time) {
-        ("transcript", None) => Some((View::Transcript { host, from: Instant::ZERO, to: Instant::FAR }, None)),
+        ("transcript", None) => {
+            Some((View::Transcript { host, from: Instant::ZERO, to: Instant::FAR }, None))
+        }
         ("transcript", Some(time)) => {
             let times = time.split_once("..").and_then(|(from, to)| moment(from).zip(moment(to)));
             times.map(|(from, to)| (View::Transcript { host, from, to }, Some(to)))

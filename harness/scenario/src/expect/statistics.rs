@@ -98,7 +98,8 @@ impl Expectation for Statistic {
         if self.limit.allows(actual) {
             return None;
         }
-        let message = format!("{} has {actual} {} {}", bench.name(self.host), self.row, self.column);
+        let message =
+            format!("{} has {actual} {} {}", bench.name(self.host), self.row, self.column);
         let label = format!("actual: {actual}");
         Some(Complaint::new(Outcome::Fail, bench, self.span, message, label))
     }

@@ -54,7 +54,11 @@ fn entry(expect: &ExpectCx<'_>, node: &Node) -> Option<Traffic> {
         lost: limit("lost"),
     };
     if one.pattern.is_none() && one.received.is_none() && one.lost.is_none() {
-        cx.error(flow.span, "nothing is expected of this flow", "say `pattern`, `received` or `lost`");
+        cx.error(
+            flow.span,
+            "nothing is expected of this flow",
+            "say `pattern`, `received` or `lost`",
+        );
     }
     Some(one)
 }
@@ -62,7 +66,11 @@ fn entry(expect: &ExpectCx<'_>, node: &Node) -> Option<Traffic> {
 /// The numbers of the flows from one interface to another.
 fn flows(expect: &ExpectCx<'_>, text: &Text) -> Option<Vec<u32>> {
     let Some((from, to)) = text.value.split_once("->") else {
-        expect.cx.error(text.span, format!("`{}` is no flow", text.value), "expected R1.lan -> R2.lan");
+        expect.cx.error(
+            text.span,
+            format!("`{}` is no flow", text.value),
+            "expected R1.lan -> R2.lan",
+        );
         return None;
     };
     let at = |word: &str, offset: usize| {
@@ -137,7 +145,11 @@ impl Expectation for Traffic {
             && *pattern != actual
         {
             let shown: String = actual.chars().take(200).collect();
-            return fail(*span, format!("flow {} is not as expected", self.text), format!("actual: {shown}"));
+            return fail(
+                *span,
+                format!("flow {} is not as expected", self.text),
+                format!("actual: {shown}"),
+            );
         }
         for (limit, number, what) in
             [(&self.received, count(true), "answered"), (&self.lost, count(false), "not answered")]
@@ -145,7 +157,8 @@ impl Expectation for Traffic {
             if let Some((limit, span)) = limit
                 && !limit.allows(number)
             {
-                let message = format!("{number} of {} requests of {} were {what}", actual.len(), self.text);
+                let message =
+                    format!("{number} of {} requests of {} were {what}", actual.len(), self.text);
                 return fail(*span, message, format!("expected {limit}"));
             }
         }

@@ -73,7 +73,9 @@ impl Expr {
     /// Whether it is true or false by itself.
     pub(crate) fn is_condition(&self) -> bool {
         match self {
-            Self::Gone(..) | Self::Compare(..) | Self::Not(_) | Self::And(..) | Self::Or(..) => true,
+            Self::Gone(..) | Self::Compare(..) | Self::Not(_) | Self::And(..) | Self::Or(..) => {
+                true
+            }
             Self::Number(_)
             | Self::Time(_)
             | Self::Word(_)

@@ -30,7 +30,11 @@ pub(crate) fn call(text: &Text) -> Option<Call> {
     let (name, rest) = value.split_once('(')?;
     let inner = rest.strip_suffix(')')?;
     let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    if name.is_empty() || !name.chars().all(word) || inner.contains(['(', ')']) || FUNCTIONS.contains(&name) {
+    if name.is_empty()
+        || !name.chars().all(word)
+        || inner.contains(['(', ')'])
+        || FUNCTIONS.contains(&name)
+    {
         return None;
     }
     let mut at = offset + name.len() + 1;
@@ -49,7 +53,12 @@ pub(crate) fn call(text: &Text) -> Option<Call> {
 const FUNCTIONS: [&str; 3] = ["count", "sent", "rate"];
 
 /// Reads a condition.
-pub(crate) fn expression(cx: &Cx<'_>, world: &World, text: &Text, known: &Variables) -> Option<Expr> {
+pub(crate) fn expression(
+    cx: &Cx<'_>,
+    world: &World,
+    text: &Text,
+    known: &Variables,
+) -> Option<Expr> {
     let tokens = tokens(cx, text)?;
     let mut parser = Parser { cx, world, text, known, tokens, next: 0, depth: 0 };
     let expr = parser.either()?;
@@ -59,7 +68,11 @@ pub(crate) fn expression(cx: &Cx<'_>, world: &World, text: &Text, known: &Variab
         return None;
     }
     if !expr.is_condition() {
-        cx.error(text.span, "this is neither true nor false", "expected a condition: `count(R1.ike) <= 2`");
+        cx.error(
+            text.span,
+            "this is neither true nor false",
+            "expected a condition: `count(R1.ike) <= 2`",
+        );
         return None;
     }
     Some(expr)
@@ -142,7 +155,11 @@ impl Parser<'_> {
     fn word(&mut self, what: &str) -> Option<(String, Span)> {
         let token = self.peek().cloned();
         match token {
-            Some(token) if token.text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '$' || c == '_') => {
+            Some(token)
+                if token
+                    .text
+                    .starts_with(|c: char| c.is_ascii_alphanumeric() || c == '$' || c == '_') =>
+            {
                 self.next += 1;
                 Some((token.text, self.span(&token.range)))
             }
@@ -271,7 +288,9 @@ impl Parser<'_> {
     fn variable(&mut self, name: &str, span: Span) -> Option<Expr> {
         if !self.known.0.contains_key(name) {
             let label = crate::nearest::nearest(name, self.known.0.keys().map(String::as_str))
-                .map_or("the ladder binds no such variable".to_owned(), |near| format!("did you mean `${near}`?"));
+                .map_or("the ladder binds no such variable".to_owned(), |near| {
+                    format!("did you mean `${near}`?")
+                });
             self.cx.error(span, format!("`${name}` is not bound"), label);
             return None;
         }
@@ -307,7 +326,11 @@ impl Parser<'_> {
                 match self.number(&word, span)? {
                     Expr::Time(span) => Expr::Rate(Box::new(set), span),
                     _ => {
-                        self.cx.error(span, format!("`{word}`: a duration needs a unit"), duration::HELP);
+                        self.cx.error(
+                            span,
+                            format!("`{word}`: a duration needs a unit"),
+                            duration::HELP,
+                        );
                         return None;
                     }
                 }
@@ -341,7 +364,11 @@ impl Parser<'_> {
         match set {
             Expr::IkeSas(_) | Expr::Children(_) | Expr::Sent(..) => Some(set),
             _ => {
-                self.cx.error(span, "this can't be counted", "expected R1.ike, R1.children or sent(R1)");
+                self.cx.error(
+                    span,
+                    "this can't be counted",
+                    "expected R1.ike, R1.children or sent(R1)",
+                );
                 None
             }
         }

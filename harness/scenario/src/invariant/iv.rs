@@ -30,7 +30,8 @@ pub(super) fn unique(run: &Run<'_>) -> Option<Violation> {
             Content::Keepalive | Content::Icmp | Content::Plain | Content::Garbled(_) => continue,
         };
         let length = lengths.get(&(key.1, key.2)).copied();
-        let iv = octets.zip(length).and_then(|(octets, length)| Some(octets.get(..length)?.to_vec()));
+        let iv =
+            octets.zip(length).and_then(|(octets, length)| Some(octets.get(..length)?.to_vec()));
         let Some(iv) = iv.filter(|iv| !iv.is_empty()) else { continue };
         if !seen.insert((key, iv)) {
             let what = format!("{}'s {} uses an IV again", run.name(message.from), message.words());

@@ -19,7 +19,11 @@ pub(super) fn readable(run: &Run<'_>) -> Option<Violation> {
             Content::Garbled(what) => what.clone(),
             Content::Ike(ike) if !ike.readable => {
                 let sa = (ike.header.initiator_spi, ike.header.responder_spi);
-                let why = if known.contains(&sa) { "the logged keys do not open it" } else { "no keys were logged for it" };
+                let why = if known.contains(&sa) {
+                    "the logged keys do not open it"
+                } else {
+                    "no keys were logged for it"
+                };
                 format!("{}: {why}", message.words())
             }
             Content::Ike(_)

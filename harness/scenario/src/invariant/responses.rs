@@ -15,7 +15,8 @@ pub(super) fn solicited(run: &Run<'_>) -> Option<Violation> {
         let key = |host| (host, header.initiator_spi.0, header.exchange.0, header.message_id);
         if ike.is_response() {
             if asked.get(&key(message.from)).is_none_or(|at| *at > message.at) {
-                let what = format!("{}'s {} answers nothing", run.name(message.from), message.words());
+                let what =
+                    format!("{}'s {} answers nothing", run.name(message.from), message.words());
                 return Some(Violation::new(message.at, what));
             }
         } else if let Some((host, arrival)) = message.to.zip(message.arrivals.iter().min()) {
@@ -26,11 +27,13 @@ pub(super) fn solicited(run: &Run<'_>) -> Option<Violation> {
 }
 
 pub(super) fn not_critical(run: &Run<'_>) -> Option<Violation> {
-    let critical = run.conversation.ike().find(|(_, ike)| {
-        ike.is_response() && ike.payloads.iter().any(|payload| payload.critical)
-    });
+    let critical = run
+        .conversation
+        .ike()
+        .find(|(_, ike)| ike.is_response() && ike.payloads.iter().any(|payload| payload.critical));
     critical.map(|(message, _)| {
-        let what = format!("{}'s {} has a critical payload", run.name(message.from), message.words());
+        let what =
+            format!("{}'s {} has a critical payload", run.name(message.from), message.words());
         Violation::new(message.at, what)
     })
 }

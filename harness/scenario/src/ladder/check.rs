@@ -54,7 +54,12 @@ pub(crate) struct Mismatch {
     pub(crate) bound: Option<(Span, String)>,
 }
 
-fn mismatch(met: u32, span: Span, expected: impl Into<String>, actual: impl Into<String>) -> Mismatch {
+fn mismatch(
+    met: u32,
+    span: Span,
+    expected: impl Into<String>,
+    actual: impl Into<String>,
+) -> Mismatch {
     Mismatch { met, span, expected: expected.into(), actual: actual.into(), bound: None }
 }
 
@@ -94,9 +99,8 @@ pub(crate) fn check(
 }
 
 fn check_what(pattern: &Pattern, message: &Message) -> Result<(), Mismatch> {
-    let fail = |met, expected: String| {
-        Err(mismatch(met, pattern.what_span, expected, message.words()))
-    };
+    let fail =
+        |met, expected: String| Err(mismatch(met, pattern.what_span, expected, message.words()));
     let meets = match (pattern.what, &message.content) {
         (What::Any, _)
         | (What::Esp, Content::Esp { .. })
@@ -136,7 +140,8 @@ fn check_time(time: Time, span: Span, message: &Message, env: &Env) -> Result<()
     if (low..=high).contains(&message.at) {
         return Ok(());
     }
-    let expected = if low == high { format!("sent at {low}s") } else { format!("sent at {low}s..{high}s") };
+    let expected =
+        if low == high { format!("sent at {low}s") } else { format!("sent at {low}s..{high}s") };
     // Everything else may be right: a wrong time is nearer than a wrong payload.
     Err(mismatch(4, span, expected, format!("sent at {}s", message.at)))
 }
@@ -175,7 +180,13 @@ fn check_prop(prop: &Prop, span: Span, message: &Message, env: &Env) -> Result<E
     }
 }
 
-fn spi_is(span: Span, name: &str, expected: IkeSpi, actual: IkeSpi, env: &Env) -> Result<Env, Mismatch> {
+fn spi_is(
+    span: Span,
+    name: &str,
+    expected: IkeSpi,
+    actual: IkeSpi,
+    env: &Env,
+) -> Result<Env, Mismatch> {
     if expected == actual {
         return Ok(env.clone());
     }
@@ -235,7 +246,12 @@ fn check_payloads(payloads: &Payloads, ike: &IkeContent, env: &Env) -> Result<En
             (true, None) => {}
             (true, Some(_)) => {
                 let actual = notation::line(&ike.payloads, response);
-                return Err(mismatch(met, item.span, format!("no {}", item.words.trim_start_matches('!')), actual));
+                return Err(mismatch(
+                    met,
+                    item.span,
+                    format!("no {}", item.words.trim_start_matches('!')),
+                    actual,
+                ));
             }
             (false, Some((place, next))) => {
                 if let Some(slot) = used.get_mut(place) {
@@ -353,11 +369,13 @@ fn has_arg(arg: Arg, body: &Body) -> bool {
 
 /// What a field should be and what it is, where they differ.
 fn check_field(field: &Field, body: &Body) -> Option<(String, String)> {
-    let differ = |expected: String, actual: String| (expected != actual).then_some((expected, actual));
+    let differ =
+        |expected: String, actual: String| (expected != actual).then_some((expected, actual));
     match (field, body) {
-        (Field::Group(group), Body::Ke(ke)) => {
-            differ(format!("group={}", group.short_name()), format!("group={}", ke.group.short_name()))
-        }
+        (Field::Group(group), Body::Ke(ke)) => differ(
+            format!("group={}", group.short_name()),
+            format!("group={}", ke.group.short_name()),
+        ),
         (Field::Group(group), Body::Notify(notify)) => {
             let actual = match notify.data.as_slice() {
                 [high, low] => KeId(u16::from_be_bytes([*high, *low])).short_name(),

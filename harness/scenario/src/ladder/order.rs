@@ -56,7 +56,7 @@ pub(crate) fn explain(ladder: &Ladder, messages: &[&Message], names: Names<'_>) 
     };
     let start = At { segment: 0, message: 0, env: Env::default() };
     let counts = search.fresh(0);
-    search.go(start, counts);
+    search.go(start, &counts);
     match search.found {
         Some(env) => Outcome::Explained(env),
         None if search.steps > STEPS_MAX => Outcome::TooMuch,
@@ -118,7 +118,7 @@ impl Search<'_> {
     }
 
     /// Goes on from a place; true when a way through is found.
-    fn go(&mut self, at: At, counts: Counts) -> bool {
+    fn go(&mut self, at: At, counts: &Counts) -> bool {
         self.steps += 1;
         if self.steps > STEPS_MAX || self.path.len() > DEPTH_MAX {
             self.steps = STEPS_MAX + 1;
@@ -129,7 +129,7 @@ impl Search<'_> {
             Some(Segment::Gap) => self.gap(&at),
             Some(Segment::Group(lines)) => {
                 let lines = lines.clone();
-                self.group(at, &lines, &counts)
+                self.group(at, &lines, counts)
             }
         }
     }
@@ -150,7 +150,7 @@ impl Search<'_> {
         (first..=self.messages.len()).any(|message| {
             let next = At { segment: at.segment + 1, message, env: at.env.clone() };
             let counts = self.fresh(next.segment);
-            self.steps <= STEPS_MAX && self.go(next, counts)
+            self.steps <= STEPS_MAX && self.go(next, &counts)
         })
     }
 
@@ -166,7 +166,7 @@ impl Search<'_> {
         if open.is_empty() {
             let next = At { segment: at.segment + 1, message: at.message, env: at.env };
             let counts = self.fresh(next.segment);
-            return self.go(next, counts);
+            return self.go(next, &counts);
         }
         self.note(at.message, None, &open);
         false
@@ -179,14 +179,20 @@ impl Search<'_> {
             count >= least && (count == 0 || line.pattern.lost == (arrived == 0))
         };
         let pairs = lines.iter().zip(counts);
-        let open = pairs.filter(|(place, count)| {
-            self.line(**place).is_some_and(|line| !done(line, **count))
-        });
+        let open = pairs
+            .filter(|(place, count)| self.line(**place).is_some_and(|line| !done(line, **count)));
         open.map(|(place, _)| *place).collect()
     }
 
     /// Tries the next message as one more copy of a line.
-    fn take(&mut self, at: &At, message: &Message, slot: usize, place: usize, counts: &Counts) -> bool {
+    fn take(
+        &mut self,
+        at: &At,
+        message: &Message,
+        slot: usize,
+        place: usize,
+        counts: &Counts,
+    ) -> bool {
         let Some(line) = self.line(place) else { return false };
         let (count, arrived) = counts.get(slot).copied().unwrap_or_default();
         if count >= line.repeat.1 {
@@ -195,7 +201,10 @@ impl Search<'_> {
         let time = line.time.as_ref().filter(|_| count == 0);
         let mut checked = check(&line.pattern, time, message, &at.env, self.names);
         let single = line.repeat.1 == 1;
-        if checked.is_ok() && (line.pattern.lost || single) && line.pattern.lost != message.is_lost() {
+        if checked.is_ok()
+            && (line.pattern.lost || single)
+            && line.pattern.lost != message.is_lost()
+        {
             let words = |lost| if lost { "lost" } else { "a copy that arrives" };
             checked = Err(Mismatch {
                 met: 3,
@@ -214,7 +223,7 @@ impl Search<'_> {
                 }
                 self.path.push((place, at.message));
                 let next = At { segment: at.segment, message: at.message + 1, env };
-                let through = self.go(next, counts);
+                let through = self.go(next, &counts);
                 self.path.pop();
                 through
             }
@@ -238,7 +247,8 @@ impl Search<'_> {
                 before = std::mem::take(&mut self.stuck.tried);
                 lines = std::mem::take(&mut self.stuck.wanted);
             }
-            self.stuck = Stuck { path: self.path.clone(), message: here, tried: before, wanted: lines};
+            self.stuck =
+                Stuck { path: self.path.clone(), message: here, tried: before, wanted: lines };
             self.nearest = met;
         } else if self.path.len() < self.stuck.path.len() || self.stuck.message != here {
             return;

@@ -120,10 +120,12 @@ impl Teller<'_> {
             let line = self.stuck.path.iter().find(|(_, known)| *known == place);
             let verdict = match line {
                 Some((line, _)) => format!("line {}  ok", self.number(*line)),
-                None if place == until => match self.stuck.tried.iter().max_by_key(|(_, wrong)| wrong.met) {
-                    Some((line, _)) => format!("line {}  MISMATCH", self.number(*line)),
-                    None => "UNEXPECTED".to_owned(),
-                },
+                None if place == until => {
+                    match self.stuck.tried.iter().max_by_key(|(_, wrong)| wrong.met) {
+                        Some((line, _)) => format!("line {}  MISMATCH", self.number(*line)),
+                        None => "UNEXPECTED".to_owned(),
+                    }
+                }
                 None => "...".to_owned(),
             };
             rows.push((message.at.to_string(), self.arrow(message), message.words(), verdict));
@@ -157,8 +159,14 @@ impl Teller<'_> {
             }
         }
         for place in self.stuck.wanted.iter().filter(|place| !told.contains(place)) {
-            let text = self.line(*place).and_then(|line| self.source.text.get(line.span.start..line.span.end));
-            story.push(format!("  expected  {}   (line {})", text.unwrap_or_default(), self.number(*place)));
+            let text = self
+                .line(*place)
+                .and_then(|line| self.source.text.get(line.span.start..line.span.end));
+            story.push(format!(
+                "  expected  {}   (line {})",
+                text.unwrap_or_default(),
+                self.number(*place)
+            ));
         }
         story
     }

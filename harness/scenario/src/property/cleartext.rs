@@ -11,7 +11,9 @@ use crate::run::{Configured, Run};
 
 pub(super) fn no_cleartext(run: &Run<'_>, args: &[Arg]) -> Option<Violation> {
     let [Arg::Child(name)] = args else { return None };
-    let meant = |configured: &Configured<'_>| format!("{}.{}", configured.tunnel, configured.child.name) == *name;
+    let meant = |configured: &Configured<'_>| {
+        format!("{}.{}", configured.tunnel, configured.child.name) == *name
+    };
     find(run, &run.configured().into_iter().filter(meant).collect::<Vec<_>>())
 }
 
@@ -63,6 +65,7 @@ fn has(ranges: &[SelectorRange], view: &IpView<'_>, destination: bool) -> bool {
         let all_ports = (range.start_port, range.end_port) == (0, u16::MAX);
         range.contains(address)
             && (range.protocol == IpProtocol::ANY || range.protocol == view.protocol)
-            && (all_ports || port.is_none_or(|port| (range.start_port..=range.end_port).contains(&port)))
+            && (all_ports
+                || port.is_none_or(|port| (range.start_port..=range.end_port).contains(&port)))
     })
 }

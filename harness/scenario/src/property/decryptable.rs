@@ -15,9 +15,12 @@ pub(super) fn check(run: &Run<'_>, args: &[Arg]) -> Option<Violation> {
             Fact::Esp(EspEvent::Opened { spi, sequence, .. }) => {
                 accepted.insert((*spi, *sequence & 0xffff_ffff));
             }
-            Fact::Esp(EspEvent::Dropped { spi: Some(spi), sequence: Some(sequence), reason, .. })
-                if reason.contains("replay") =>
-            {
+            Fact::Esp(EspEvent::Dropped {
+                spi: Some(spi),
+                sequence: Some(sequence),
+                reason,
+                ..
+            }) if reason.contains("replay") => {
                 accepted.insert((*spi, u64::from(*sequence)));
             }
             _ => {}

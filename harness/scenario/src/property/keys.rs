@@ -21,19 +21,30 @@ pub(super) fn agree(run: &Run<'_>, args: &[Arg]) -> Option<Violation> {
         match &record.fact {
             Fact::Ike(IkeEvent::Keys(keys)) => match ike.insert(keys.sa, (host, keys)) {
                 Some((other, theirs)) if other != host && theirs != keys => {
-                    let what = format!("{} and {} have other keys for IKE SA {}", run.name(other), run.name(host), keys.sa);
+                    let what = format!(
+                        "{} and {} have other keys for IKE SA {}",
+                        run.name(other),
+                        run.name(host),
+                        keys.sa
+                    );
                     return Some(Violation::new(record.at, what));
                 }
                 Some(_) | None => {}
             },
             Fact::Ike(IkeEvent::ChildInstalled(child)) => {
                 let twin = children.iter().find(|(other, _, theirs)| {
-                    *other != host && (theirs.spi_in, theirs.spi_out) == (child.spi_out, child.spi_in)
+                    *other != host
+                        && (theirs.spi_in, theirs.spi_out) == (child.spi_out, child.spi_in)
                 });
                 if let Some((other, _, theirs)) = twin
                     && let Some(what) = differ(child, theirs)
                 {
-                    let what = format!("{} and {} differ in {what} of the Child SA {}", run.name(*other), run.name(host), child.spi_in);
+                    let what = format!(
+                        "{} and {} differ in {what} of the Child SA {}",
+                        run.name(*other),
+                        run.name(host),
+                        child.spi_in
+                    );
                     return Some(Violation::new(record.at, what));
                 }
                 children.push((host, record.at, child));

@@ -50,7 +50,10 @@ pub(crate) fn in_window(run: &Run<'_>) -> Option<Violation> {
         let window = windows.get(&(message.from, sa)).copied().unwrap_or(1);
         if requests.open.len() > usize::try_from(window).unwrap_or(usize::MAX) {
             let open: Vec<_> = requests.open.iter().map(ToString::to_string).collect();
-            let what = format!("is one too many: {} are unanswered, the window is {window}", open.join(", "));
+            let what = format!(
+                "is one too many: {} are unanswered, the window is {window}",
+                open.join(", ")
+            );
             return Some(violation(run, message, &what));
         }
     }

@@ -113,7 +113,11 @@ pub(crate) const NAMES: [&str; 18] = {
 /// Resolves a call.
 pub(crate) fn read(cx: &Cx<'_>, world: &World, call: &Call) -> Option<Property> {
     let Some(kind) = KINDS.iter().find(|kind| kind.name == call.name) else {
-        cx.error(call.span, format!("unknown property `{}`", call.name), suggestion(&call.name, NAMES));
+        cx.error(
+            call.span,
+            format!("unknown property `{}`", call.name),
+            suggestion(&call.name, NAMES),
+        );
         return None;
     };
     let Some(check) = kind.check else {

@@ -35,7 +35,10 @@ pub(crate) fn identical(run: &Run<'_>) -> Option<Violation> {
             let Some(asker) = message.to else { continue };
             let asked = key(asker, ike, false);
             if let Some(arrival) = message.arrivals.iter().min() {
-                answered.entry(asked).and_modify(|at| *at = (*at).max(*arrival)).or_insert(*arrival);
+                answered
+                    .entry(asked)
+                    .and_modify(|at| *at = (*at).max(*arrival))
+                    .or_insert(*arrival);
             }
             let Some((request, _)) = requests.get(&asked) else { continue };
             let before = responses.insert((key(message.from, ike, true), request), octets);
@@ -56,5 +59,8 @@ pub(crate) fn identical(run: &Run<'_>) -> Option<Violation> {
 }
 
 fn violation(run: &Run<'_>, message: &Message, what: &str) -> Violation {
-    Violation::new(message.at, format!("{}'s {} is {what}", run.name(message.from), message.words()))
+    Violation::new(
+        message.at,
+        format!("{}'s {} is {what}", run.name(message.from), message.words()),
+    )
 }

@@ -78,7 +78,11 @@ pub fn statistics(conversation: &Conversation, host: u16, until: Instant) -> Sta
         }
         let Some(ike) = message.ike() else { continue };
         let response = ike.is_response();
-        let (asks, answers) = if response { (message.to, message.from) } else { (Some(message.from), message.to.unwrap_or(u16::MAX)) };
+        let (asks, answers) = if response {
+            (message.to, message.from)
+        } else {
+            (Some(message.from), message.to.unwrap_or(u16::MAX))
+        };
         let header = &ike.header;
         let key = (asks, answers, header.initiator_spi, header.exchange, header.message_id);
         let name = if response { asked.get(&key).copied() } else { None };
