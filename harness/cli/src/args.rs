@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 
 /// A proving ground for IKEv2 and ESP.
 ///
@@ -25,9 +25,45 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Run(Run),
     List(List),
     Check(Check),
+    #[command(subcommand)]
+    Show(Show),
     Decode(Decode),
+}
+
+/// Runs scenarios, judges them, and leaves the evidence.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Run {
+    #[command(flatten)]
+    pub(crate) which: Which,
+    /// Run with this seed instead of those of the file: 7 or 0x51f0.
+    #[arg(long, value_name = "N", value_parser = seed)]
+    pub(crate) seed: Option<u64>,
+    /// Who drives the virtual hosts. Both give the same trace; `turmoil` makes each a host of its
+    /// own that is reached through datagrams only, `direct` calls them one after the other.
+    #[arg(long, value_enum, default_value_t = Driver::Turmoil)]
+    pub(crate) driver: Driver,
+    /// Run only the matrix cells with this value; may be repeated.
+    #[arg(long, value_name = "K=V")]
+    pub(crate) cell: Vec<String>,
+    /// Where to leave the evidence; reports/latest beside the scenarios when not given.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Write the results as JSON; `-` is standard output, which then holds nothing else.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// Write the results as JUnit XML.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
+}
+
+/// Who drives the virtual hosts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum Driver {
+    Turmoil,
+    Direct,
 }
 
 /// Lists scenarios.
@@ -56,6 +92,30 @@ pub(crate) struct Which {
     pub(crate) selectors: Vec<String>,
 }
 
+/// Shows what a host of a finished run knew at a moment.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Show {
+    /// The IKE SAs of a host.
+    IkeSas(Moment),
+    /// The ESP SAs of a host.
+    IpsecSas(Moment),
+    /// The exchange table of a host.
+    Stats(Moment),
+}
+
+/// A moment of a run.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Moment {
+    /// The folder of a run, or the name of a scenario whose last run is in reports/latest.
+    pub(crate) run: PathBuf,
+    /// The host.
+    #[arg(long, value_name = "H")]
+    pub(crate) host: String,
+    /// When, in virtual time: 30s, 1m30s, 250ms. The end of the run when not given.
+    #[arg(long, value_name = "T")]
+    pub(crate) at: Option<String>,
+}
+
 /// Reads any pcap or pcapng file and prints its ladder, decrypted where keys are given.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Decode {
@@ -69,6 +129,14 @@ pub(crate) struct Decode {
     pub(crate) json: bool,
 }
 
+fn seed(text: &str) -> Result<u64, String> {
+    let number = match text.strip_prefix("0x") {
+        Some(hex) => u64::from_str_radix(hex, 16),
+        None => text.parse(),
+    };
+    number.map_err(|_| format!("expected a number such as 7 or 0x51f0, below 2^64, not {text}"))
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -78,5 +146,13 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn a_seed_is_decimal_or_hexadecimal() {
+        assert_eq!(seed("7"), Ok(7));
+        assert_eq!(seed("0x51f0"), Ok(0x51f0));
+        assert!(seed("-1").is_err());
+        assert!(seed("0x1_0000").is_err());
     }
 }

@@ -5,10 +5,14 @@
 
 mod args;
 mod decode;
+mod evidence;
 mod exit;
 mod library;
 mod list;
+mod run;
+mod show;
 mod terminal;
+mod verdict;
 
 use std::process::ExitCode;
 
@@ -30,8 +34,10 @@ fn main() -> ExitCode {
     };
     let mut terminal = Terminal::new();
     let exit = match &args.command {
+        Command::Run(args) => run::run(args, &mut terminal),
         Command::List(args) => list::list(args, &mut terminal),
         Command::Check(args) => list::check(args, &mut terminal),
+        Command::Show(what) => show::show(what, &mut terminal),
         Command::Decode(args) => decode::decode(args, &mut terminal),
     };
     exit.and(terminal.close()).into()

@@ -1,0 +1,92 @@
+//! `ikelab show`: what a host of a finished run knew at a moment, read from the trace it left.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use ikelab_ambient::Instant;
+use ikelab_report::{Reading, ike_sas, ipsec_sas, stats};
+use ikelab_scenario::parse_duration;
+use ikelab_trace::Trace;
+
+use crate::args::{Moment, Show};
+use crate::exit::Exit;
+use crate::library::top;
+use crate::terminal::Terminal;
+
+/// Prints a view.
+pub(crate) fn show(show: &Show, terminal: &mut Terminal) -> Exit {
+    let (Show::IkeSas(moment) | Show::IpsecSas(moment) | Show::Stats(moment)) = show;
+    match view(show, moment) {
+        Ok(text) => {
+            terminal.print(text);
+            Exit::Passed
+        }
+        Err(why) => {
+            terminal.complain(format_args!("error: {why}"));
+            Exit::Input
+        }
+    }
+}
+
+fn view(show: &Show, moment: &Moment) -> Result<String, String> {
+    let at = match &moment.at {
+        None => Instant::FAR,
+        Some(text) => {
+            let since = parse_duration(text).map_err(|why| format!("--at {text}: {why}"))?;
+            Instant::ZERO + since
+        }
+    };
+    let path = trace_of(&moment.run)?;
+    let text = fs::read_to_string(&path).map_err(|why| format!("{}: {why}", path.display()))?;
+    let trace = Trace::read_lines(&text).map_err(|why| format!("{}: {why}", path.display()))?;
+    let names: Vec<&str> = trace.hosts.iter().map(|host| host.name.as_str()).collect();
+    let host = trace.host(&moment.host).ok_or_else(|| {
+        format!("there is no host {}; the run has {}", moment.host, names.join(", "))
+    })?;
+    let end = trace.records.last().map_or(Instant::ZERO, |record| record.at);
+    let at = at.min(end);
+    let reading = Reading::new(&trace);
+    Ok(match show {
+        Show::IkeSas(_) => ike_sas(&reading, host, at, true),
+        Show::IpsecSas(_) => ipsec_sas(&trace, host, at),
+        Show::Stats(_) => stats(&reading, host, at),
+    })
+}
+
+/// The trace of a run: in the folder that is named, or in the only run below it, or in the last run
+/// of a scenario of that name.
+fn trace_of(run: &Path) -> Result<PathBuf, String> {
+    let latest = top().join("reports/latest").join(run);
+    for folder in [run, &latest] {
+        let mut traces = Vec::new();
+        find(folder, &mut traces);
+        match traces.as_slice() {
+            [] => {}
+            [one] => return Ok(one.clone()),
+            many => {
+                let runs: Vec<String> = many.iter().map(|path| parent(path)).collect();
+                return Err(format!("which of these runs?\n  {}", runs.join("\n  ")));
+            }
+        }
+    }
+    Err(format!("{}: there is no trace.jsonl; `ikelab run` leaves one", run.display()))
+}
+
+fn parent(path: &Path) -> String {
+    path.parent().unwrap_or(path).display().to_string()
+}
+
+/// The traces in a folder and below, in order.
+fn find(folder: &Path, traces: &mut Vec<PathBuf>) {
+    let trace = folder.join("trace.jsonl");
+    if trace.is_file() {
+        traces.push(trace);
+        return;
+    }
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    let mut folders: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    folders.sort();
+    for folder in folders.iter().filter(|path| path.is_dir()) {
+        find(folder, traces);
+    }
+}

@@ -1,0 +1,61 @@
+//! The judge's verdict as a result: what it came to, why, and how to see it again.
+
+use std::fmt::Write;
+
+use ikelab_report::{CellResult, Outcome};
+use ikelab_scenario::Verdict;
+
+/// Fills in what the judge says of a run.
+pub(crate) fn fill(result: &mut CellResult, verdict: &Verdict, unused_pins: &[u32]) {
+    result.outcome = outcome(verdict.outcome);
+    result.reason = reason(verdict);
+    if !unused_pins.is_empty() && result.reason.is_empty() {
+        let pins: Vec<String> = unused_pins.iter().map(|pin| (pin + 1).to_string()).collect();
+        result.reason = format!("pin {} decided nothing", pins.join(", "));
+    }
+    if !verdict.findings.is_empty() {
+        result.text = told(result, verdict);
+    }
+}
+
+/// Why, in a line: the first of the worst findings.
+fn reason(verdict: &Verdict) -> String {
+    let worst = verdict.findings.iter().find(|finding| finding.outcome == verdict.outcome);
+    let found = worst.map(|finding| finding.message.clone());
+    found.or_else(|| verdict.reason.clone()).unwrap_or_default()
+}
+
+/// The findings in full, then how to run it again and where to look.
+fn told(result: &CellResult, verdict: &Verdict) -> String {
+    let mut text = String::new();
+    let cell = if result.cell == "-" { String::new() } else { format!("cell {}  ", result.cell) };
+    for finding in &verdict.findings {
+        let mut finding = finding.clone();
+        finding.context = format!("{cell}seed {:#x}", result.seed);
+        let _ = writeln!(text, "{finding}");
+    }
+    let _ = writeln!(text, "  again   {}", again(result));
+    if let Some(folder) = &result.dir {
+        let _ = writeln!(text, "  files   {folder}: ladder.txt capture.pcapng keys/ trace.jsonl");
+    }
+    text
+}
+
+/// The command that gives the same octets again.
+fn again(result: &CellResult) -> String {
+    let cell = if result.cell == "-" { String::new() } else { format!(" --cell {}", result.cell) };
+    let (file, seed, driver) = (&result.file, result.seed, &result.driver);
+    format!("ikelab run {file}{cell} --seed {seed:#x} --driver {driver}")
+}
+
+/// The judge's word in the reporter's.
+fn outcome(outcome: ikelab_scenario::Outcome) -> Outcome {
+    match outcome {
+        ikelab_scenario::Outcome::Pass => Outcome::Pass,
+        ikelab_scenario::Outcome::Note => Outcome::Note,
+        ikelab_scenario::Outcome::Unsupported => Outcome::Unsupported,
+        ikelab_scenario::Outcome::Inconclusive => Outcome::Inconclusive,
+        ikelab_scenario::Outcome::Fail => Outcome::Fail,
+        ikelab_scenario::Outcome::Error => Outcome::Error,
+    }
+}
