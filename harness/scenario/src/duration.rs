@@ -17,8 +17,11 @@ const UNITS: &[(&str, u64)] = &[
     ("d", 86_400_000_000_000),
 ];
 
-/// Reads a duration; says in a few words what is wrong with one that is none.
-pub(crate) fn parse(text: &str) -> Result<Duration, &'static str> {
+/// Reads a duration.
+///
+/// # Errors
+/// In a few words, what is wrong with one that is none.
+pub fn parse(text: &str) -> Result<Duration, &'static str> {
     let mut rest = text;
     let mut total: u128 = 0;
     if rest.is_empty() {

@@ -34,6 +34,7 @@ mod verdict;
 mod yaml;
 
 pub use diagnostic::{Diagnostic, Label, Severity};
+pub use duration::parse as parse_duration;
 pub use expect::{Snapshot, View};
 pub use requirements::{Case, Requirement, Tables};
 pub use scenario::{Cell, SETTLE, Scenario, parse};
