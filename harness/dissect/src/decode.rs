@@ -1,5 +1,7 @@
 //! A capture file and keys in, `decode --json` out.
 
+use std::net::SocketAddr;
+
 use ikelab_wire::payload::{Body, Payload};
 use ikelab_wire::registry::PayloadType;
 use schemars::JsonSchema;
@@ -187,14 +189,19 @@ impl From<&EspPacket> for DecodedEsp {
         Self {
             frame: packet.frame,
             time: seconds(packet.time_ns),
-            src: packet.src.to_string(),
-            dst: packet.dst.to_string(),
+            src: end(packet.src),
+            dst: end(packet.dst),
             spi: packet.spi.to_string(),
             sequence: packet.sequence,
             icv: packet.icv,
             inner: packet.inner.as_ref().map(|inner| inner.words.clone()),
         }
     }
+}
+
+/// An address, and the port where there is one.
+fn end(end: SocketAddr) -> String {
+    if end.port() == 0 { end.ip().to_string() } else { end.to_string() }
 }
 
 /// A number with every digit of the capture, which a float would not keep.

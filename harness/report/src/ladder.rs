@@ -28,7 +28,9 @@ pub fn ladder(reading: &Reading<'_>) -> String {
     let width = |part: fn(&Line) -> &str| {
         lines.iter().map(|line| part(line).chars().count()).max().unwrap_or(0)
     };
-    let (ways, whats) = (width(|line| &line.way), width(|line| &line.what));
+    // A step has no third column, and its words may be long.
+    let whats: fn(&Line) -> &str = |line| if line.rest.is_empty() { "" } else { &line.what };
+    let (ways, whats) = (width(|line| &line.way), width(whats));
     let mut text = String::new();
     for Line { at, way, what, rest } in &lines {
         let line = format!("{:>14}  {way:<ways$}  {what:<whats$}  {rest}", at.to_string());
@@ -47,9 +49,11 @@ struct Line {
 
 /// A packet, from where it was made to where its copies ended; or a step of the scenario.
 #[derive(Debug)]
-pub(crate) struct Rung {
-    pub(crate) at: Instant,
-    pub(crate) from: HostId,
+struct Rung {
+    at: Instant,
+    from: HostId,
+    /// Who has the address that it was sent to.
+    to: Option<HostId>,
     what: What,
     ends: Vec<End>,
     /// The same message was sent before.
@@ -91,6 +95,9 @@ fn rungs(reading: &Reading<'_>) -> Vec<Rung> {
             None => {
                 let Some(what) = what(seen, &children) else { continue };
                 let mut rung = Rung::new(seen.at, seen.host, what);
+                rung.to = IpView::parse(&seen.sent.octets)
+                    .ok()
+                    .and_then(|view| reading.trace.owner(view.dst));
                 rung.again = message_octets(seen)
                     .is_some_and(|octets| !known.insert((seen.host, octets.to_vec())));
                 rungs.push(rung);
@@ -210,7 +217,7 @@ fn fold(rungs: Vec<Rung>) -> Vec<Rung> {
 
 impl Rung {
     fn new(at: Instant, from: HostId, what: What) -> Self {
-        Self { at, from, what, ends: Vec::new(), again: false, count: 1, last: at }
+        Self { at, from, to: None, what, ends: Vec::new(), again: false, count: 1, last: at }
     }
 
     /// Notes where a copy ended; one that was passed on from there had not ended yet.
@@ -256,7 +263,10 @@ impl Rung {
         });
         match reached {
             Some(to) => format!("{} -> {to}", trace.name(self.from)),
-            None => format!("{} -x", trace.name(self.from)),
+            None => {
+                let to = self.to.map_or("?", |to| trace.name(to));
+                format!("{} -x {to}", trace.name(self.from))
+            }
         }
     }
 
