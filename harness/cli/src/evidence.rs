@@ -5,23 +5,28 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use ikelab_report::{CaptureTitle, CellResult, Reading, capture, key_files, ladder};
+use ikelab_scenario::Cell;
 
 use crate::run::VERSION;
+use crate::snapshot::snapshot;
 
 /// The evidence of one run.
 pub(crate) struct Evidence<'a> {
     pub(crate) folder: &'a Path,
+    pub(crate) cell: &'a Cell,
     pub(crate) reading: &'a Reading<'a>,
     pub(crate) result: &'a CellResult,
 }
 
 impl Evidence<'_> {
-    /// Writes the trace, the ladder, and the capture with its keys.
+    /// Writes the trace, the ladder and other views, and the capture with its keys.
     pub(crate) fn write(&self) -> Result<(), String> {
         let keys = self.folder.join("keys");
         fs::create_dir_all(&keys).map_err(|why| format!("{}: {why}", keys.display()))?;
         self.trace()?;
         self.file("ladder.txt", ladder(self.reading).as_bytes())?;
+        let views = snapshot(self.reading, &self.cell.snapshots);
+        self.file("snapshot.txt", views.as_bytes())?;
         let title = CaptureTitle {
             scenario: self.result.scenario.clone(),
             cell: self.result.cell.clone(),

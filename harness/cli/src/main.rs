@@ -11,9 +11,11 @@ mod library;
 mod list;
 mod run;
 mod show;
+mod snapshot;
 mod terminal;
 mod verdict;
 
+use std::panic;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -32,6 +34,11 @@ fn main() -> ExitCode {
             return if asked { Exit::Passed } else { Exit::Input }.into();
         }
     };
+    // What panics has told why already; the exit code tells that it was no verdict.
+    panic::catch_unwind(|| command(&args)).unwrap_or(Exit::Internal).into()
+}
+
+fn command(args: &Args) -> Exit {
     let mut terminal = Terminal::new();
     let exit = match &args.command {
         Command::Run(args) => run::run(args, &mut terminal),
@@ -40,5 +47,5 @@ fn main() -> ExitCode {
         Command::Show(what) => show::show(what, &mut terminal),
         Command::Decode(args) => decode::decode(args, &mut terminal),
     };
-    exit.and(terminal.close()).into()
+    exit.and(terminal.close())
 }

@@ -86,7 +86,8 @@ impl Job<'_> {
             return result;
         }
         let began = Instant::now();
-        let folder = out.join(&self.scenario.name).join(&result.cell).join(format!("{:x}", self.seed));
+        let folder =
+            out.join(&self.scenario.name).join(&result.cell).join(format!("{:x}", self.seed));
         self.drive(driver, &folder, &mut result);
         result.wall_s = began.elapsed().as_secs_f64();
         if let Err(why) = Evidence::results(&folder, &result) {
@@ -109,7 +110,8 @@ impl Job<'_> {
         result.dir = Some(folder.display().to_string());
         verdict::fill(result, &verdict, &run.unused_pins);
         let reading = Reading::new(&run.trace);
-        if let Err(why) = (Evidence { folder, reading: &reading, result }).write() {
+        if let Err(why) = (Evidence { folder, cell: self.cell, reading: &reading, result }).write()
+        {
             broke(result, why);
         }
     }
@@ -139,7 +141,8 @@ impl Job<'_> {
 fn broke(result: &mut CellResult, why: String) {
     result.outcome = Outcome::Error;
     let (scenario, cell, seed) = (&result.scenario, &result.cell, result.seed);
-    result.text = format!("error: {why}\n  --> {}   {scenario} cell {cell} seed {seed:#x}", result.file);
+    result.text =
+        format!("error: {why}\n  --> {}   {scenario} cell {cell} seed {seed:#x}", result.file);
     result.reason = why;
 }
 

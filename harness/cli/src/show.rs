@@ -29,13 +29,6 @@ pub(crate) fn show(show: &Show, terminal: &mut Terminal) -> Exit {
 }
 
 fn view(show: &Show, moment: &Moment) -> Result<String, String> {
-    let at = match &moment.at {
-        None => Instant::FAR,
-        Some(text) => {
-            let since = parse_duration(text).map_err(|why| format!("--at {text}: {why}"))?;
-            Instant::ZERO + since
-        }
-    };
     let path = trace_of(&moment.run)?;
     let text = fs::read_to_string(&path).map_err(|why| format!("{}: {why}", path.display()))?;
     let trace = Trace::read_lines(&text).map_err(|why| format!("{}: {why}", path.display()))?;
@@ -43,8 +36,13 @@ fn view(show: &Show, moment: &Moment) -> Result<String, String> {
     let host = trace.host(&moment.host).ok_or_else(|| {
         format!("there is no host {}; the run has {}", moment.host, names.join(", "))
     })?;
-    let end = trace.records.last().map_or(Instant::ZERO, |record| record.at);
-    let at = at.min(end);
+    let at = match &moment.at {
+        None => trace.records.last().map_or(Instant::ZERO, |record| record.at),
+        Some(text) => {
+            let since = parse_duration(text).map_err(|why| format!("--at {text}: {why}"))?;
+            Instant::ZERO + since
+        }
+    };
     let reading = Reading::new(&trace);
     Ok(match show {
         Show::IkeSas(_) => ike_sas(&reading, host, at, true),

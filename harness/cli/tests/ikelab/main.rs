@@ -3,3 +3,7 @@
 mod binary;
 mod decode;
 mod exit_codes;
+mod golden;
+mod run;
+mod show;
+mod tshark;
