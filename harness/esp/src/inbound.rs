@@ -80,6 +80,9 @@ impl Esp {
         let header = header.ok_or_else(|| {
             Refused::new(Dropped::TooShort, format!("{} octets, expected at least 8", esp.len()))
         })?;
+        if outer.fragment.is_some() {
+            return Err(Refused::new(Dropped::Fragment, format!("from {}", outer.src)));
+        }
         let child = self
             .sad
             .get_mut(header.spi)

@@ -11,6 +11,8 @@ use crate::replay::Stale;
 pub enum Dropped {
     /// There is no SA with its SPI.
     UnknownSpi,
+    /// It is a piece of a packet, and ESP takes whole ones only, RFC 4303 §3.4.1.
+    Fragment,
     /// It has no room for the parts of an ESP packet.
     TooShort,
     /// Its sequence number was seen before.
@@ -43,8 +45,9 @@ pub enum Dropped {
 
 impl Dropped {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::UnknownSpi,
+        Self::Fragment,
         Self::TooShort,
         Self::Replayed,
         Self::TooOld,
@@ -66,6 +69,7 @@ impl Dropped {
     pub const fn name(self) -> &'static str {
         match self {
             Self::UnknownSpi => "unknown SPI",
+            Self::Fragment => "fragment of an ESP packet",
             Self::TooShort => "too short",
             Self::Replayed => "replayed",
             Self::TooOld => "left of the replay window",

@@ -164,7 +164,7 @@ fn clear_packets_that_policy_wants_protected_or_gone_are_refused() {
     assert_eq!(clear_verdicts(), [Dropped::ShouldBeProtected, Dropped::PolicyDiscards]);
 }
 
-/// A mark of congestion on what is not able to show it, and a packet after the last.
+/// A mark of congestion on what is not able to show it, a packet after the last, and a piece.
 fn marked_and_late() -> Vec<String> {
     let one = Volume { octets: None, packets: Some(1) };
     let lifetime = Lifetime { hard: one, ..Lifetime::default() };
@@ -176,12 +176,19 @@ fn marked_and_late() -> Vec<String> {
     let packets = [0, 1].map(|_| sealed(&send(&mut near, &request())).unwrap());
     receive(&mut far, &packets[0]);
     let late = receive(&mut far, &packets[1]);
-    [marked, late].iter().map(|out| reason(out).expect("a drop").to_owned()).collect()
+    let fragment = Some(Fragment { offset: 0, more: true });
+    let piece = IpPacket { fragment, ..IpPacket::parse(&packets[1]).unwrap() }.emit();
+    let piece = receive(&mut far, &piece);
+    [marked, late, piece].iter().map(|out| reason(out).expect("a drop").to_owned()).collect()
 }
 
 #[test]
-fn marks_that_would_be_lost_and_packets_after_the_last_are_dropped() {
-    let expected = ["congestion that the sender would not understand", "lifetime over"];
+fn marks_that_would_be_lost_packets_after_the_last_and_pieces_are_dropped() {
+    let expected = [
+        "congestion that the sender would not understand",
+        "lifetime over",
+        "fragment of an ESP packet",
+    ];
     assert_eq!(marked_and_late(), expected);
 }
 
