@@ -7,6 +7,8 @@ use ikelab_wire::ike::EspSpi;
 
 use crate::config::SaConfig;
 use crate::counters::Counters;
+use crate::flow::Flow;
+use crate::known::{Answer, Known};
 use crate::policy::{Policy, Spd};
 use crate::sad::Sad;
 
@@ -18,6 +20,7 @@ const SPARE_MAX: usize = 8;
 pub struct Esp {
     pub(crate) spd: Spd,
     pub(crate) sad: Sad,
+    pub(crate) known: Known,
     /// The identification of the next outer IPv4 header.
     pub(crate) identification: u16,
     /// What will stand before the next payload, kept from packet to packet.
@@ -38,12 +41,14 @@ impl Esp {
 
     /// Puts a policy last, or in the place of the one with its name.
     pub fn add_policy(&mut self, policy: Policy) {
+        self.known.forget();
         let sas = self.sad.of_policy(&policy.name);
         self.spd.put(policy, sas);
     }
 
     /// Takes a policy out. Its SAs stay until they are removed, and open what still comes in.
     pub fn remove_policy(&mut self, name: &str) {
+        self.known.forget();
         self.spd.remove(name);
     }
 
@@ -53,6 +58,7 @@ impl Esp {
         if config.protection.encr == Encr::Null && config.protection.integ.is_none() {
             return false;
         }
+        self.known.forget();
         if let Some(entry) = self.spd.named(&config.policy) {
             entry.sas.retain(|spi| *spi != config.spi_in);
             entry.sas.push(config.spi_in);
@@ -64,6 +70,7 @@ impl Esp {
 
     /// Takes a Child SA out of use, both halves at once.
     pub fn remove(&mut self, spi_in: EspSpi) {
+        self.known.forget();
         let Some(child) = self.sad.remove(spi_in) else { return };
         if let Some(entry) = self.spd.named(&child.config.policy) {
             entry.sas.retain(|spi| *spi != spi_in);
@@ -72,6 +79,7 @@ impl Esp {
 
     /// Sends on a Child SA from now on, though nothing may have come in on it yet.
     pub fn activate(&mut self, spi_in: EspSpi) {
+        self.known.forget();
         if let Some(child) = self.sad.get_mut(spi_in) {
             child.config.send_at_once = true;
         }
@@ -79,6 +87,7 @@ impl Esp {
 
     /// Sends nothing more on a Child SA, but still opens what comes in on it.
     pub fn retire(&mut self, spi_in: EspSpi) {
+        self.known.forget();
         let Some(child) = self.sad.get_mut(spi_in) else { return };
         if let Some(entry) = self.spd.named(&child.config.policy) {
             entry.sas.retain(|spi| *spi != spi_in);
@@ -124,5 +133,18 @@ impl Esp {
         if let Some(entry) = self.spd.named(policy) {
             entry.asked = None;
         }
+    }
+
+    /// The policy of a flow and the SA that carries it: from memory, or by the long way.
+    pub(crate) fn look_up(&mut self, flow: &Flow) -> Answer {
+        if let Some(answer) = self.known.get(flow) {
+            return answer;
+        }
+        let place = self.spd.place(flow);
+        let entry = place.and_then(|place| self.spd.at(place));
+        let carrier = entry.and_then(|entry| self.sad.choose(&entry.sas, flow));
+        let answer = Answer { place, carrier };
+        self.known.put(flow, answer);
+        answer
     }
 }

@@ -58,7 +58,8 @@ impl Esp {
     /// the answers to it protected.
     #[must_use]
     pub fn check_inbound_clear(&mut self, packet: &IpView<'_>) -> Verdict {
-        let entry = self.spd.find(&Flow::inbound(packet));
+        let place = self.look_up(&Flow::inbound(packet)).place;
+        let entry = place.and_then(|place| self.spd.at(place));
         let reason = match entry.map_or(Action::Bypass, |entry| entry.policy.action) {
             Action::Bypass => return Verdict::Accept,
             Action::Protect => Dropped::ShouldBeProtected,
@@ -99,6 +100,7 @@ impl Esp {
         child.window.note(sequence);
         if !child.heard {
             child.heard = true;
+            self.known.forget();
             out.push(Output::Used { spi_in: header.spi });
         }
         if child.config.encapsulated != (outer.protocol == IpProtocol::UDP) {

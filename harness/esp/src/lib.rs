@@ -19,6 +19,7 @@ mod ecn;
 mod engine;
 mod flow;
 mod inbound;
+mod known;
 mod outbound;
 mod outer;
 mod output;

@@ -9,6 +9,7 @@ use ikelab_wire::ip::IpView;
 
 use crate::engine::Esp;
 use crate::flow::Flow;
+use crate::known::Answer;
 use crate::output::Output;
 use crate::policy::{Action, Entry};
 use crate::reason::Withheld;
@@ -32,14 +33,15 @@ impl Esp {
             return self.withhold(Withheld::BadPacket, packet, out);
         };
         let flow = Flow::outbound(&view);
-        let Some(entry) = self.spd.find_mut(&flow) else {
+        let Answer { place, carrier } = self.look_up(&flow);
+        let Some(entry) = place.and_then(|place| self.spd.at(place)) else {
             out.push(Output::Pass(packet));
             return;
         };
         match entry.policy.action {
             Action::Bypass => out.push(Output::Pass(packet)),
             Action::Discard => self.withhold(Withheld::PolicyDiscards, flow.to_string(), out),
-            Action::Protect => match self.sad.choose(&entry.sas, &flow) {
+            Action::Protect => match carrier {
                 Some(spi_in) => match self.begin((now, entropy), spi_in, &view, out) {
                     Ok(job) => self.complete(spi_in, &job, packet, out),
                     Err(Stopped::Withheld(reason)) => {

@@ -52,20 +52,16 @@ pub(crate) struct Spd {
 }
 
 impl Spd {
-    /// The first policy for a flow.
-    pub(crate) fn find(&self, flow: &Flow) -> Option<&Entry> {
-        self.place(flow).and_then(|place| self.entries.get(place))
-    }
-
-    /// The first policy for a flow, to be changed.
-    pub(crate) fn find_mut(&mut self, flow: &Flow) -> Option<&mut Entry> {
-        self.place(flow).and_then(|place| self.entries.get_mut(place))
-    }
-
-    fn place(&self, flow: &Flow) -> Option<usize> {
+    /// The place of the first policy for a flow.
+    pub(crate) fn place(&self, flow: &Flow) -> Option<usize> {
         self.entries
             .iter()
             .position(|Entry { policy, .. }| flow.matches(&policy.local, &policy.remote))
+    }
+
+    /// The policy at a place.
+    pub(crate) fn at(&mut self, place: usize) -> Option<&mut Entry> {
+        self.entries.get_mut(place)
     }
 
     /// The policy with a name.
