@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use ikelab_trace::{HostId, LinkId};
+
 /// An order, and the step of the scenario that gives it.
 #[derive(Clone, Debug)]
 pub struct Command {
@@ -30,8 +32,26 @@ pub enum Order {
         /// The size of the replay window.
         replay_window: u32,
     },
+    /// Change how what the host sends fares on a link.
+    Link {
+        /// The link.
+        link: LinkId,
+        /// What changes.
+        change: Change,
+    },
     /// Nothing; the step is noted for the reader.
     Note,
+}
+
+/// A change of how packets fare on a link.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Change {
+    /// How likely a packet is lost, 0 to 1.
+    Loss(f64),
+    /// The longest packet that passes; the host's interface knows it.
+    Mtu(u16),
+    /// Nothing passes to this neighbour, or, when false, it passes again.
+    CutOff(HostId, bool),
 }
 
 /// A flow of echo requests.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ikelab_net::{Interface, Port, Route};
+use ikelab_net::{Fault, Interface, Port, Route};
 use ikelab_trace::HostId;
 
 use crate::Pin;
@@ -28,6 +28,8 @@ pub struct HostConfig {
     pub policies: Vec<ikelab_esp::Policy>,
     /// The size of the replay window by the names of policies.
     pub replay_windows: BTreeMap<String, u32>,
+    /// What a scenario has in mind for packets that this host sends.
+    pub faults: Vec<Fault>,
     /// Values that are not left to chance.
     pub pins: Vec<Pin>,
     /// The seed of the run.

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, VecDeque};
 
 use ikelab_ambient::{Instant, Seeded};
 use ikelab_esp::Esp;
-use ikelab_net::{Frame, Port, Reassembly, Stack};
-use ikelab_trace::{AppEvent, Fact, HostId, HostInfo, IfaceInfo, Octets, Record};
+use ikelab_net::{Faults, Frame, Port, Reassembly, Stack};
+use ikelab_trace::{AppEvent, Fact, HostId, HostInfo, IfaceInfo, LinkId, Octets, Record};
 
 use crate::log::Log;
 use crate::ping::Pings;
-use crate::{Command, HostConfig, Order, Pinned};
+use crate::{Change, Command, HostConfig, Order, Pinned};
 
 /// How many packets one input may lead to within a host: a handful is usual.
 const WALKS_MAX: u32 = 10_000;
@@ -22,6 +22,8 @@ pub struct Host {
     pub(crate) stack: Stack,
     /// For each interface its end of a link, if it is attached to one.
     pub(crate) ports: Vec<Option<Port>>,
+    /// What a scenario has in mind for packets that this host sends.
+    pub(crate) faults: Faults,
     /// How many frames were sent through each interface.
     pub(crate) counts: Vec<u64>,
     pub(crate) ike: ikelab_ike::Engine,
@@ -77,6 +79,7 @@ impl Host {
             counts: vec![0; config.interfaces.len()],
             stack: Stack::new(config.interfaces, &config.routes, config.kind.forwards()),
             ports: config.ports,
+            faults: Faults::new(config.faults),
             ike: ikelab_ike::Engine::new(config.ike),
             esp: Esp::new(config.policies),
             replay_windows: config.replay_windows,
@@ -146,7 +149,23 @@ impl Host {
                 let command = ikelab_ike::Command::AddChild { tunnel, child };
                 self.tell_ike(now, ikelab_ike::Input::Command(command));
             }
+            Order::Link { link, change } => self.change_link(link, change),
             Order::Note => {}
+        }
+    }
+
+    /// Changes how what this host sends fares on a link.
+    fn change_link(&mut self, link: LinkId, change: Change) {
+        for (interface, port) in self.stack.interfaces.iter_mut().zip(&mut self.ports) {
+            let Some(port) = port.as_mut().filter(|port| port.link() == link) else { continue };
+            match change {
+                Change::Loss(probability) => port.conditions_mut().loss = probability,
+                Change::Mtu(mtu) => {
+                    port.conditions_mut().mtu = mtu;
+                    interface.mtu = mtu;
+                }
+                Change::CutOff(host, cut) => port.cut_off(host, cut),
+            }
         }
     }
 

@@ -83,7 +83,8 @@ impl Host {
         let Some(port) = self.ports.get_mut(place).and_then(Option::as_mut) else {
             return self.log.dropped("interface without a link", "", &octets);
         };
-        let fates = port.send(now, hop.neighbour, &octets);
+        let harms = self.faults.strike(now, &octets);
+        let fates = port.send(now, hop.neighbour, &octets, &harms);
         let link = port.link();
         for fate in &fates {
             self.launch(link, place, &octets, fate);

@@ -30,7 +30,7 @@ mod security;
 #[cfg(test)]
 mod tests;
 
-pub use command::{Command, Order, Ping};
+pub use command::{Change, Command, Order, Ping};
 pub use config::{HostConfig, HostKind};
 pub use host::{Host, Input};
 pub use pinned::{Pin, Pinned};

@@ -56,7 +56,7 @@ fn packets_are_cut_where_the_mtu_is_small_and_whole_again_at_their_end() {
     let mut world = World::new(&[Conditions::default(), narrow]);
     world.ping(0, "10.0.1.1", "10.0.2.2", 1, 2_000);
     assert_eq!(world.pings(), ["sent 0", "answered 0 after 4 ms"]);
-    let long = world.sent().iter().map(|octets| octets.len()).max();
+    let long = world.sent().iter().map(Vec::len).max();
     assert_eq!(long, Some(1_500), "1480 octets of payload are a multiple of eight");
     // Two of the request on the narrow link, three of the reply on both links.
     assert_eq!(world.sent().iter().filter(|octets| octets.len() == 596).count(), 8);
@@ -242,7 +242,6 @@ impl World {
         }
     }
 
-    #[expect(clippy::type_complexity, reason = "the key is the order of frames")]
     fn next(
         &self,
         frames: &mut BTreeMap<(Instant, LinkId, HostId, u64), Frame>,
@@ -340,6 +339,7 @@ fn host(
         ike: ikelab_ike::config::Config::default(),
         policies: Vec::new(),
         replay_windows: BTreeMap::new(),
+        faults: Vec::new(),
         pins: Vec::new(),
         seed: 1,
     })

@@ -4,6 +4,7 @@
 //! says when each copy arrives, or why it does not. The sender's end of a link decides everything,
 //! from chance of its own, so that a run does not depend on who drives it. IPsec is not known here.
 
+mod fault;
 mod fragment;
 mod frame;
 mod interface;
@@ -13,6 +14,7 @@ mod reassembly;
 mod routes;
 mod stack;
 
+pub use fault::{Fault, Faults, Harm, Kind, Victims};
 pub use fragment::fragments;
 pub use frame::Frame;
 pub use interface::Interface;

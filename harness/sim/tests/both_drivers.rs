@@ -95,9 +95,8 @@ fn packets_larger_than_the_mtu_arrive_in_pieces() {
 #[test]
 fn a_rough_link_changes_the_outcome_alike_on_both_drivers() {
     let rough = ", jitter: 40ms, loss: 20%, duplicate: 10%, reorder: 20%";
-    let patterns: Vec<String> = (0..10)
-        .map(|seed| pattern(&run_on_both(&plan(rough, 20, 56, seed)).trace, 20))
-        .collect();
+    let patterns: Vec<String> =
+        (0..10).map(|seed| pattern(&run_on_both(&plan(rough, 20, 56, seed)).trace, 20)).collect();
     // Now and then five requests are lost in a row, and the tunnel stays down.
     let came_up = patterns.iter().filter(|pattern| pattern.contains('!')).count();
     assert!(came_up >= 8, "{patterns:#?}");

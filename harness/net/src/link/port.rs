@@ -3,6 +3,7 @@
 //! Everything about a packet's way is decided here, when it is sent: the state and the chance
 //! belong to one direction, so neither the other direction nor the driver can disturb them.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use ikelab_ambient::Instant;
@@ -10,6 +11,7 @@ use ikelab_trace::{Fate, HostId, LinkId, Octets};
 
 use super::chance::Chance;
 use super::{Attachment, Conditions, Link};
+use crate::Harm;
 
 /// A host's end of a link.
 #[derive(Clone, Debug)]
@@ -17,6 +19,8 @@ pub struct Port {
     link: LinkId,
     neighbours: Vec<Attachment>,
     conditions: Conditions,
+    /// Neighbours that nothing passes to at present.
+    cut_off: BTreeSet<HostId>,
     chance: Chance,
     /// When the last packet that keeps its order arrives.
     last_arrival: Instant,
@@ -33,6 +37,7 @@ impl Port {
             link: link.id,
             neighbours: link.attached.iter().filter(|end| !ours(end)).cloned().collect(),
             conditions: link.conditions.clone(),
+            cut_off: BTreeSet::new(),
             chance: Chance::new(seed, &link.name, &own.name),
             last_arrival: Instant::ZERO,
             busy_until: Instant::ZERO,
@@ -50,11 +55,30 @@ impl Port {
         &mut self.conditions
     }
 
-    /// Decides what becomes of a packet for a neighbour: a fate for each copy of it.
-    pub fn send(&mut self, now: Instant, neighbour: IpAddr, octets: &Octets) -> Vec<Fate> {
+    /// Lets nothing pass to a neighbour, or lets it pass again.
+    pub fn cut_off(&mut self, neighbour: HostId, cut: bool) {
+        if cut {
+            self.cut_off.insert(neighbour);
+        } else {
+            self.cut_off.remove(&neighbour);
+        }
+    }
+
+    /// Decides what becomes of a packet for a neighbour: a fate for each copy of it. `harms` are
+    /// the faults that a scenario has in mind for this very packet.
+    pub fn send(
+        &mut self,
+        now: Instant,
+        neighbour: IpAddr,
+        octets: &Octets,
+        harms: &[Harm],
+    ) -> Vec<Fate> {
         let Some(to) = self.receiver(neighbour) else { return lost("no such neighbour") };
         if !self.conditions.up {
             return lost("link is down");
+        }
+        if self.cut_off.contains(&to.0) {
+            return lost("partition");
         }
         if octets.len() > usize::from(self.conditions.mtu) {
             return lost("larger than the MTU");
@@ -63,8 +87,12 @@ impl Port {
         if self.chance.loss.happens(self.conditions.loss) {
             return lost("loss");
         }
-        let copies = 1 + usize::from(self.chance.duplicate.happens(self.conditions.duplicate));
-        (0..copies).map(|_| self.arrive(left, to, octets)).collect()
+        if harms.contains(&Harm::Drop) {
+            return lost("fault");
+        }
+        let again = harms.iter().filter(|harm| **harm == Harm::Duplicate).count();
+        let again = again + usize::from(self.chance.duplicate.happens(self.conditions.duplicate));
+        (0..=again).map(|_| self.arrive(left, to, octets, harms)).collect()
     }
 
     /// The interface that answers to an address, as Ethernet finds it, without asking.
@@ -85,14 +113,40 @@ impl Port {
     }
 
     /// The fate of one copy that is not lost.
-    fn arrive(&mut self, left: Instant, (host, iface): (HostId, u16), octets: &Octets) -> Fate {
-        let altered = self
-            .chance
-            .corrupt
-            .happens(self.conditions.corrupt)
-            .then(|| flip(octets, self.chance.corrupt.below(octets.len() * 8)));
-        let at = self.arrival(left);
+    fn arrive(
+        &mut self,
+        left: Instant,
+        (host, iface): (HostId, u16),
+        octets: &Octets,
+        harms: &[Harm],
+    ) -> Fate {
+        let mut at = self.arrival(left);
+        let mut bits = u32::from(self.chance.corrupt.happens(self.conditions.corrupt));
+        for harm in harms {
+            match harm {
+                Harm::Delay(longer) => at = at + *longer,
+                Harm::Corrupt(more) => bits = bits.saturating_add(*more),
+                Harm::Drop | Harm::Duplicate => {}
+            }
+        }
+        let altered = (bits > 0).then(|| self.flip(octets, bits));
         Fate::Arrives { host, iface, at, altered }
+    }
+
+    /// The octets with so many bits turned over, each of them another one.
+    fn flip(&mut self, octets: &[u8], bits: u32) -> Octets {
+        let mut altered = octets.to_vec();
+        let mut left = usize::try_from(bits).unwrap_or(usize::MAX).min(octets.len() * 8);
+        while left > 0 {
+            let bit = self.chance.corrupt.below(octets.len() * 8);
+            let (place, mask) = (bit / 8, 0x80 >> (bit % 8));
+            let (Some(now), Some(was)) = (altered.get_mut(place), octets.get(place)) else { break };
+            if *now & mask == was & mask {
+                *now ^= mask;
+                left -= 1;
+            }
+        }
+        altered.into()
     }
 
     /// When a copy arrives: behind those before it, unless it is one that is held back.
@@ -110,15 +164,6 @@ impl Port {
 
 fn lost(reason: &'static str) -> Vec<Fate> {
     vec![Fate::Lost { reason: reason.into() }]
-}
-
-/// The octets with one bit turned over.
-fn flip(octets: &[u8], bit: usize) -> Octets {
-    let mut altered = octets.to_vec();
-    if let Some(octet) = altered.get_mut(bit / 8) {
-        *octet ^= 0x80 >> (bit % 8);
-    }
-    altered.into()
 }
 
 #[cfg(test)]
@@ -159,7 +204,7 @@ mod tests {
     /// One packet a millisecond to R2.
     fn fates(port: &mut Port, packets: u64) -> Vec<Vec<Fate>> {
         let at = |number| Instant::from_nanos(number * 1_000_000);
-        (0..packets).map(|number| port.send(at(number), ip(2), &packet())).collect()
+        (0..packets).map(|number| port.send(at(number), ip(2), &packet(), &[])).collect()
     }
 
     fn arrivals(fates: &[Vec<Fate>]) -> Vec<Instant> {
@@ -191,7 +236,8 @@ mod tests {
 
     #[test]
     fn a_quiet_link_delivers_to_the_neighbour_after_its_delay() {
-        let fates = port(Conditions::default(), 1).send(Instant::from_secs(1), ip(2), &packet());
+        let fates =
+            port(Conditions::default(), 1).send(Instant::from_secs(1), ip(2), &packet(), &[]);
         let at = Instant::from_nanos(1_001_000_000);
         assert_eq!(fates, [Fate::Arrives { host: R2, iface: 1, at, altered: None }]);
     }
@@ -205,7 +251,7 @@ mod tests {
     #[test]
     fn what_cannot_pass_is_lost_by_a_named_reason() {
         let send = |conditions, last| {
-            let fates = port(conditions, 1).send(Instant::ZERO, ip(last), &packet());
+            let fates = port(conditions, 1).send(Instant::ZERO, ip(last), &packet(), &[]);
             reason(&fates).to_owned()
         };
         let quiet = Conditions::default;
@@ -221,11 +267,12 @@ mod tests {
     fn a_rate_spaces_packets_and_a_full_queue_drops_them() {
         let rate = Rate { bits_per_second: 800_000, queue_octets: 250 }; // 100 octets in 1 ms
         let mut port = port(Conditions { rate: Some(rate), ..Conditions::default() }, 1);
-        let at_once: Vec<_> = (0..4).map(|_| port.send(Instant::ZERO, ip(2), &packet())).collect();
+        let at_once: Vec<_> =
+            (0..4).map(|_| port.send(Instant::ZERO, ip(2), &packet(), &[])).collect();
         let millis = |number: u64| Instant::from_nanos(number * 1_000_000);
         assert_eq!(arrivals(&at_once), [millis(2), millis(3)]);
         assert_eq!(reason(&at_once[2]), "queue is full");
-        let later = port.send(millis(1), ip(2), &packet());
+        let later = port.send(millis(1), ip(2), &packet(), &[]);
         assert_eq!(arrivals(&[later]), [millis(4)], "what has left makes room");
     }
 
@@ -250,6 +297,32 @@ mod tests {
             let turned = altered.iter().zip(sent.iter()).map(|(a, b)| (a ^ b).count_ones());
             assert_eq!(turned.sum::<u32>(), 1);
         }
+    }
+
+    #[test]
+    fn a_fault_does_to_one_packet_what_it_says() {
+        let mut port = port(Conditions::default(), 1);
+        let mut send = |harms: &[Harm]| port.send(Instant::ZERO, ip(2), &packet(), harms);
+        assert_eq!(reason(&send(&[Harm::Drop])), "fault");
+        let millis = |number: u64| Instant::from_nanos(number * 1_000_000);
+        let delayed = send(&[Harm::Delay(Duration::from_millis(9))]);
+        let twice = send(&[Harm::Duplicate]);
+        assert_eq!(arrivals(&[delayed, twice]), [millis(10), millis(1), millis(1)]);
+        let corrupt = send(&[Harm::Corrupt(3)]);
+        let [Fate::Arrives { altered: Some(altered), .. }] = &corrupt[..] else { panic!() };
+        let sent = packet();
+        let turned = altered.iter().zip(sent.iter()).map(|(a, b)| (a ^ b).count_ones());
+        assert_eq!(turned.sum::<u32>(), 3);
+    }
+
+    #[test]
+    fn a_neighbour_that_is_cut_off_gets_nothing_until_it_is_back() {
+        let mut port = port(Conditions::default(), 1);
+        let mut send = |cut| {
+            port.cut_off(R2, cut);
+            reason(&port.send(Instant::ZERO, ip(2), &packet(), &[])).to_owned()
+        };
+        assert_eq!([send(true), send(false)], ["partition", "arrives"]);
     }
 
     #[test]
@@ -281,7 +354,7 @@ mod tests {
             let mut last = Instant::ZERO;
             for gap in gaps {
                 now = now + Duration::from_nanos(gap);
-                for at in arrivals(&[port.send(now, ip(2), &packet())]) {
+                for at in arrivals(&[port.send(now, ip(2), &packet(), &[])]) {
                     prop_assert!(at > now, "a packet arrives after it is sent");
                     prop_assert!(at >= last);
                     last = at;
@@ -303,7 +376,7 @@ mod tests {
             let mut busy = link.port(R1, 1, seed).unwrap();
             let mut other = link.port(R2, 1, seed).unwrap();
             for _ in 0..back {
-                other.send(Instant::ZERO, ip(1), &packet());
+                other.send(Instant::ZERO, ip(1), &packet(), &[]);
             }
             prop_assert_eq!(fates(&mut alone, 20), fates(&mut busy, 20));
         }
@@ -313,7 +386,7 @@ mod tests {
     fn the_two_directions_have_chances_of_their_own() {
         let lost = |host, iface, to| -> Vec<bool> {
             let mut port = link(rough()).port(host, iface, 1).unwrap();
-            let mut send = || port.send(Instant::ZERO, ip(to), &packet());
+            let mut send = || port.send(Instant::ZERO, ip(to), &packet(), &[]);
             (0..100).map(|_| reason(&send()) == "loss").collect()
         };
         assert_ne!(lost(R1, 1, 2), lost(R2, 1, 1));

@@ -70,6 +70,7 @@ fn build_host(plan: &Plan, links: &[Link], place: u16, host: &plan::Host) -> Hos
         ike: tunnel::ike(host),
         policies: tunnel::policies(host),
         replay_windows: tunnel::replay_windows(host),
+        faults: Vec::new(),
         pins: pins(plan, place),
         seed: plan.seed,
     })
