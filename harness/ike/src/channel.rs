@@ -3,12 +3,14 @@
 use ikelab_ambient::{Entropy, Purpose, Value};
 use ikelab_crypto::{IkeKeys, Prf, Sealer};
 use ikelab_trace::{IkeKeysLogged, Octets, Role, SaId, Suite};
+use ikelab_wire::ParseError;
 use ikelab_wire::ike::Header;
-use ikelab_wire::payload::{Payload, emit_chain, parse_chain};
+use ikelab_wire::payload::{Body, Payload, emit_chain, parse_chain};
 use ikelab_wire::registry::PayloadType;
 
-use crate::guilt::Discard;
+use crate::guilt::{Discard, Refusal};
 use crate::negotiate;
+use crate::parts::{self, Parts};
 use crate::window::Datagrams;
 
 /// Next payload, critical bit, and length, RFC 7296 §3.2.
@@ -121,19 +123,44 @@ impl Iv {
 
 /// An authentic message.
 #[derive(Debug)]
-pub(crate) enum Opened {
-    /// Its payloads.
-    Payloads(Vec<Payload>),
-    /// It is no chain of payloads: INVALID_SYNTAX (RFC 7296 §2.21.3).
-    BadSyntax(String),
+pub(crate) struct Opened {
+    first: PayloadType,
+    inner: Vec<u8>,
+    /// Its payloads, or why they are none.
+    read: Result<Vec<Payload>, ParseError>,
 }
 
 impl Opened {
-    /// Reads what was sealed. If it does not parse, that is the peer's own fault.
-    pub(crate) fn read(first: PayloadType, inner: &[u8]) -> Self {
-        match parse_chain(first, inner) {
-            Ok(payloads) => Self::Payloads(payloads),
-            Err(why) => Self::BadSyntax(why.to_string()),
+    /// Reads what was sealed. Of what stood before it in the clear, all that counts is what has
+    /// to be refused; the ICV covers it too.
+    pub(crate) fn read(first: PayloadType, inner: Vec<u8>, clear: Vec<Payload>) -> Self {
+        let mut read = parse_chain(first, &inner);
+        if let Ok(payloads) = &mut read {
+            let unknown = |payload: &Payload| matches!(payload.body, Body::Unknown(_));
+            payloads.extend(clear.into_iter().filter(|p| p.critical && unknown(p)));
+        }
+        Self { first, inner, read }
+    }
+
+    /// Its payloads, sorted; what does not parse is INVALID_SYNTAX (RFC 7296 §2.21.3).
+    pub(crate) fn parts(&self) -> Result<Parts<'_>, Refusal> {
+        match &self.read {
+            Ok(payloads) => Parts::of(payloads),
+            Err(why) => Err(parts::syntax(why.to_string())),
+        }
+    }
+
+    /// The body of the first payload of a type, as it came, with the octets that mean nothing
+    /// yet: AUTH is computed over them too (RFC 7296 §2.15, §3.5).
+    pub(crate) fn body(&self, wanted: PayloadType) -> Option<&[u8]> {
+        let (mut next, mut rest) = (self.first, self.inner.as_slice());
+        loop {
+            let [following, _, high, low] = *rest.first_chunk()?;
+            let length = usize::from(u16::from_be_bytes([high, low]));
+            if next == wanted {
+                return rest.get(GENERIC_HEADER..length);
+            }
+            (next, rest) = (PayloadType(following), rest.get(length.max(GENERIC_HEADER)..)?);
         }
     }
 }

@@ -18,6 +18,26 @@ pub struct Config {
     pub cookie_threshold: usize,
     /// How long a responder waits for IKE_AUTH.
     pub half_open_timeout: Duration,
+    /// How often strangers get INVALID_MAJOR_VERSION or INVALID_IKE_SPI from us.
+    pub unprotected_answers: RateLimit,
+    /// Whether a request over an IKE SA that we do not know is answered with INVALID_IKE_SPI
+    /// (RFC 7296 §2.21.4).
+    pub invalid_ike_spi: bool,
+}
+
+/// How often something may happen: so many at once, and one more each interval.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RateLimit {
+    /// How many at once.
+    pub burst: u32,
+    /// The interval.
+    pub every: Duration,
+}
+
+impl Default for RateLimit {
+    fn default() -> Self {
+        Self { burst: 10, every: Duration::from_secs(1) }
+    }
 }
 
 impl Config {
@@ -29,6 +49,8 @@ impl Config {
             half_open_max: 1_000,
             cookie_threshold: 10,
             half_open_timeout: Duration::from_secs(30),
+            unprotected_answers: RateLimit::default(),
+            invalid_ike_spi: false,
         }
     }
 }
@@ -81,6 +103,14 @@ pub struct Options {
     /// and that we take fragments (RFC 7383); none: neither. RFC 7383 §2.5.1 recommends 576
     /// octets over IPv4 and 1280 over IPv6.
     pub fragmentation: Option<usize>,
+    /// Whether a request beyond our window is told of with INVALID_MESSAGE_ID (RFC 7296 §2.3).
+    pub invalid_message_id: bool,
+    /// How many Child SAs the peer may make over one IKE SA, those in the place of others not
+    /// counted; none: as many as it likes.
+    pub children_max: Option<usize>,
+    /// Whether ADDITIONAL_TS_POSSIBLE is said where several Child SA configurations fit what the
+    /// peer asks for (RFC 7296 §2.9).
+    pub additional_ts: bool,
 }
 
 /// One Child SA configuration.

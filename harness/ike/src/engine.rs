@@ -14,6 +14,7 @@ use crate::cookie::Jar;
 use crate::exchange::{self, init};
 use crate::guilt::Discard;
 use crate::io::{Input, Output};
+use crate::limit::Bucket;
 use crate::sa::{Phase, Sa, Want};
 use crate::{operator, receive, timers};
 
@@ -27,7 +28,7 @@ pub struct Engine {
 }
 
 /// What an engine remembers.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct State {
     /// The IKE SAs by our SPI.
     pub(crate) sas: BTreeMap<IkeSpi, Sa>,
@@ -36,6 +37,8 @@ pub(crate) struct State {
     /// IKE_SA_INIT requests that made SAs which still exist: a repeated one is for that SA.
     requests: BTreeMap<RequestKey, IkeSpi>,
     half_open: usize,
+    /// How much more strangers are told.
+    unprotected: Bucket,
 }
 
 /// From whom, with which SPI, and which octets (as a digest): RFC 7296 §2.1 wants the whole of an
@@ -46,7 +49,15 @@ impl Engine {
     /// An engine without SAs.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        Self { config, state: State::default(), deadlines: BTreeSet::new() }
+        let state = State {
+            sas: BTreeMap::new(),
+            spis: Spis::default(),
+            jar: Jar::default(),
+            requests: BTreeMap::new(),
+            half_open: 0,
+            unprotected: Bucket::full(config.unprotected_answers),
+        };
+        Self { config, state, deadlines: BTreeSet::new() }
     }
 
     /// Takes one input; gives what is to be done, in order.
@@ -101,9 +112,11 @@ impl Turn<'_> {
     /// A datagram: for which SA, by our SPI in it (RFC 7296 §2.6)?
     fn datagram(&mut self, local: SocketAddr, remote: SocketAddr, octets: &[u8]) {
         let routed = Header::parse(octets).map_err(Discard::Malformed);
+        let header = routed.as_ref().ok().map(|raw| raw.header);
         let outcome = routed.and_then(|raw| {
-            receive::check_version(&raw.header, local, remote, self.out)?;
+            receive::check_version(&raw.header)?;
             if is_first_request(&raw.header) {
+                receive::check_first_request(&raw.header)?;
                 return self.first_request(local, remote, &raw.header, octets);
             }
             let sender_began = raw.header.flags.initiator();
@@ -114,8 +127,18 @@ impl Turn<'_> {
                 .unwrap_or_else(|| Err(Discard::UnknownSpi { spi: spi.to_string() }))
         });
         if let Err(why) = outcome {
+            let answer = header.and_then(|header| receive::unprotected_answer(&header, &why));
+            if let Some(answer) = answer.filter(|_| self.may_answer(&why)) {
+                self.out.push(Output::Transmit { local, remote, octets: answer.emit() });
+            }
             self.context(&mut Vec::new(), |cx| cx.discard(None, &why));
         }
+    }
+
+    /// Whether we say to a stranger why we drop its request, and have not done so too often.
+    fn may_answer(&mut self, why: &Discard) -> bool {
+        let wished = self.config.invalid_ike_spi || !matches!(why, Discard::UnknownSpi { .. });
+        wished && self.state.unprotected.take(self.now, self.config.unprotected_answers)
     }
 
     /// An IKE_SA_INIT request: a repeated one is answered from memory, a new one by `init`.
@@ -309,7 +332,7 @@ fn is_half_open(sa: &Sa) -> bool {
     matches!(sa.phase, Phase::InitResponded(_))
 }
 
-/// The request that begins an IKE SA: no SPI of ours, message id 0 (RFC 7296 §2.6).
+/// A request for an IKE SA: there is no SPI of ours yet (RFC 7296 §2.6).
 fn is_first_request(header: &Header) -> bool {
     header.exchange == ExchangeType::IKE_SA_INIT
         && !header.flags.response()

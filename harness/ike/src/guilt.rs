@@ -12,6 +12,8 @@ use ikelab_wire::registry::{ExchangeType, NotifyType, Protocol};
 pub(crate) enum Discard {
     /// The octets are no IKE message.
     Malformed(ParseError),
+    /// A major version that is not ours.
+    WrongVersion { major: u8 },
     /// No SA has these SPIs.
     UnknownSpi { spi: String },
     /// A request whose message id is not one that the window allows.
@@ -34,6 +36,10 @@ pub(crate) enum Discard {
     WrongCookie,
     /// An unprotected answer of no use: believing it would let a stranger end the attempt.
     Unbelieved { what: String },
+    /// An IKE_SA_INIT request with a header that no IKE_SA_INIT request has.
+    BadFirstRequest { what: &'static str },
+    /// An exchange that we do not know, or that has no place in an established IKE SA.
+    UnknownExchange { exchange: ExchangeType },
     /// A fragment, and RFC 7383 was not agreed on.
     FragmentsNotAgreed,
     /// A fragment whose numbers are not possible.
@@ -55,6 +61,7 @@ impl Discard {
     pub(crate) const fn name(&self) -> &'static str {
         match self {
             Self::Malformed(_) => "malformed",
+            Self::WrongVersion { .. } => "wrong version",
             Self::UnknownSpi { .. } => "unknown SPI",
             Self::OutsideWindow { .. } => "outside the window",
             Self::Unsolicited { .. } => "unsolicited response",
@@ -66,6 +73,8 @@ impl Discard {
             Self::HalfOpenFull { .. } => "half-open limit",
             Self::WrongCookie => "wrong cookie",
             Self::Unbelieved { .. } => "unbelieved",
+            Self::BadFirstRequest { .. } => "bad first request",
+            Self::UnknownExchange { .. } => "unknown exchange",
             Self::FragmentsNotAgreed => "fragments were not agreed on",
             Self::BadFragment { .. } => "impossible fragment",
             Self::OlderFragments { .. } => "older fragments",
@@ -81,6 +90,7 @@ impl fmt::Display for Discard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Malformed(why) => write!(f, "{why}"),
+            Self::WrongVersion { major } => write!(f, "major version {major}, expected 2"),
             Self::UnknownSpi { spi } => write!(f, "no SA has SPI {spi}"),
             Self::OutsideWindow { got, low, size } => {
                 write!(
@@ -104,6 +114,10 @@ impl fmt::Display for Discard {
                 f.write_str("a cookie that is not ours, not this initiator's, or too old")
             }
             Self::Unbelieved { what } => write!(f, "an unprotected answer is not believed: {what}"),
+            Self::BadFirstRequest { what } => write!(f, "an IKE_SA_INIT request with {what}"),
+            Self::UnknownExchange { exchange } => {
+                write!(f, "{exchange} over an established IKE SA")
+            }
             Self::FragmentsNotAgreed => {
                 f.write_str("a fragment, and one of us did not say that it takes them")
             }
@@ -128,8 +142,8 @@ impl fmt::Display for Discard {
 pub(crate) struct Refusal {
     pub(crate) notify: Notify,
     pub(crate) reason: String,
-    /// True when the SA can't go on after it (RFC 7296 §2.21.2, §2.21.3).
-    pub(crate) fatal: bool,
+    /// True when the SA can't go on after it (RFC 7296 §2.21.2).
+    fatal: bool,
 }
 
 impl Refusal {
@@ -148,6 +162,12 @@ impl Refusal {
         let notify =
             Notify { protocol: Protocol::ESP, spi: spi.to_vec(), ..Notify::new(notify, &[]) };
         Self { notify, reason: reason.into(), fatal: false }
+    }
+
+    /// True when the SA ends with it: INVALID_SYNTAX always ends it, on both sides
+    /// (RFC 7296 §2.21.3).
+    pub(crate) fn is_fatal(&self) -> bool {
+        self.fatal || self.notify.notify_type == NotifyType::INVALID_SYNTAX
     }
 
     /// The same, and the SA ends with it.

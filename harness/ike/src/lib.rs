@@ -18,6 +18,7 @@ mod exchange;
 mod fragments;
 mod guilt;
 mod io;
+mod limit;
 mod nat;
 mod negotiate;
 mod operator;

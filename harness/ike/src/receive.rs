@@ -1,9 +1,10 @@
 //! A message that found its SA: the window, the protection, and on to the exchange.
 
+use core::time::Duration;
 use std::net::SocketAddr;
 
 use ikelab_trace::{IkeEvent, Role};
-use ikelab_wire::ike::{Flags, Header, Message, Version};
+use ikelab_wire::ike::{Flags, Header, IkeSpi, Message, Version};
 use ikelab_wire::payload::{Body, Notify, Payload};
 use ikelab_wire::registry::{ExchangeType, NotifyType};
 
@@ -13,10 +14,12 @@ use crate::context::Context;
 use crate::exchange::{self, After, auth, init};
 use crate::fragments::{Key, Mark};
 use crate::guilt::Discard;
-use crate::io::Output;
 use crate::sa::{Core, Phase, Sa, Want};
 use crate::timers;
 use crate::window::Arrival;
+
+/// Ours: how long a peer is not told again that its message ids are wrong.
+const TELL_PAUSE: Duration = Duration::from_secs(10);
 
 /// A datagram as it came.
 pub(crate) struct Came<'a> {
@@ -26,26 +29,46 @@ pub(crate) struct Came<'a> {
     pub(crate) octets: &'a [u8],
 }
 
-/// A higher major version is answered with ours; minor versions do not matter (RFC 7296 §2.5).
-pub(crate) fn check_version(
-    header: &Header,
-    local: SocketAddr,
-    remote: SocketAddr,
-    out: &mut Vec<Output>,
-) -> Result<(), Discard> {
+/// Minor versions do not matter, major ones do (RFC 7296 §2.5).
+pub(crate) fn check_version(header: &Header) -> Result<(), Discard> {
     let major = header.version.major;
-    if major == Version::IKEV2.major {
+    if major == Version::IKEV2.major { Ok(()) } else { Err(Discard::WrongVersion { major }) }
+}
+
+/// What a request that is dropped is answered with, if we answer at all: outside of any IKE SA,
+/// without protection, and never when it is a response itself (RFC 7296 §1.5, §2.21.4).
+pub(crate) fn unprotected_answer(header: &Header, why: &Discard) -> Option<Message> {
+    if header.flags.response() || header.initiator_spi == IkeSpi::NONE {
+        return None;
+    }
+    let notify = match why {
+        Discard::WrongVersion { major } if *major > Version::IKEV2.major => {
+            NotifyType::INVALID_MAJOR_VERSION
+        }
+        Discard::UnknownSpi { .. } if header.responder_spi != IkeSpi::NONE => {
+            NotifyType::INVALID_IKE_SPI
+        }
+        _ => return None,
+    };
+    let flags = if header.flags.initiator() { Flags::NONE } else { Flags::INITIATOR };
+    let flags = flags | Flags::RESPONSE;
+    let payloads = vec![Body::Notify(Notify::new(notify, &[])).into()];
+    Some(Message { header: Header { version: Version::IKEV2, flags, ..*header }, payloads })
+}
+
+/// The request that begins an IKE SA: our SPI is not known yet. It comes from the initiator, with
+/// its SPI, under message id 0 (RFC 7296 §2.2, §2.6, §3.1).
+pub(crate) fn check_first_request(header: &Header) -> Result<(), Discard> {
+    let what = if header.initiator_spi == IkeSpi::NONE {
+        "an initiator SPI of 0"
+    } else if header.message_id != 0 {
+        "a message id other than 0"
+    } else if !header.flags.initiator() {
+        "a clear Initiator flag"
+    } else {
         return Ok(());
-    }
-    if major > Version::IKEV2.major && !header.flags.response() {
-        let notify = Notify::new(NotifyType::INVALID_MAJOR_VERSION, &[]);
-        let answer =
-            Header { version: Version::IKEV2, flags: header.flags | Flags::RESPONSE, ..*header };
-        let payloads = vec![Body::Notify(notify).into()];
-        let octets = Message { header: answer, payloads }.emit();
-        out.push(Output::Transmit { local, remote, octets });
-    }
-    Err(Discard::Unbelieved { what: format!("major version {major}, expected 2") })
+    };
+    Err(Discard::BadFirstRequest { what })
 }
 
 /// Takes a message for an SA.
@@ -118,14 +141,7 @@ fn open(
     };
     let Some((first, inner)) = whole else { return Ok(None) };
     core.fragments.forget(key);
-    let mut opened = Opened::read(first, &inner);
-    if let Opened::Payloads(payloads) = &mut opened {
-        // The ICV covers what stands before the SK payload too; but all it can do is to be refused.
-        let critical =
-            |payload: &Payload| payload.critical && matches!(payload.body, Body::Unknown(_));
-        payloads.extend(sealed.clear.into_iter().filter(critical));
-    }
-    Ok(Some(opened))
+    Ok(Some(Opened::read(first, inner, sealed.clear)))
 }
 
 /// A response: to which open request of ours?
@@ -146,16 +162,7 @@ fn response(sa: &mut Sa, came: &Came<'_>, cx: &mut Context<'_>) -> Result<(), Di
             let Some(opened) = opened else { return Ok(()) };
             sa.core.window.close(message_id);
             let ongoing = established.ongoing.remove(&message_id).expect("just seen");
-            let after = match &opened {
-                Opened::Payloads(payloads) => {
-                    exchange::accept(&mut sa.core, established, ongoing, payloads, cx)
-                }
-                Opened::BadSyntax(why) => {
-                    let why = crate::guilt::PeerMisbehaved::new("bad response", why.clone());
-                    cx.misbehaved(Some(sa.core.id), why);
-                    After::Close("the peer broke a rule")
-                }
-            };
+            let after = exchange::accept(&mut sa.core, established, ongoing, &opened, cx);
             if let After::Close(reason) = after {
                 sa.close(reason, cx);
             }
@@ -177,32 +184,38 @@ fn init_response(sa: &mut Sa, came: &Came<'_>, cx: &mut Context<'_>) -> Result<(
 fn auth_response(sa: &mut Sa, came: &Came<'_>, cx: &mut Context<'_>) -> Result<(), Discard> {
     expect(came, ExchangeType::IKE_AUTH)?;
     let Phase::AuthSent(sent) = &sa.phase else { unreachable!("just seen") };
-    let Some(payloads) = payloads(&mut sa.core, &sent.channel, came, cx)? else { return Ok(()) };
+    let Some(opened) = open(&mut sa.core, &sent.channel, came, cx)? else { return Ok(()) };
     let before = std::mem::replace(&mut sa.phase, Phase::Closed { until: cx.now });
     let Phase::AuthSent(sent) = before else { unreachable!("just seen") };
     sa.core.window.close(auth::MESSAGE_ID);
-    sa.phase = auth::accept(&mut sa.core, *sent, &payloads, cx);
+    sa.phase = auth::accept(&mut sa.core, *sent, &opened, cx);
     Ok(())
 }
 
 /// A request: new, or seen before?
 fn request(sa: &mut Sa, came: &Came<'_>, cx: &mut Context<'_>) -> Result<(), Discard> {
     let message_id = came.header.message_id;
-    let arrival = sa.core.window.classify(message_id)?;
+    let arrival = match sa.core.window.classify(message_id) {
+        Ok(arrival) => arrival,
+        Err(why) => {
+            tell_of_wrong_id(sa, came, cx);
+            return Err(why);
+        }
+    };
     match &mut sa.phase {
         Phase::InitResponded(responded) => {
             if arrival == Arrival::Repeated {
                 return Err(Discard::OutsideWindow { got: message_id, low: 1, size: 1 });
             }
             expect(came, ExchangeType::IKE_AUTH)?;
-            let payloads = payloads(&mut sa.core, &responded.channel, came, cx)?;
-            let Some(payloads) = payloads else { return Ok(()) };
+            let opened = open(&mut sa.core, &responded.channel, came, cx)?;
+            let Some(opened) = opened else { return Ok(()) };
             // A NAT or a change to port 4500 (RFC 7296 §2.23): answers go where the request came from.
             sa.core.path.local = came.local;
             sa.core.path.remote = came.remote;
             let before = std::mem::replace(&mut sa.phase, Phase::Closed { until: cx.now });
             let Phase::InitResponded(responded) = before else { unreachable!("just seen") };
-            sa.phase = auth::respond(&mut sa.core, *responded, &payloads, cx);
+            sa.phase = auth::respond(&mut sa.core, *responded, &opened, cx);
             Ok(())
         }
         Phase::Established(established) => {
@@ -216,10 +229,15 @@ fn request(sa: &mut Sa, came: &Came<'_>, cx: &mut Context<'_>) -> Result<(), Dis
             let opened = open(&mut sa.core, &established.channel, came, cx)?;
             established.heard = cx.now;
             let Some(opened) = opened else { return Ok(()) };
+            let exchange = came.header.exchange;
+            if !matches!(exchange, ExchangeType::CREATE_CHILD_SA | ExchangeType::INFORMATIONAL) {
+                // Any answer that we know would end the IKE SA.
+                return Err(Discard::UnknownExchange { exchange });
+            }
             if sa.core.path.behind_nat {
                 sa.core.path.remote = came.remote;
             }
-            established_request(sa, came.header, opened, cx);
+            established_request(sa, came.header, &opened, cx);
             Ok(())
         }
         Phase::Closed { .. } if arrival == Arrival::Repeated => {
@@ -234,20 +252,11 @@ fn request(sa: &mut Sa, came: &Came<'_>, cx: &mut Context<'_>) -> Result<(), Dis
     }
 }
 
-fn established_request(sa: &mut Sa, header: &Header, opened: Opened, cx: &mut Context<'_>) {
+fn established_request(sa: &mut Sa, header: &Header, opened: &Opened, cx: &mut Context<'_>) {
     let Sa { core, phase, .. } = sa;
     let Phase::Established(established) = phase else { unreachable!("just seen") };
     let (exchange, message_id) = (header.exchange, header.message_id);
-    let answer = match opened {
-        Opened::Payloads(payloads) => exchange::respond(core, established, exchange, &payloads, cx),
-        Opened::BadSyntax(why) => {
-            // RFC 7296 §2.21.3: authentic and unreadable is fatal.
-            let refusal = crate::parts::syntax(why).fatal();
-            cx.refused(Some(core.id), &refusal);
-            let payloads = vec![Body::Notify(refusal.notify).into()];
-            exchange::Answer { payloads, closes: Some("unreadable request") }
-        }
-    };
+    let answer = exchange::respond(core, established, exchange, opened, cx);
     core.answer(&mut established.channel, exchange, message_id, &answer.payloads, cx);
     if let Some(reason) = answer.closes {
         sa.close(reason, cx);
@@ -299,16 +308,19 @@ fn only_the_first(sealed: &Sealed) -> Result<(), Discard> {
     }
 }
 
-fn payloads(
-    core: &mut Core,
-    channel: &Channel,
-    came: &Came<'_>,
-    cx: &Context<'_>,
-) -> Result<Option<Vec<Payload>>, Discard> {
-    match open(core, channel, came, cx)? {
-        None => Ok(None),
-        Some(Opened::Payloads(payloads)) => Ok(Some(payloads)),
-        Some(Opened::BadSyntax(what)) => Err(Discard::Unbelieved { what }),
+/// Tells a peer that sends requests beyond our window, not too often; the request itself is not
+/// answered (RFC 7296 §2.3). What lies behind the window is an old request come late.
+fn tell_of_wrong_id(sa: &mut Sa, came: &Came<'_>, cx: &Context<'_>) {
+    let wished = cx.tunnel(sa.core.tunnel).options.invalid_message_id;
+    let Phase::Established(established) = &mut sa.phase else { return };
+    let beyond = sa.core.window.is_beyond(came.header.message_id);
+    if !wished || !beyond || established.tell_again > cx.now {
+        return;
+    }
+    if established.channel.open(came.octets).is_ok() {
+        established.tell_again = cx.now + TELL_PAUSE;
+        let data = came.header.message_id.to_be_bytes().to_vec();
+        established.want(Want::Tell { notify: NotifyType::INVALID_MESSAGE_ID, data });
     }
 }
 

@@ -112,6 +112,8 @@ pub(crate) struct Established {
     pub(crate) undecided: bool,
     /// True when the peer made it by a rekeying that lost against ours: the peer is to delete it.
     pub(crate) redundant: bool,
+    /// When the peer may be told again that its message ids are wrong.
+    pub(crate) tell_again: Instant,
     /// What we will want again after the peer had no time for it.
     pub(crate) later: Vec<(Instant, Want)>,
     /// How often in a row the peer had no time.
@@ -155,6 +157,8 @@ pub(crate) enum Want {
     DeleteIke,
     /// A sign of life.
     Liveness,
+    /// The peer told of an error that harms nobody but one message of it.
+    Tell { notify: NotifyType, data: Vec<u8> },
     /// The peer told of an error, after which the IKE SA is gone (RFC 7296 §2.21.2).
     Fail { notify: NotifyType },
 }
@@ -319,6 +323,7 @@ impl Established {
             replaced: false,
             undecided: false,
             redundant: false,
+            tell_again: now,
             later: Vec::new(),
             temporary_failures: 0,
             corrections: Vec::new(),

@@ -5,6 +5,9 @@ use std::net::IpAddr;
 use ikelab_wire::payload::{SelectorRange, TrafficSelector, TrafficSelectors};
 use ikelab_wire::registry::IpProtocol;
 
+/// RFC 7296 §3.13: the number of selectors of a payload has one octet.
+const SELECTORS_MAX: usize = 255;
+
 /// What of an offer lies within policy; empty when nothing does. A range within another is left out.
 pub(crate) fn narrow(offer: &TrafficSelectors, policy: &[SelectorRange]) -> Vec<SelectorRange> {
     let mut narrowed: Vec<SelectorRange> = Vec::new();
@@ -15,7 +18,9 @@ pub(crate) fn narrow(offer: &TrafficSelectors, policy: &[SelectorRange]) -> Vec<
                 continue;
             }
             narrowed.retain(|narrower| !is_within(narrower, &range));
-            narrowed.push(range);
+            if narrowed.len() < SELECTORS_MAX {
+                narrowed.push(range);
+            }
         }
     }
     narrowed
@@ -73,6 +78,9 @@ fn intersection(one: &SelectorRange, other: &SelectorRange) -> Option<SelectorRa
 
 /// Ports in common. OPAQUE (65535 to 0) is within ANY, and has nothing in common with a number.
 fn ports(one: &SelectorRange, other: &SelectorRange) -> Option<(u16, u16)> {
+    if !is_possible(one) || !is_possible(other) {
+        return None;
+    }
     let is_any = |range: &SelectorRange| (range.start_port, range.end_port) == (0, u16::MAX);
     if is_any(one) {
         return Some((other.start_port, other.end_port));
@@ -82,6 +90,12 @@ fn ports(one: &SelectorRange, other: &SelectorRange) -> Option<(u16, u16)> {
     }
     let (start, end) = (one.start_port.max(other.start_port), one.end_port.min(other.end_port));
     (start <= end).then_some((start, end))
+}
+
+/// A port range that begins before it ends, or OPAQUE.
+fn is_possible(range: &SelectorRange) -> bool {
+    let (start, end) = (range.start_port, range.end_port);
+    start <= end || (start, end) == (u16::MAX, 0)
 }
 
 #[cfg(test)]
@@ -118,6 +132,49 @@ mod tests {
         assert!(is_within(&opaque, &udp("10.0.0.0/8", 0, u16::MAX)));
         assert!(is_within(&opaque, &opaque));
         assert!(!is_within(&opaque, &udp("10.0.0.0/8", 1, 65_000)));
+    }
+
+    #[test]
+    fn icmp_types_and_codes_are_ranges_like_ports() {
+        let icmp = |start_port, end_port| SelectorRange {
+            protocol: IpProtocol::ICMP,
+            start_port,
+            end_port,
+            ..net("10.0.0.0/8")
+        };
+        // Type 8 with every code, as RFC 7296 §3.13.1 packs them.
+        let echo = icmp(0x0800, 0x08ff);
+        assert!(is_within(&echo, &icmp(0, u16::MAX)));
+        assert_eq!(narrow(&payload(&[icmp(0x0000, 0x0804)]), &[echo]), [icmp(0x0800, 0x0804)]);
+        assert!(narrow(&payload(&[icmp(0, 0xff)]), &[echo]).is_empty(), "type 0 is another");
+        assert!(narrow(&payload(&[udp("10.0.0.0/8", 0x0800, 0x08ff)]), &[echo]).is_empty());
+    }
+
+    #[test]
+    fn a_range_that_ends_before_it_begins_selects_nothing() {
+        let backwards = udp("10.0.0.0/8", 80, 70);
+        assert!(narrow(&payload(&[backwards]), &[net("0.0.0.0/0")]).is_empty());
+        let addresses = SelectorRange {
+            start: "10.0.0.9".parse().unwrap(),
+            end: "10.0.0.1".parse().unwrap(),
+            ..net("10.0.0.0/8")
+        };
+        assert!(narrow(&payload(&[addresses]), &[net("0.0.0.0/0")]).is_empty());
+    }
+
+    #[test]
+    fn families_never_meet() {
+        assert!(narrow(&payload(&[net("::/0")]), &[net("0.0.0.0/0")]).is_empty());
+        let both = payload(&[net("::/0"), net("10.0.0.0/8")]);
+        assert_eq!(narrow(&both, &[net("0.0.0.0/0")]), [net("10.0.0.0/8")]);
+    }
+
+    #[test]
+    fn no_more_ranges_than_a_payload_holds() {
+        let hosts: Vec<SelectorRange> =
+            (0..=255).map(|low| net(&format!("10.0.0.{low}/32"))).collect();
+        let policy = [udp("0.0.0.0/0", 1, 1), udp("0.0.0.0/0", 3, 3)];
+        assert_eq!(narrow(&payload(&hosts), &policy).len(), 255);
     }
 
     #[test]

@@ -149,6 +149,11 @@ impl Window {
         }
     }
 
+    /// True for the message ids that the peer may only use later.
+    pub(crate) fn is_beyond(&self, message_id: u32) -> bool {
+        message_id.checked_sub(self.low).is_some_and(|ahead| ahead >= self.size_peers)
+    }
+
     /// Remembers the answer to a new request and moves the peer's window past all that is
     /// answered. A peer with a window of n may repeat the last n requests.
     pub(crate) fn answer(&mut self, message_id: u32, datagrams: Datagrams) {

@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use ikelab_crypto::psk_auth;
 use ikelab_trace::{Established as EstablishedFact, IkeEvent, Role, SaId};
 use ikelab_wire::payload::{Authentication, Body, Identification, Notify, Payload};
-use ikelab_wire::registry::{AuthMethod, ExchangeType, NotifyType};
+use ikelab_wire::registry::{AuthMethod, ExchangeType, NotifyType, PayloadType};
 
-use crate::channel::Channel;
+use crate::channel::{Channel, Opened};
 use crate::child;
 use crate::context::{Context, Effect};
 use crate::exchange::create_child;
@@ -50,7 +50,7 @@ pub(crate) fn begin(
     let (id, psk, remote_id) =
         (tunnel.local_id.clone(), tunnel.psk.clone(), tunnel.remote_id.clone());
     let (window, initial_contact) = (tunnel.window, tunnel.initial_contact && first_contact);
-    let value = auth_value(&channel, &first, Role::Initiator, &id, &psk);
+    let value = auth_value(&channel, &first, Role::Initiator, &id.body_octets(), &psk);
     let mut payloads: Vec<Payload> = vec![Body::IdI(id).into()];
     if initial_contact {
         payloads.push(status(NotifyType::INITIAL_CONTACT, &[]));
@@ -80,12 +80,13 @@ fn first_child(wanted: &mut Vec<Want>) -> Option<create_child::Asked> {
 pub(crate) fn respond(
     core: &mut Core,
     responded: Responded,
-    payloads: &[Payload],
+    opened: &Opened,
     cx: &mut Context<'_>,
 ) -> Phase {
     let Responded { mut channel, first, until } = responded;
-    let proved = Parts::of(payloads).and_then(|parts| {
-        let peer = prove(core, &channel, &first, &parts, cx)?;
+    let proved = opened.parts().and_then(|parts| {
+        let body = opened.body(PayloadType::IDI).unwrap_or_default();
+        let peer = prove(core, &channel, &first, &parts, body, cx)?;
         Ok((parts, peer))
     });
     let (parts, peer) = match proved {
@@ -104,7 +105,7 @@ pub(crate) fn respond(
     }
     let tunnel = cx.tunnel(core.tunnel);
     let (id, psk, window) = (tunnel.local_id.clone(), tunnel.psk.clone(), tunnel.window);
-    let value = auth_value(&channel, &first, Role::Responder, &id, &psk);
+    let value = auth_value(&channel, &first, Role::Responder, &id.body_octets(), &psk);
     let peers = peers(&id, &peer.id);
     let mut payloads: Vec<Payload> = vec![Body::IdR(id).into(), proof(value)];
     apply_window(core, &parts);
@@ -127,14 +128,9 @@ pub(crate) fn respond(
 }
 
 /// Takes the answer to IKE_AUTH.
-pub(crate) fn accept(
-    core: &mut Core,
-    sent: Sent,
-    payloads: &[Payload],
-    cx: &mut Context<'_>,
-) -> Phase {
+pub(crate) fn accept(core: &mut Core, sent: Sent, opened: &Opened, cx: &mut Context<'_>) -> Phase {
     let Sent { channel, first, child, wanted } = sent;
-    let checked = check_answer(core, &channel, &first, payloads, cx);
+    let checked = check_answer(core, &channel, &first, opened, cx);
     let (parts, id) = match checked {
         Ok(both) => both,
         Err(Failed::Refused(notify)) => {
@@ -182,13 +178,13 @@ fn check_answer<'a>(
     core: &Core,
     channel: &Channel,
     first: &FirstMessages,
-    payloads: &'a [Payload],
+    opened: &'a Opened,
     cx: &Context<'_>,
 ) -> Result<(Parts<'a>, Identification), Failed> {
     let bad = |refusal: Refusal| {
         Failed::Misbehaved(PeerMisbehaved::new("bad IKE_AUTH response", refusal.reason))
     };
-    let parts = Parts::of(payloads).map_err(bad)?;
+    let parts = opened.parts().map_err(bad)?;
     if let (None, Some(error)) = (parts.auth, parts.error()) {
         return Err(Failed::Refused(error.notify_type));
     }
@@ -199,7 +195,8 @@ fn check_answer<'a>(
         let detail = format!("the peer is {id}, expected {}", tunnel.remote_id);
         return Err(Failed::Misbehaved(PeerMisbehaved::new("wrong identity", detail)));
     }
-    verify(auth, &auth_value(channel, first, Role::Responder, &id, &tunnel.psk))
+    let body = opened.body(PayloadType::IDR).unwrap_or_default();
+    verify(auth, &auth_value(channel, first, Role::Responder, body, &tunnel.psk))
         .map_err(|why| Failed::Misbehaved(PeerMisbehaved::new("wrong AUTH", why)))?;
     Ok((parts, id))
 }
@@ -217,6 +214,7 @@ fn prove(
     channel: &Channel,
     first: &FirstMessages,
     parts: &Parts<'_>,
+    id_body: &[u8],
     cx: &Context<'_>,
 ) -> Result<Proved, Refusal> {
     let fails = |reason: String| Refusal::new(NotifyType::AUTHENTICATION_FAILED, reason).fatal();
@@ -232,7 +230,8 @@ fn prove(
     let candidates = cx.config.tunnels.iter().filter(fits);
     let tunnel =
         candidates.into_iter().next().ok_or_else(|| fails(format!("no tunnel for {id}")))?;
-    verify(auth, &auth_value(channel, first, Role::Initiator, id, &tunnel.psk)).map_err(fails)?;
+    verify(auth, &auth_value(channel, first, Role::Initiator, id_body, &tunnel.psk))
+        .map_err(fails)?;
     let place = cx.config.tunnels.iter().position(|other| std::ptr::eq(other, tunnel));
     Ok(Proved { id: id.clone(), tunnel: place.expect("it is one of them") })
 }
@@ -249,14 +248,14 @@ fn auth_value(
     channel: &Channel,
     first: &FirstMessages,
     signer: Role,
-    id: &Identification,
+    id_body: &[u8],
     psk: &[u8],
 ) -> Vec<u8> {
     let (message, nonce, sk_p) = match signer {
         Role::Initiator => (&first.request, &first.nonce_r, &channel.keys.sk_pi),
         Role::Responder => (&first.response, &first.nonce_i, &channel.keys.sk_pr),
     };
-    let maced_id = channel.prf.digest(sk_p, &[&id.body_octets()]);
+    let maced_id = channel.prf.digest(sk_p, &[id_body]);
     psk_auth(channel.prf, psk, &[message, nonce, &maced_id])
 }
 

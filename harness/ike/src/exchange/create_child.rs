@@ -247,6 +247,9 @@ pub(crate) fn respond(
         return Err(Refusal::new(NotifyType::TEMPORARY_FAILURE, reason));
     }
     let old = rekeyed(established, parts)?;
+    if old.is_none() {
+        check_room(core, established, cx)?;
+    }
     let nonce_i = parts.nonce()?;
     let wish = Wish::of(core, parts, old.as_ref(), KeyExchange::Negotiated, cx)?;
     let (ke, shared) = match wish.chosen.suite.ke {
@@ -270,6 +273,17 @@ pub(crate) fn respond(
         note_rekey(established, old, spi_in, nonce_i.min(nonce_r.as_slice()));
     }
     Ok(payloads)
+}
+
+/// NO_ADDITIONAL_SAS when the peer has as many Child SAs as it may (RFC 7296 §1.3).
+fn check_room(core: &Core, established: &Established, cx: &Context<'_>) -> Result<(), Refusal> {
+    let Some(most) = cx.tunnel(core.tunnel).options.children_max else { return Ok(()) };
+    let staying = |child: &&Child| matches!(child.state, State::Live | State::Rekeying);
+    if established.children.values().filter(staying).count() < most {
+        return Ok(());
+    }
+    let reason = format!("there are {most} Child SAs, and no more are allowed");
+    Err(Refusal::new(NotifyType::NO_ADDITIONAL_SAS, reason))
 }
 
 /// The Child SA that REKEY_SA names, if the request has it and the SA can be rekeyed now
@@ -306,6 +320,8 @@ struct Wish {
     remote_ts: Vec<SelectorRange>,
     mode: EspMode,
     non_first_fragments: bool,
+    /// True when other configurations have something of the selectors too.
+    more_possible: bool,
 }
 
 impl Wish {
@@ -323,8 +339,8 @@ impl Wish {
             Some(old) => vec![old.config],
             None => (0..tunnel.children.len()).collect(),
         };
-        let (config, remote_ts, local_ts) =
-            fitting(tunnel, &configs, tsi, tsr).ok_or_else(|| {
+        let (config, remote_ts, local_ts, more_possible) = fitting(tunnel, &configs, tsi, tsr)
+            .ok_or_else(|| {
                 Refusal::new(NotifyType::TS_UNACCEPTABLE, "no configured child has these selectors")
             })?;
         let child = &tunnel.children[config];
@@ -340,18 +356,28 @@ impl Wish {
         let transport = parts.notify(NotifyType::USE_TRANSPORT_MODE).is_some();
         let mode = if transport { child.mode } else { EspMode::Tunnel };
         let non_first_fragments = parts.notify(NotifyType::NON_FIRST_FRAGMENTS_ALSO).is_some();
-        Ok(Self { config, chosen, spi_out, local_ts, remote_ts, mode, non_first_fragments })
+        Ok(Self {
+            config,
+            chosen,
+            spi_out,
+            local_ts,
+            remote_ts,
+            mode,
+            non_first_fragments,
+            more_possible,
+        })
     }
 }
 
 /// The first configuration that has something of both selectors; one that has the packet for
-/// which the peer asks is better (RFC 7296 §2.9). Gives the peer's side, then ours.
+/// which the peer asks is better (RFC 7296 §2.9). Gives the peer's side, then ours, and whether
+/// others would have fitted.
 fn fitting(
     tunnel: &crate::config::Tunnel,
     configs: &[usize],
     tsi: &TrafficSelectors,
     tsr: &TrafficSelectors,
-) -> Option<(usize, Vec<SelectorRange>, Vec<SelectorRange>)> {
+) -> Option<(usize, Vec<SelectorRange>, Vec<SelectorRange>, bool)> {
     let has = |packet: Option<&SelectorRange>, ranges: &[SelectorRange]| {
         packet.is_none_or(|packet| ranges.iter().any(|range| selectors::is_within(packet, range)))
     };
@@ -367,7 +393,11 @@ fn fitting(
     let (packet_i, packet_r) = (selectors::trigger(tsi), selectors::trigger(tsr));
     let best =
         fitting.iter().position(|(_, peers, ours)| has(packet_i, peers) && has(packet_r, ours));
-    (!fitting.is_empty()).then(|| fitting.swap_remove(best.unwrap_or(0)))
+    let several = fitting.len() > 1;
+    (!fitting.is_empty()).then(|| {
+        let (config, peers, ours) = fitting.swap_remove(best.unwrap_or(0));
+        (config, peers, ours, several)
+    })
 }
 
 /// Our part of a key exchange, and its secret.
@@ -412,6 +442,9 @@ fn grant(
     payloads.push(status(NotifyType::ESP_TFC_PADDING_NOT_SUPPORTED));
     if wish.non_first_fragments {
         payloads.push(status(NotifyType::NON_FIRST_FRAGMENTS_ALSO));
+    }
+    if wish.more_possible && cx.tunnel(core.tunnel).options.additional_ts {
+        payloads.push(status(NotifyType::ADDITIONAL_TS_POSSIBLE));
     }
     let keys = keys(established, &wish.chosen.suite, shared, nonces);
     let agreed = Agreed {

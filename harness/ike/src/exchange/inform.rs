@@ -48,6 +48,11 @@ pub(crate) fn begin_delete_ike() -> (Vec<Payload>, Ongoing) {
     (vec![Body::Delete(Delete::ike()).into()], Ongoing::DeleteIke)
 }
 
+/// Tells the peer of an error.
+pub(crate) fn begin_tell(notify: NotifyType, data: &[u8]) -> (Vec<Payload>, Ongoing) {
+    (vec![Body::Notify(Notify::new(notify, data)).into()], Ongoing::Tell)
+}
+
 /// Tells the peer of an error, after which the IKE SA is gone.
 pub(crate) fn begin_fail(notify: NotifyType) -> (Vec<Payload>, Ongoing) {
     (vec![Body::Notify(Notify::new(notify, &[])).into()], Ongoing::Fail)

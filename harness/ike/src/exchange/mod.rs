@@ -13,6 +13,7 @@ use ikelab_trace::IkeEvent;
 use ikelab_wire::payload::{Body, Payload};
 use ikelab_wire::registry::{ExchangeType, NotifyType, Protocol};
 
+use crate::channel::Opened;
 use crate::context::Context;
 use crate::guilt::Refusal;
 use crate::parts::Parts;
@@ -31,6 +32,8 @@ pub(crate) enum Ongoing {
     DeleteIke,
     /// An empty INFORMATIONAL.
     Liveness,
+    /// An error told to the peer, after which the IKE SA goes on.
+    Tell,
     /// An error told to the peer, with which the IKE SA ends.
     Fail,
 }
@@ -40,9 +43,11 @@ impl Ongoing {
     pub(crate) const fn exchange(&self) -> ExchangeType {
         match self {
             Self::CreateChild(_) | Self::RekeyIke(_) => ExchangeType::CREATE_CHILD_SA,
-            Self::DeleteChildren(_) | Self::DeleteIke | Self::Liveness | Self::Fail => {
-                ExchangeType::INFORMATIONAL
-            }
+            Self::DeleteChildren(_)
+            | Self::DeleteIke
+            | Self::Liveness
+            | Self::Tell
+            | Self::Fail => ExchangeType::INFORMATIONAL,
         }
     }
 }
@@ -100,6 +105,7 @@ fn begin(
         Want::DeleteChildren { spis } => inform::begin_delete_children(established, &spis, cx),
         Want::DeleteIke => Some(inform::begin_delete_ike()),
         Want::Liveness => Some((Vec::new(), Ongoing::Liveness)),
+        Want::Tell { notify, data } => Some(inform::begin_tell(notify, &data)),
         Want::Fail { notify } => Some(inform::begin_fail(notify)),
     }
 }
@@ -126,24 +132,23 @@ fn next_want(established: &mut Established) -> Option<Want> {
     }
 }
 
-/// Answers a request that came over an established IKE SA.
+/// Answers a request that came over an established IKE SA: CREATE_CHILD_SA or INFORMATIONAL.
 pub(crate) fn respond(
     core: &mut Core,
     established: &mut Established,
     exchange: ExchangeType,
-    payloads: &[Payload],
+    opened: &Opened,
     cx: &mut Context<'_>,
 ) -> Answer {
-    let answer = Parts::of(payloads).and_then(|parts| match exchange {
+    let answer = opened.parts().and_then(|parts| match exchange {
         ExchangeType::CREATE_CHILD_SA => {
             respond_create_child(core, established, &parts, cx).map(Answer::of)
         }
-        ExchangeType::INFORMATIONAL => Ok(inform::respond(established, &parts, cx)),
-        _ => Err(crate::parts::syntax(format!("{exchange} over an established IKE SA"))),
+        _ => Ok(inform::respond(established, &parts, cx)),
     });
     answer.unwrap_or_else(|refusal| {
         cx.refused(Some(core.id), &refusal);
-        let closes = refusal.fatal.then_some("refused for good");
+        let closes = refusal.is_fatal().then_some("refused for good");
         Answer { payloads: vec![Body::Notify(refusal.notify).into()], closes }
     })
 }
@@ -182,10 +187,10 @@ pub(crate) fn accept(
     core: &mut Core,
     established: &mut Established,
     ongoing: Ongoing,
-    payloads: &[Payload],
+    opened: &Opened,
     cx: &mut Context<'_>,
 ) -> After {
-    let parts = match Parts::of(payloads) {
+    let parts = match opened.parts() {
         Ok(parts) => parts,
         Err(refusal) => {
             let why = crate::guilt::PeerMisbehaved::new("bad response", refusal.reason);
@@ -206,7 +211,7 @@ pub(crate) fn accept(
         Ongoing::DeleteChildren(sent) => inform::accept_delete(established, &sent, &parts, cx),
         Ongoing::DeleteIke => After::Close("deleted"),
         Ongoing::Fail => After::Close("an error ended it"),
-        Ongoing::Liveness => After::Go,
+        Ongoing::Liveness | Ongoing::Tell => After::Go,
     }
 }
 

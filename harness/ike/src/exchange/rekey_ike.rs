@@ -108,7 +108,7 @@ fn check_quiet(established: &Established) -> Result<(), Refusal> {
         | Ongoing::DeleteChildren(_)
         | Ongoing::DeleteIke
         | Ongoing::Fail => true,
-        Ongoing::RekeyIke(_) | Ongoing::Liveness => false,
+        Ongoing::RekeyIke(_) | Ongoing::Liveness | Ongoing::Tell => false,
     });
     if busy || established.undecided || established.replaced || established.peers_rekey.is_some() {
         let reason = "an exchange about this SA is under way";

@@ -107,11 +107,16 @@ pub(crate) fn tunnel(end: usize) -> Tunnel {
 impl Cable {
     /// Two ends with the usual tunnel, after `change` has had a look at it.
     pub(crate) fn new(seed: u64, change: impl Fn(usize, &mut Tunnel)) -> Self {
+        Self::configured(seed, |end, config| change(end, &mut config.tunnels[0]))
+    }
+
+    /// The same, after `change` has had a look at all of the configuration.
+    pub(crate) fn configured(seed: u64, change: impl Fn(usize, &mut Config)) -> Self {
         let end = |place: usize| {
-            let mut tunnel = tunnel(place);
-            change(place, &mut tunnel);
+            let mut config = Config::new(vec![tunnel(place)]);
+            change(place, &mut config);
             End {
-                engine: Engine::new(Config::new(vec![tunnel])),
+                engine: Engine::new(config),
                 entropy: Seeded::new(seed, ["R1", "R2"][place]),
                 events: Vec::new(),
                 installed: BTreeMap::new(),
