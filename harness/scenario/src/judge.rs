@@ -34,7 +34,9 @@ impl Scenario {
                     .map_or(Outcome::Pass, |complaint| self.softened(complaint.outcome));
                 let line = Some(self.source.position(span.start).line);
                 verdict.expectations.push(Judged { kind, text: text.to_owned(), line, outcome });
-                verdict.findings.extend(complaint.map(|complaint| self.finding(kind, complaint)));
+                // What only waits for the ladder's variables adds nothing to the ladder's own finding.
+                let told = complaint.filter(|complaint| !complaint.follows);
+                verdict.findings.extend(told.map(|complaint| self.finding(kind, complaint)));
             };
         if let Some(ladder) = &cell.expectations.ladder {
             let judged = ladder.judge(&bench);

@@ -16,7 +16,7 @@ pub(crate) fn check(cx: &Cx<'_>, world: &World, until: Instant) {
             host.tunnels.iter().find(|end| end.tunnel == tunnel.name)
         };
         let (Some(one), Some(other)) = (end(tunnel.ends[0]), end(tunnel.ends[1])) else { continue };
-        let span = place_of(cx, &tunnel.name);
+        let span = tunnel.span;
         check_ike(cx, span, until, one, other);
         for (mine, theirs) in one.children.iter().zip(&other.children) {
             check_child(cx, span, until, mine, theirs);
@@ -75,12 +75,4 @@ fn meet(one: &[Proposal], other: &[Proposal]) -> bool {
         })
     };
     one.iter().any(|mine| other.iter().any(|theirs| agree(mine, theirs)))
-}
-
-/// Where a tunnel's name stands in the file.
-fn place_of(cx: &Cx<'_>, tunnel: &str) -> Span {
-    let text = &cx.source.text;
-    let section = text.find("\ntunnels:").unwrap_or(0);
-    let at = text.get(section..).and_then(|rest| rest.find(&format!("{tunnel}:")));
-    at.map_or(Span::default(), |at| Span::from(section + at..section + at + tunnel.len()))
 }

@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::diagnostic::{Diagnostic, Severity};
@@ -15,13 +16,13 @@ use crate::yaml::{Kind, Node};
 
 /// What every reader of a part of a file shares.
 pub(crate) struct Cx<'a> {
-    pub(crate) source: &'a Source,
-    pub(crate) tables: &'a Tables,
+    pub(crate) source: &'a Arc<Source>,
+    pub(crate) tables: &'a Arc<Tables>,
     found: RefCell<Vec<Diagnostic>>,
 }
 
 impl<'a> Cx<'a> {
-    pub(crate) fn new(source: &'a Source, tables: &'a Tables) -> Self {
+    pub(crate) fn new(source: &'a Arc<Source>, tables: &'a Arc<Tables>) -> Self {
         Self { source, tables, found: RefCell::new(Vec::new()) }
     }
 

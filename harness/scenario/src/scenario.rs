@@ -108,13 +108,7 @@ pub fn parse(path: &str, text: &str, tables: &Arc<Tables>) -> Result<Scenario, V
     let bad = found.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
     let whole: Option<Vec<Cell>> = cells.into_iter().collect();
     match (head, whole) {
-        (Some((head, _)), Some(cells)) if !bad => Ok(Scenario {
-            source: source.clone(),
-            tables: tables.clone(),
-            warnings: found,
-            cells,
-            ..head
-        }),
+        (Some((head, _)), Some(cells)) if !bad => Ok(Scenario { warnings: found, cells, ..head }),
         (_, _) if bad => Err(found),
         (_, _) => {
             let message = "this file was refused without a reason: a fault of ikelab";
@@ -156,7 +150,7 @@ fn head(cx: &Cx<'_>, root: &Node) -> Option<(Scenario, Vec<Assignment>)> {
     let plain = |texts: Vec<&Text>| texts.into_iter().map(|text| text.value.clone()).collect();
     let name = name.map(|name| name.value.clone()).unwrap_or_default();
     let scenario = Scenario {
-        source: Arc::new(cx.source.clone()),
+        source: cx.source.clone(),
         title: prose("title"),
         summary: prose("summary"),
         tags: plain(tags),
@@ -165,7 +159,7 @@ fn head(cx: &Cx<'_>, root: &Node) -> Option<(Scenario, Vec<Assignment>)> {
         seeds: seeds(cx, &fields, &name),
         warnings: Vec::new(),
         cells: Vec::new(),
-        tables: Arc::new(cx.tables.clone()),
+        tables: cx.tables.clone(),
         name,
     };
     Some((scenario, matrix::read(cx, fields.get("matrix"))))

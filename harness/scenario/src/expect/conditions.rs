@@ -141,7 +141,8 @@ pub(super) fn unbound_complaint(bench: &Bench<'_>, span: Span, name: &str) -> Co
     let label =
         if bench.ladder_held { "its optional line did not come" } else { "the ladder failed" };
     let message = format!("${name} was never bound");
-    Complaint::new(Outcome::Inconclusive, bench, span, message, label)
+    let follows = !bench.ladder_held;
+    Complaint { follows, ..Complaint::new(Outcome::Inconclusive, bench, span, message, label) }
 }
 
 /// The first message from a time on that a pattern fits.

@@ -90,6 +90,7 @@ impl LadderExpectation {
                     others: told.others,
                     at,
                     story: told.story,
+                    follows: false,
                 }))
             }
         }

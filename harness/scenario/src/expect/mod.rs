@@ -60,6 +60,8 @@ pub(crate) struct Complaint {
     pub(crate) others: Vec<Label>,
     pub(crate) at: Option<Instant>,
     pub(crate) story: Vec<String>,
+    /// True when another complaint is its cause.
+    pub(crate) follows: bool,
 }
 
 impl Complaint {
@@ -78,6 +80,7 @@ impl Complaint {
             others: Vec::new(),
             at: None,
             story: Vec::new(),
+            follows: false,
         }
     }
 

@@ -3,6 +3,8 @@
 mod check;
 mod order;
 mod tell;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use check::{Binding, Env, check};
 pub(crate) use order::{Outcome, explain};

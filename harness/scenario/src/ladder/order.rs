@@ -5,7 +5,7 @@ use crate::pattern::{Ladder, Line, Mark, MessageLine};
 use crate::run::Message;
 
 /// How many comparisons a search may make before it gives up.
-const STEPS_MAX: u32 = 2_000_000;
+const STEPS_MAX: u32 = 500_000;
 /// How many messages a search may take in; the stack is finite.
 const DEPTH_MAX: usize = 2_000;
 

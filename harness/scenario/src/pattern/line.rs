@@ -48,21 +48,36 @@ pub(crate) fn ladder(cx: &Cx<'_>, world: &World, text: &Text) -> (Ladder, Variab
         }
         if scan.rest() == "..." {
             lines.push(Line::Gap);
-        } else if let Some(line) = message_line(&line_cx, &mut scan, &mut variables) {
-            if line.mark == Mark::AnyOrder && !matches!(lines.last(), Some(Line::Message(_))) {
-                cx.error(
-                    line.span,
-                    "`&` without a line above",
-                    "it means: in any order with the line above",
-                );
-            }
-            lines.push(Line::Message(Box::new(line)));
+            continue;
         }
+        let whole = Word { text: scan.rest(), start: scan.at() };
+        let Some(line) = message_line(&line_cx, &mut scan, &mut variables) else {
+            bind_all(&scan, whole, &mut variables);
+            continue;
+        };
+        if line.mark == Mark::AnyOrder && !matches!(lines.last(), Some(Line::Message(_))) {
+            let label = "it means: in any order with the line above";
+            cx.error(line.span, "`&` without a line above", label);
+        }
+        lines.push(Line::Message(Box::new(line)));
     }
     if lines.is_empty() {
         cx.error(text.span, "the ladder has no line", "");
     }
     (Ladder { lines, span: text.span }, variables)
+}
+
+/// Takes the variables of a line that could not be read as bound: one mistake is enough.
+fn bind_all(scan: &Scan<'_>, line: Word<'_>, variables: &mut Variables) {
+    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    for (mark, kind) in [("as $", Kind::Payload), ("ike=$", Kind::Ike)] {
+        for (at, _) in line.text.match_indices(mark) {
+            let rest = line.text.get(at + mark.len()..).unwrap_or_default();
+            let name = rest.split(|c| !word(c)).next().unwrap_or_default();
+            let span = scan.span(line);
+            variables.0.entry(name.to_owned()).or_insert((kind, span));
+        }
+    }
 }
 
 /// Reads a message pattern: a line without mark, time and repetition. It may use variables that a

@@ -135,7 +135,7 @@ fn tunnel(cx: &Cx<'_>, world: &mut World, name: &Text, node: &Node) -> Option<()
         };
         world.hosts.get_mut(usize::from(ends[side]))?.tunnels.push(end);
     }
-    world.tunnels.push(Tunnel { name: name.value.clone(), ends, children: names });
+    world.tunnels.push(Tunnel { name: name.value.clone(), span: name.span, ends, children: names });
     Some(())
 }
 

@@ -18,6 +18,8 @@ pub(crate) struct World {
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Tunnel {
     pub(crate) name: String,
+    /// Where its name stands.
+    pub(crate) span: Span,
     /// Places of the hosts at its ends, in the order of the file.
     pub(crate) ends: [u16; 2],
     /// Names of its Child SAs; a step may add one.

@@ -1,0 +1,157 @@
+//! Mistakes planted in a good file: each is told at its line and column, and in the words that
+//! the snapshots hold.
+
+use std::fmt::Write;
+use std::sync::{Arc, OnceLock};
+
+use ikelab_scenario::{Diagnostic, Scenario, Tables, parse};
+
+const BASE: &str = include_str!("base.yaml");
+
+fn read(text: &str) -> Result<Scenario, Vec<Diagnostic>> {
+    static TABLES: OnceLock<Arc<Tables>> = OnceLock::new();
+    parse("planted.yaml", text, TABLES.get_or_init(|| Arc::new(Tables::builtin())))
+}
+
+/// A name, a text of the base file, and what to put in its place. `«` and `»` stand around what the
+/// diagnostic has to point at; they are not part of the file.
+const MISTAKES: &[(&str, &str, &str)] = &[
+    ("unknown key", "tunnels:", "«tunels»:"),
+    ("unknown key inside", "delay: 5ms", "«dealy»: 5ms"),
+    ("key twice", "title: A file", "title: x\n«title»: A file"),
+    ("no unit", "duration: 2m", "duration: «120»"),
+    ("no such unit", "every: 1s", "every: «1x»"),
+    ("wrong type", "tags: [test]", "tags: «test»"),
+    ("mapping for a value", "host: R1, what: ike", "host: «[R1]», what: ike"),
+    ("unknown host", "clear: {host: R1,", "clear: {host: «R3»,"),
+    ("unknown interface", "ping: {from: R1.lan,", "ping: {from: R1.«lann»,"),
+    ("unknown interface of a link", "[R1.wan, R2.wan]", "[R1.wan, R2.«wann»]"),
+    ("unknown notify in a ladder", "N(COOKIE) as $c", "N(«COOKY») as $c"),
+    ("unknown exchange in a ladder", "R1 -> R2 IKE_AUTH", "R1 -> R2 «IKE_AUHT»"),
+    ("unknown payload in a ladder", "{SA, KE, Nr}", "{SA, «KEY», Nr}"),
+    ("unknown host in a ladder", "& R2 -> R1", "& «R4» -> R1"),
+    ("behind a parameter", "KE group=${want}, Ni}", "KE group=${want}, «Nx»}"),
+    ("a parameter with a bad value", "KE group=${want}", "Ni, KE group=«${cookie}»"),
+    ("unbound variable", "SA == $offer}", "SA == «$ofer»}"),
+    ("bad time", "[0s] R1", "[«0»] R1"),
+    ("margin trap", "    # a comment\n    [0s]", "      [0s] R1 -> R2 IKE_AUTH\n    «[»0s]"),
+    ("unknown requirement", "[R7296-2.3-04]", "[«R7296-2.3-44»]"),
+    ("unknown case", "[INIT-BASIC-01]", "[«INIT-BASIC-77»]"),
+    ("step after the end", "at: 60s", "at: «600s»"),
+    (
+        "excluded twice",
+        "- {want: ecp384, cookie: always}",
+        "- {want: ecp384}\n    - «{»want: ecp384, cookie: always}",
+    ),
+    ("excludes what is not there", "{want: ecp384, cookie", "{want: «ecp385», cookie"),
+    ("unknown algorithm", "aes256-sha256-${want}", "aes256-«sha257»-${want}"),
+    ("unknown property", "no_cleartext(site.net)", "«no_clear»(site.net)"),
+    ("unknown child", "R1.child(net)", "R1.child(«nett»)"),
+    ("unknown state", "state == installed", "state == «instaled»"),
+    ("not a condition", "\"count(R1.ike, state=established) <= 1\"", "«\"count(R1.ike)\"»"),
+    ("unknown flow", "R1.lan -> R2.lan, pattern", "«R2.lan -> R1.lan», pattern"),
+    ("bad view", "\"sas(R1, 10s)\"", "«\"sas(R1)\"»"),
+    ("not supported yet: property", "no_cleartext(site.net)", "«single_child»(site.net)"),
+    ("not supported yet: step", "clear: {host: R1, what: ike}", "«restart»: R1"),
+    ("not supported yet: section", "pin:\n  -", "«faults»: []\npin:\n  -"),
+    ("unknown parameter", "\"${cookie}\"", "\"«${cooky}»\""),
+    ("broken syntax", "tags: [test]", "tags: [test«»\ntitle: x"),
+    ("anchor", "title: A file", "title: &x «A» file"),
+    ("a line with two messages", "{SA, KE, Nr}", "{SA, KE, Nr} «R1 -> R2»"),
+    ("no secret", "auth: {psk: \"a secret\"}", "preset: default"),
+];
+
+#[test]
+fn the_file_without_a_mistake_is_good() {
+    let scenario = read(BASE).map_err(|found| found[0].to_string()).unwrap();
+    let cells: Vec<_> = scenario.cells.iter().map(|cell| cell.name.as_str()).collect();
+    assert_eq!(
+        cells,
+        ["want=ecp256,cookie=never", "want=ecp256,cookie=always", "want=ecp384,cookie=never"]
+    );
+    assert_eq!(scenario.warnings, []);
+}
+
+/// A file with one mistake, and the line and column it is at, where that is marked.
+fn plant(old: &str, new: &str) -> (String, Option<(usize, usize)>) {
+    assert_eq!(BASE.matches(old).count(), 1, "{old:?} stands once in the base file");
+    let marked = BASE.replacen(old, new, 1);
+    let place = marked.find('«').map(|at| {
+        let before = &marked[..at];
+        let start = before.rfind('\n').map_or(0, |at| at + 1);
+        (before.matches('\n').count() + 1, before[start..].chars().count() + 1)
+    });
+    (marked.replace(['«', '»'], ""), place)
+}
+
+#[test]
+fn every_mistake_is_told_where_it_is() {
+    for (name, old, new) in MISTAKES {
+        let (text, place) = plant(old, new);
+        let found = read(&text).expect_err(name);
+        let places: Vec<_> = found.iter().map(|one| (one.label.line, one.label.column)).collect();
+        if let Some(place) = place
+            && !new.contains("«»")
+        {
+            assert!(places.contains(&place), "{name}: at {places:?}, expected {place:?}");
+        }
+    }
+}
+
+#[test]
+fn the_words_for_every_mistake_are_as_they_were() {
+    let mut all = String::new();
+    for (name, old, new) in MISTAKES {
+        let found = read(&plant(old, new).0).expect_err(name);
+        writeln!(all, "# {name}").unwrap();
+        found.iter().for_each(|one| write!(all, "{one}").unwrap());
+        writeln!(all).unwrap();
+    }
+    insta::assert_snapshot!("mistakes", all);
+}
+
+#[test]
+fn all_mistakes_of_a_file_are_told_at_once() {
+    let text = BASE
+        .replace("duration: 2m", "duration: 120")
+        .replace("IKE_AUTH req", "IKE_AUHT req")
+        .replace("clear: {host: R1", "clear: {host: R9");
+    let lines: Vec<_> = read(&text).unwrap_err().iter().map(|one| one.label.line).collect();
+    assert_eq!(lines, [7, 39, 48]);
+}
+
+#[test]
+fn hostile_files_are_refused() {
+    let bomb = "a: &a [x, x, x]\nb: &b [*a, *a, *a]\nc: &c [*b, *b, *b]\n".to_owned();
+    for text in [
+        "[".repeat(2_000_000),
+        "- ".repeat(1_000_000),
+        "{a: ".repeat(500_000),
+        format!("[{}]", "a,".repeat(1_000_000)),
+        "x".repeat(5 << 20),
+        bomb,
+        String::new(),
+        "\u{0}".to_owned(),
+        "ikelab: 1\n---\nikelab: 1\n".to_owned(),
+    ] {
+        assert!(!read(&text).unwrap_err().is_empty());
+    }
+}
+
+#[test]
+fn warnings_stop_no_run() {
+    let text = BASE
+        .replace("192.168.1.0/24, 192", "192.168.7.0/24, 192")
+        .replace(
+            "aes256-sha256-${want}\"], lifetime: 1h",
+            "aes256-sha256-${want}\"], lifetime: 10s",
+        )
+        .replace(
+            "{cookie: \"${cookie}\"}",
+            "{cookie: \"${cookie}\", proposals: [aes128-sha1-modp1024]}",
+        )
+        .replace(", ike: {rekey_at: \"80%\"}", "");
+    let scenario = read(&text).unwrap();
+    let all: String = scenario.warnings.iter().map(ToString::to_string).collect();
+    insta::assert_snapshot!("warnings", all);
+}

@@ -1,0 +1,435 @@
+//! Runs that a test makes up, and what the judge says of them.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use ikelab_ambient::Instant;
+use ikelab_scenario::{Outcome, Scenario, Tables, Verdict, parse};
+use ikelab_trace::{
+    AppEvent, EspEvent, Fact, Fate, HostId, HostInfo, IfaceInfo, IkeEvent, LinkId, LinkInfo, Phase,
+    Record, SaId, Sent, Trace,
+};
+use ikelab_wire::ike::{Flags, Header, IkeSpi, Message, Version};
+use ikelab_wire::ip::{IpPacket, Udp};
+use ikelab_wire::payload::{
+    Body, KeyExchange, Nonce, Notify, Payload, Proposal, SecurityAssociation,
+};
+use ikelab_wire::registry::{ExchangeType, IpProtocol, KeId, NotifyType, Protocol};
+
+/// A scenario with an `expect:` section of the test's own.
+fn scenario(expect: &str) -> Scenario {
+    static TABLES: OnceLock<Arc<Tables>> = OnceLock::new();
+    let text = format!(
+        "ikelab: 1
+name: made-up
+covers: [R7296-2.3-04]
+duration: 2m
+net:
+  hosts:
+    R1: {{ifaces: {{lan: 192.168.1.1/24, wan: 10.0.0.1/24}}}}
+    R2: {{ifaces: {{lan: 192.168.2.1/24, wan: 10.0.0.2/24}}}}
+  links:
+    wan: {{between: [R1.wan, R2.wan]}}
+tunnels:
+  site:
+    auth: {{psk: \"a secret\"}}
+    ends: {{R1: {{via: wan}}, R2: {{via: wan}}}}
+    children:
+      - {{name: net, between: [192.168.1.0/24, 192.168.2.0/24]}}
+steps:
+  - at: 0s
+    ping: {{from: R1.lan, to: R2.lan, count: 3}}
+expect:
+{expect}"
+    );
+    let found = parse("made-up.yaml", &text, TABLES.get_or_init(|| Arc::new(Tables::builtin())));
+    found.unwrap_or_else(|found| panic!("{}", found[0]))
+}
+
+const R1: u16 = 0;
+const R2: u16 = 1;
+
+/// A run that a test tells.
+#[derive(Default)]
+struct Story {
+    records: Vec<Record>,
+}
+
+impl Story {
+    fn fact(mut self, at_ms: u64, host: u16, fact: Fact) -> Self {
+        let at = Instant::from_nanos(at_ms * 1_000_000);
+        let seq = self.records.len() as u64;
+        self.records.push(Record { at, host: HostId(host), seq, fact });
+        self
+    }
+
+    fn packet(self, at_ms: u64, from: u16, packet: IpPacket, lost: bool) -> Self {
+        let arrival = Instant::from_nanos(at_ms * 1_000_000) + Duration::from_millis(1);
+        let fate = if lost {
+            Fate::Lost { reason: "loss".into() }
+        } else {
+            Fate::Arrives { host: HostId(1 - from), iface: 1, at: arrival, altered: None }
+        };
+        let sent = Sent { link: LinkId(0), octets: packet.emit().into(), fates: vec![fate] };
+        self.fact(at_ms, from, Fact::Sent(sent))
+    }
+
+    fn ike_octets(self, at_ms: u64, from: u16, octets: Vec<u8>, lost: bool) -> Self {
+        let (src, dst) = ends(from, 1);
+        let udp = Udp { src_port: 500, dst_port: 500, payload: octets }.emit(src, dst);
+        self.packet(at_ms, from, ip(src, dst, IpProtocol::UDP, udp), lost)
+    }
+
+    fn ike(self, at_ms: u64, from: u16, message: &Message) -> Self {
+        self.ike_octets(at_ms, from, message.emit(), false)
+    }
+
+    fn lost(self, at_ms: u64, from: u16, message: &Message) -> Self {
+        self.ike_octets(at_ms, from, message.emit(), true)
+    }
+
+    fn trace(self) -> Trace {
+        let host = |name: &str, lan: [u8; 4], wan: [u8; 4]| HostInfo {
+            name: name.to_owned(),
+            ifaces: vec![iface("lan", lan, None), iface("wan", wan, Some(LinkId(0)))],
+        };
+        Trace {
+            hosts: vec![
+                host("R1", [192, 168, 1, 1], [10, 0, 0, 1]),
+                host("R2", [192, 168, 2, 1], [10, 0, 0, 2]),
+            ],
+            links: vec![LinkInfo { name: "wan".to_owned() }],
+            records: self.records,
+        }
+    }
+
+    fn judge(self, expect: &str) -> Verdict {
+        let scenario = scenario(expect);
+        scenario.judge(&scenario.cells[0], &self.trace())
+    }
+}
+
+fn iface(name: &str, address: [u8; 4], link: Option<LinkId>) -> IfaceInfo {
+    IfaceInfo { name: name.to_owned(), addresses: vec![(IpAddr::from(address), 24)], link }
+}
+
+/// Source and destination on the WAN (1) or between the LANs (0).
+fn ends(from: u16, iface: usize) -> (IpAddr, IpAddr) {
+    let all = [[[192, 168, 1, 1], [10, 0, 0, 1]], [[192, 168, 2, 1], [10, 0, 0, 2]]];
+    let place = usize::from(from);
+    (IpAddr::from(all[place][iface]), IpAddr::from(all[1 - place][iface]))
+}
+
+fn ip(src: IpAddr, dst: IpAddr, protocol: IpProtocol, payload: Vec<u8>) -> IpPacket {
+    IpPacket {
+        src,
+        dst,
+        protocol,
+        ttl: 64,
+        dscp_ecn: 0,
+        dont_fragment: false,
+        identification: 0,
+        fragment: None,
+        payload,
+    }
+}
+
+fn message(exchange: ExchangeType, id: u32, response: bool, payloads: Vec<Body>) -> Message {
+    let flags = if response { Flags::RESPONSE } else { Flags::INITIATOR };
+    let header = Header {
+        initiator_spi: IkeSpi(1),
+        responder_spi: IkeSpi(if response { 2 } else { 0 }),
+        version: Version::IKEV2,
+        exchange,
+        flags,
+        message_id: id,
+    };
+    Message { header, payloads: payloads.into_iter().map(Payload::from).collect() }
+}
+
+fn offer(text: &str) -> Body {
+    Body::Sa(SecurityAssociation {
+        proposals: vec![Proposal::from_text(text, Protocol::IKE, 1).unwrap()],
+    })
+}
+
+fn ke(group: KeId) -> Body {
+    Body::Ke(KeyExchange { group, data: vec![7; 32] })
+}
+
+fn nonce() -> Body {
+    Body::Nonce(Nonce(vec![9; 32]))
+}
+
+fn init(offered: &str, group: KeId) -> Message {
+    message(ExchangeType::IKE_SA_INIT, 0, false, vec![offer(offered), ke(group), nonce()])
+}
+
+fn refusal() -> Message {
+    let notify = Notify {
+        protocol: Protocol::NONE,
+        spi: Vec::new(),
+        notify_type: NotifyType::INVALID_KE_PAYLOAD,
+        data: vec![0, 19],
+    };
+    message(ExchangeType::IKE_SA_INIT, 0, true, vec![Body::Notify(notify)])
+}
+
+const BOTH: &str = "aes256-sha256-x25519-ecp256";
+
+/// The first finding's code and message.
+fn first(verdict: &Verdict) -> (&str, &str) {
+    let finding = verdict.findings.first().expect("a finding");
+    (finding.code, &finding.message)
+}
+
+const ANY: &str = "  ladder: |\n    ...\n";
+
+#[test]
+fn a_run_that_is_as_the_ladder_says_passes() {
+    let story = Story::default()
+        .ike(0, R1, &init(BOTH, KeId::CURVE25519))
+        .ike(2, R2, &refusal())
+        .ike(4, R1, &init(BOTH, KeId::ECP_256));
+    let verdict = story.judge(
+        "  ladder: |
+    [0s] R1 -> R2 IKE_SA_INIT req mid=0 ike=$A {SA as $offer, KE group=x25519, Ni as $ni}
+    R2 -> R1 IKE_SA_INIT resp {= N(INVALID_KE_PAYLOAD) group=ecp256}
+    [+2ms] R1 -> R2 IKE_SA_INIT req {SA == $offer, KE group=ecp256, Ni == $ni, !N(COOKIE)}
+  never:
+    - \"count(sent(R1, IKE_SA_INIT)) > 2\"
+    - R2 -> R1 IKE_AUTH
+  statistics:
+    R1: {IKE_SA_INIT: {tx_req: 2, rx_resp: 1}, N(INVALID_KE_PAYLOAD): {rx_resp: 1}}
+",
+    );
+    assert_eq!(verdict.findings, []);
+    assert_eq!(verdict.outcome, Outcome::Pass);
+}
+
+#[test]
+fn an_offer_that_changed_is_told_with_both_places() {
+    let story = Story::default()
+        .ike(0, R1, &init(BOTH, KeId::CURVE25519))
+        .ike(2, R2, &refusal())
+        .ike(4, R1, &init("aes256-sha256-ecp256", KeId::ECP_256));
+    let verdict = story.judge(
+        "  ladder: |
+    R1 -> R2 IKE_SA_INIT req {SA as $offer, KE group=x25519}
+    R2 -> R1 IKE_SA_INIT resp
+    R1 -> R2 IKE_SA_INIT req {SA == $offer, KE group=ecp256}
+",
+    );
+    assert_eq!(verdict.outcome, Outcome::Fail);
+    insta::assert_snapshot!("offer_changed", verdict.findings[0]);
+}
+
+#[test]
+fn a_lost_message_needs_its_mark_and_a_repetition_its_count() {
+    let story = || {
+        Story::default().lost(0, R1, &init(BOTH, KeId::CURVE25519)).ike(
+            2_000,
+            R1,
+            &init(BOTH, KeId::CURVE25519),
+        )
+    };
+    for (lines, outcome) in [
+        ("R1 -> R2 IKE_SA_INIT req x1..9", Outcome::Pass),
+        ("R1 -> R2 IKE_SA_INIT req x2", Outcome::Pass),
+        ("R1 -x R2 IKE_SA_INIT req\n    R1 -> R2 IKE_SA_INIT req", Outcome::Pass),
+        ("R1 -> R2 IKE_SA_INIT req\n    R1 -> R2 IKE_SA_INIT req", Outcome::Fail),
+        ("R1 -> R2 IKE_SA_INIT req", Outcome::Fail),
+        ("R1 -> R2 IKE_SA_INIT req x3", Outcome::Fail),
+        ("R1 -x R2 IKE_SA_INIT req x2", Outcome::Fail),
+    ] {
+        let verdict = story().judge(&format!("  ladder: |\n    {lines}\n"));
+        assert_eq!(verdict.outcome, outcome, "{lines}");
+    }
+}
+
+#[test]
+fn what_is_beside_the_ladder_is_told_as_such() {
+    let story = Story::default().ike(0, R1, &init(BOTH, KeId::CURVE25519)).ike(2, R2, &refusal());
+    let more = story.judge("  ladder: |\n    R1 -> R2 IKE_SA_INIT req\n");
+    assert_eq!(
+        first(&more),
+        ("E-LADDER", "R2 -> R1 IKE_SA_INIT resp 0 at 0.002s is not in the ladder")
+    );
+    let less = Story::default().judge("  ladder: |\n    R1 -> R2 IKE_SA_INIT req\n");
+    assert_eq!(first(&less), ("E-LADDER", "line 22 never came"));
+}
+
+#[test]
+fn cleartext_of_a_protected_flow_is_a_violation_that_nobody_wrote_down() {
+    let (src, dst) = ends(R1, 0);
+    let verdict = Story::default()
+        .packet(5, R1, ip(src, dst, IpProtocol::ICMP, vec![8; 16]), false)
+        .judge(ANY);
+    let (code, message) = first(&verdict);
+    assert_eq!(code, "E-INVARIANT");
+    assert!(message.starts_with("R1 sent 192.168.1.1 > 192.168.2.1 in the clear"), "{message}");
+}
+
+#[test]
+fn every_broken_law_of_messages_is_found() {
+    let request = init(BOTH, KeId::CURVE25519);
+    let other = init("aes256-sha256-x25519", KeId::CURVE25519);
+    let mut reserved = request.emit();
+    reserved[19] |= 0x40;
+    let mut critical = refusal();
+    critical.payloads[0].critical = true;
+    let info = |id| message(ExchangeType::INFORMATIONAL, id, false, Vec::new());
+    for (story, law) in [
+        (Story::default().ike(0, R2, &refusal()), "every response answers a request"),
+        (
+            Story::default().ike(0, R1, &request).ike(9, R1, &other),
+            "what is sent again has the same octets",
+        ),
+        (Story::default().ike_octets(0, R1, reserved, false), "reserved fields are zero"),
+        (
+            Story::default().ike(0, R1, &request).ike(9, R2, &critical),
+            "responses have no critical payload",
+        ),
+        (
+            Story::default().ike(0, R1, &info(0)).ike(1, R1, &info(1)),
+            "message ids count up, and a window of requests is open at most",
+        ),
+        (
+            Story::default().ike(0, R1, &info(5)),
+            "message ids count up, and a window of requests is open at most",
+        ),
+        (
+            Story::default().ike_octets(0, R1, vec![1; 10], false),
+            "what is sent on an IKE port is IKE, sealed with the keys that were logged",
+        ),
+        (
+            Story::default().packet(
+                0,
+                R1,
+                ip(ends(R1, 1).0, ends(R1, 1).1, IpProtocol::ESP, vec![0, 0, 1, 0, 0, 0, 0, 2, 5]),
+                false,
+            ),
+            "ESP sequence numbers count from 1",
+        ),
+    ] {
+        let verdict = story.judge(ANY);
+        let broken: Vec<_> = verdict
+            .expectations
+            .iter()
+            .filter(|one| one.kind == "invariant" && one.outcome == Outcome::Fail)
+            .map(|one| one.text.as_str())
+            .collect();
+        assert_eq!(broken, [law]);
+        assert_eq!(verdict.outcome, Outcome::Fail);
+    }
+}
+
+fn phase(to: Phase) -> Fact {
+    let sa = SaId { initiator: IkeSpi(1), responder: IkeSpi(2) };
+    Fact::Ike(IkeEvent::Phase { sa, from: Phase::Idle, to, reason: "".into() })
+}
+
+#[test]
+fn conditions_are_looked_at_when_they_are_meant_to_hold() {
+    let story = || {
+        Story::default()
+            .ike(0, R1, &init(BOTH, KeId::CURVE25519))
+            .fact(10, R1, phase(Phase::Established))
+            .fact(60_000, R1, phase(Phase::Closed))
+            .fact(
+                110_000,
+                R2,
+                Fact::Esp(EspEvent::Withheld { reason: "".into(), packet: String::new() }),
+            )
+    };
+    let ladder = "  ladder: |\n    R1 -> R2 IKE_SA_INIT req ike=$A\n";
+    for (expect, outcome) in [
+        ("always: ['count(R1.ike) <= 1']", Outcome::Pass),
+        ("always: ['count(R1.ike, state=established) == 1']", Outcome::Fail),
+        ("never: ['R1.ike($A).gone']", Outcome::Fail),
+        ("never: ['R2.ike($A).gone']", Outcome::Pass),
+        ("never: ['R1 -> R2 IKE_SA_INIT {N(COOKIE)}']", Outcome::Pass),
+        ("never: ['R1 -> R2 IKE_SA_INIT {Ni}']", Outcome::Fail),
+        ("eventually: [{check: 'R1.ike($A).gone', by: 60s}]", Outcome::Pass),
+        ("eventually: [{check: 'R1.ike($A).gone', by: 59s}]", Outcome::Fail),
+        (
+            "eventually: [{check: 'R1.ike($A).gone', after: 'R1 -> R2 IKE_SA_INIT', within: 60s}]",
+            Outcome::Pass,
+        ),
+        (
+            "eventually: [{check: 'R1.ike($A).gone', after: 'R2 -> R1 IKE_SA_INIT', within: 60s}]",
+            Outcome::Inconclusive,
+        ),
+        ("eventually: [{check: 'R1.ike($A).gone', within: 59s}]", Outcome::Fail),
+        ("eventually: ['R2.ike($A).gone']", Outcome::Fail),
+        ("at: [{t: 5ms, check: 'count(R1.ike) == 0'}]", Outcome::Pass),
+        ("at: [{t: 10ms, check: 'count(R1.ike) == 0'}]", Outcome::Fail),
+        (
+            "at: [{t: 1s, check: 'R1.ike($A).state == established and not R1.ike($A).gone'}]",
+            Outcome::Pass,
+        ),
+        ("always: ['rate(sent(R1), 1s) <= 1']", Outcome::Pass),
+        ("always: ['R1.child(net).spi_in == R1.child(net).spi_in']", Outcome::Fail),
+    ] {
+        let verdict = story().judge(&format!("{ladder}  {expect}\n"));
+        let found: Vec<_> = verdict.findings.iter().map(|one| one.message.as_str()).collect();
+        assert_eq!(verdict.outcome, outcome, "{expect}: {found:?}");
+    }
+}
+
+#[test]
+fn a_flow_is_told_request_by_request() {
+    let (from, to) = ends(R1, 0);
+    let sent = |request| Fact::App(AppEvent::PingSent { flow: 0, request, from, to });
+    let story = || {
+        Story::default()
+            .fact(0, R1, sent(0))
+            .fact(1_000, R1, sent(1))
+            .fact(
+                1_002,
+                R1,
+                Fact::App(AppEvent::PingAnswered { flow: 0, request: 1, rtt_ns: 2_000_000 }),
+            )
+            .fact(2_000, R1, sent(2))
+            .fact(2_002, R1, Fact::App(AppEvent::PingUnreachable { flow: 0, request: 2 }))
+    };
+    for (expect, outcome) in [
+        ("pattern: '.!U'", Outcome::Pass),
+        ("pattern: '.!.'", Outcome::Fail),
+        ("received: 1", Outcome::Pass),
+        ("lost: '<= 1'", Outcome::Fail),
+        ("lost: '<= 2'", Outcome::Pass),
+    ] {
+        let verdict =
+            story().judge(&format!("  traffic: [{{flow: R1.lan -> R2.lan, {expect}}}]\n"));
+        assert_eq!(verdict.outcome, outcome, "{expect}");
+    }
+}
+
+#[test]
+fn a_scenario_that_exercises_shoulds_only_is_noted_where_it_would_fail() {
+    let text = scenario(ANY)
+        .source
+        .text
+        .replace("R7296-2.3-04", "R7296-2.5-14")
+        .replace("    ...", "    R1 -> R2 IKE_AUTH");
+    let scenario = parse("should.yaml", &text, &Arc::new(Tables::builtin())).unwrap();
+    assert_eq!(
+        scenario.judge(&scenario.cells[0], &Story::default().trace()).outcome,
+        Outcome::Note
+    );
+}
+
+#[test]
+fn addresses_are_those_of_the_scenario() {
+    let plan = scenario(ANY).plan(&scenario(ANY).cells[0], 1);
+    let trace = Story::default().trace();
+    for (planned, told) in plan.hosts.iter().zip(&trace.hosts) {
+        assert_eq!(planned.name, told.name);
+        let planned: Vec<_> = planned.ifaces.iter().map(|iface| &iface.addresses).collect();
+        let told: Vec<_> = told.ifaces.iter().map(|iface| &iface.addresses).collect();
+        assert_eq!(planned, told);
+    }
+    assert_eq!(SocketAddr::new(ends(R1, 1).0, 500).to_string(), "10.0.0.1:500");
+}
