@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use ikelab_ambient::Instant;
 use ikelab_dissect::Dissected;
 use ikelab_trace::{Fact, Fate, HostId, IkeEvent, LinkId, Trace};
-use ikelab_wire::ike::EspSpi;
+use ikelab_wire::ike::{EspSpi, IkeSpi};
 use ikelab_wire::ip::IpView;
 use ikelab_wire::registry::IpProtocol;
 
@@ -24,7 +24,8 @@ const UDP_HEADER: usize = 8;
 #[must_use]
 pub fn ladder(reading: &Reading<'_>) -> String {
     let rungs = fold(rungs(reading));
-    let lines: Vec<Line> = rungs.iter().map(|rung| rung.line(reading.trace)).collect();
+    let numbers = Numbers::of(&rungs);
+    let lines: Vec<Line> = rungs.iter().map(|rung| rung.line(reading.trace, &numbers)).collect();
     let width = |part: fn(&Line) -> &str| {
         lines.iter().map(|line| part(line).chars().count()).max().unwrap_or(0)
     };
@@ -37,6 +38,31 @@ pub fn ladder(reading: &Reading<'_>) -> String {
         let _ = writeln!(text, "{}", line.trim_end());
     }
     text
+}
+
+/// The IKE SAs of a run in the order in which their first messages were sent.
+struct Numbers(Vec<IkeSpi>);
+
+impl Numbers {
+    fn of(rungs: &[Rung]) -> Self {
+        let mut spis = Vec::new();
+        for rung in rungs {
+            if let What::Message { sa, .. } = &rung.what
+                && !spis.contains(sa)
+            {
+                spis.push(*sa);
+            }
+        }
+        Self(spis)
+    }
+
+    /// ` #2`, and nothing in a run with one IKE SA: each counts its messages for itself.
+    fn name(&self, sa: IkeSpi) -> String {
+        match self.0.iter().position(|spi| *spi == sa) {
+            Some(place) if self.0.len() > 1 => format!(" #{}", place + 1),
+            _ => String::new(),
+        }
+    }
 }
 
 /// One line in its columns.
@@ -65,7 +91,7 @@ struct Rung {
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum What {
-    Message { exchange: String, message_id: u32, words: String },
+    Message { exchange: String, sa: IkeSpi, message_id: u32, words: String },
     Esp { child: String, spi: EspSpi },
     Keepalive,
     Step { text: String },
@@ -166,11 +192,13 @@ fn what(seen: &Seen<'_>, children: &BTreeMap<EspSpi, String>) -> Option<What> {
     seen.found.iter().find_map(|found| match found {
         Dissected::Ike(message) => Some(What::Message {
             exchange: words::exchange(&message.header),
+            sa: message.header.initiator_spi,
             message_id: message.header.message_id,
             words: words::payloads(message),
         }),
         Dissected::Fragment(fragment) => Some(What::Message {
             exchange: words::exchange(&fragment.header),
+            sa: fragment.header.initiator_spi,
             message_id: fragment.header.message_id,
             words: words::fragment(fragment),
         }),
@@ -238,10 +266,10 @@ impl Rung {
         self.ends.extend(other.ends);
     }
 
-    fn line(&self, trace: &Trace) -> Line {
+    fn line(&self, trace: &Trace, numbers: &Numbers) -> Line {
         let (what, rest) = match &self.what {
-            What::Message { exchange, message_id, words } => {
-                (format!("{exchange} mid={message_id}"), words.clone())
+            What::Message { exchange, sa, message_id, words } => {
+                (format!("{exchange}{} mid={message_id}", numbers.name(*sa)), words.clone())
             }
             What::Esp { child, spi } => {
                 (format!("ESP {child}"), format!("{spi} {}", self.packets()))

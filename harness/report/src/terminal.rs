@@ -23,8 +23,8 @@ pub fn terminal(results: &Results) -> String {
         if !passed.is_empty() {
             let _ = writeln!(text, "{}", passed_line(&name, &passed, width));
         }
-        for cell in others {
-            let _ = writeln!(text, "{}", line(cell, width));
+        for alike in alike(others) {
+            let _ = writeln!(text, "{}", line(&alike, width));
         }
     }
     for cell in &results.cells {
@@ -93,16 +93,39 @@ pub(crate) fn name(cell: &CellResult) -> String {
     }
 }
 
-fn line(cell: &CellResult, width: usize) -> String {
-    let (name, word, wall) = (name(cell), cell.outcome.word(), wall(cell.wall_s));
+/// Cells of a scenario that came to the same for the same reason; each failure is alone.
+fn alike(cells: Vec<&CellResult>) -> Vec<Vec<&CellResult>> {
+    let mut groups: Vec<Vec<&CellResult>> = Vec::new();
+    for cell in cells {
+        let alone = matches!(cell.outcome, Outcome::Fail | Outcome::Error);
+        let same = |group: &&mut Vec<&CellResult>| {
+            let first = group.first();
+            first
+                .is_some_and(|first| (first.outcome, &first.reason) == (cell.outcome, &cell.reason))
+        };
+        match groups.iter_mut().find(same) {
+            Some(group) if !alone => group.push(cell),
+            _ => groups.push(vec![cell]),
+        }
+    }
+    groups
+}
+
+fn line(alike: &[&CellResult], width: usize) -> String {
+    let [cell, others @ ..] = alike else { return String::new() };
+    let (word, wall) = (cell.outcome.word(), wall(alike.iter().map(|cell| cell.wall_s).sum()));
+    let name = if others.is_empty() { name(cell) } else { cell.scenario.clone() };
     let reason = match cell.outcome {
         Outcome::Fail | Outcome::Error => format!("seed {:#x}  {}", cell.seed, cell.reason),
         Outcome::Unsupported => format!("unsupported: {}", cell.reason),
         Outcome::Inconclusive => format!("inconclusive: {}", cell.reason),
         Outcome::Pass | Outcome::Note => cell.reason.clone(),
     };
-    let virtual_s = cell.virtual_s;
-    let line = format!("  {word:<5} {name:<width$} {virtual_s:>9.1}s virtual {wall:>9}   {reason}");
+    let how_long = match alike.len() {
+        1 => format!("{:.1}s virtual", cell.virtual_s),
+        runs => format!("{runs} runs"),
+    };
+    let line = format!("  {word:<5} {name:<width$} {how_long:>18} {wall:>9}   {reason}");
     line.trim_end().to_owned()
 }
 
