@@ -1,10 +1,12 @@
 //! What IKE and ESP want of each other, of the network and of the trace.
 
+use std::net::SocketAddr;
+
 use ikelab_ambient::Instant;
 use ikelab_esp::{Lifetime, OuterPolicy, SaConfig, SaKeys};
 use ikelab_ike::{Acquire, ChildSa};
 use ikelab_trace::{EspEvent, Fact};
-use ikelab_wire::ip::{IcmpMessage, IpPacket, IpView, Udp, with_marker};
+use ikelab_wire::ip::{IcmpMessage, IpPacket, IpView, KEEPALIVE, Udp, with_marker};
 use ikelab_wire::registry::IpProtocol;
 
 use crate::Host;
@@ -53,11 +55,7 @@ impl Host {
                     PORT_NAT_T => with_marker(&octets),
                     _ => octets,
                 };
-                let udp = Udp { src_port: local.port(), dst_port: remote.port(), payload };
-                let udp = udp.emit(local.ip(), remote.ip());
-                let packet = IpPacket::new(local.ip(), remote.ip(), IpProtocol::UDP, udp);
-                let octets = self.seal_header(packet);
-                self.send(now, octets);
+                self.send_udp(now, local, remote, payload);
             }
             Output::Install(child) => {
                 let window = self.replay_windows.get(&child.child).copied();
@@ -70,10 +68,22 @@ impl Host {
             }
             Output::Activate { spi_in } => self.esp.activate(spi_in),
             Output::Retire { spi_in } => self.esp.retire(spi_in),
+            Output::Moved { spi_in, remote } => self.esp.set_remote(spi_in, remote),
+            Output::Keepalive { local, remote } => {
+                self.send_udp(now, local, remote, KEEPALIVE.to_vec());
+            }
             Output::Remove { spi_in } => self.esp.remove(spi_in),
             Output::AcquireFailed { child } => self.esp.acquire_failed(&child),
             Output::Event(event) => self.log.write(Fact::Ike(event)),
         }
+    }
+
+    fn send_udp(&mut self, now: Instant, local: SocketAddr, remote: SocketAddr, payload: Vec<u8>) {
+        let udp = Udp { src_port: local.port(), dst_port: remote.port(), payload };
+        let udp = udp.emit(local.ip(), remote.ip());
+        let packet = IpPacket::new(local.ip(), remote.ip(), IpProtocol::UDP, udp);
+        let octets = self.seal_header(packet);
+        self.send(now, octets);
     }
 
     fn obey_esp(&mut self, now: Instant, outputs: Vec<ikelab_esp::Output>) {
@@ -93,7 +103,16 @@ impl Host {
                     self.tell_ike(now, ikelab_ike::Input::Expire { spi_in, hard });
                 }
                 Output::TooBig { mtu, packet } => self.too_big_to_seal(now, mtu, &packet),
-                Output::Event(event) => self.log.write(Fact::Esp(event)),
+                Output::Event(event) => {
+                    let opened = match &event {
+                        EspEvent::Opened { spi, .. } => Some(*spi),
+                        _ => None,
+                    };
+                    self.log.write(Fact::Esp(event));
+                    if let Some(spi_in) = opened {
+                        self.tell_ike(now, ikelab_ike::Input::Alive { spi_in });
+                    }
+                }
             }
         }
     }

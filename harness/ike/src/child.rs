@@ -79,7 +79,7 @@ impl Child {
             mode: agreed.mode,
             local: parent.path.local,
             remote: parent.path.remote,
-            encapsulated: parent.path.behind_nat,
+            encapsulated: parent.path.nat.any(),
             local_ts: words(&agreed.local_ts),
             remote_ts: words(&agreed.remote_ts),
             keys: logged(&agreed.keys, agreed.role),
@@ -106,7 +106,7 @@ impl Child {
             mode: agreed.mode,
             local: parent.path.local,
             remote: parent.path.remote,
-            encapsulated: parent.path.behind_nat,
+            encapsulated: parent.path.nat.any(),
             local_ts: agreed.local_ts,
             remote_ts: agreed.remote_ts,
             send_at_once: agreed.send_at_once,
@@ -118,6 +118,7 @@ impl Child {
     /// Takes it out of ESP and says so.
     pub(crate) fn uninstall(&self, reason: &'static str, cx: &mut Context<'_>) {
         cx.spis.esp.remove(&self.spi_in);
+        cx.spis.alive.remove(&self.spi_in);
         cx.out.push(Output::Remove { spi_in: self.spi_in });
         cx.event(IkeEvent::ChildRemoved {
             spi_in: self.spi_in,

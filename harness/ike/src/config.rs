@@ -103,6 +103,20 @@ pub struct Options {
     /// and that we take fragments (RFC 7383); none: neither. RFC 7383 §2.5.1 recommends 576
     /// octets over IPv4 and 1280 over IPv6.
     pub fragmentation: Option<usize>,
+    /// By what part of itself a wait for an answer is longer at most, at random; 0: exact waits.
+    pub retransmit_jitter: f64,
+    /// How often an IKE SA is tried again after nobody answered.
+    pub retries: u32,
+    /// Whether the Child SAs of a peer that is found dead are made again.
+    pub restart: bool,
+    /// How long nothing of IKE may have been sent before a keepalive goes through the NAT that we
+    /// are behind (RFC 3948 §4); none: never.
+    pub keepalive: Option<Duration>,
+    /// Whether we pretend to be behind a NAT, so that ESP travels inside UDP (RFC 7296 §2.23).
+    pub force_encapsulation: bool,
+    /// Whether an IKE SA comes up without a Child SA where the peer agrees, and we agree to it
+    /// (RFC 6023).
+    pub childless: bool,
     /// Whether a request beyond our window is told of with INVALID_MESSAGE_ID (RFC 7296 §2.3).
     pub invalid_message_id: bool,
     /// How many Child SAs the peer may make over one IKE SA, those in the place of others not

@@ -1,6 +1,7 @@
 //! What an exchange may reach beside its own SA: time, chance, configuration, and the way out.
 
-use std::collections::BTreeSet;
+use core::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ikelab_ambient::{Entropy, Instant, Purpose, Value};
 use ikelab_trace::{IkeEvent, SaId};
@@ -38,6 +39,8 @@ pub(crate) enum Effect {
     /// The peer says it remembers nothing: its IKE SAs of this tunnel from before
     /// the one that says so go (RFC 7296 §2.4).
     InitialContact { tunnel: usize, keep: IkeSpi, before: Instant },
+    /// Nobody answered: the same attempt once more.
+    Again { tunnel: usize, wanted: Vec<Want>, attempt: u32 },
     /// A Child SA has to be made from scratch.
     Up { tunnel: usize, child: usize },
 }
@@ -94,11 +97,18 @@ impl Context<'_> {
         spi
     }
 
+    /// How long to wait for an answer after a request was sent for the `tries`th time.
+    pub(crate) fn patience(&mut self, tunnel: usize, tries: u32) -> Duration {
+        let tunnel = self.tunnel(tunnel);
+        let (wait, part) = (tunnel.retransmit.wait(tries), tunnel.options.retransmit_jitter);
+        if part > 0.0 { wait + self.jitter(wait.mul_f64(part)) } else { wait }
+    }
+
     /// Up to `most`, at random.
-    pub(crate) fn jitter(&mut self, most: core::time::Duration) -> core::time::Duration {
+    pub(crate) fn jitter(&mut self, most: Duration) -> Duration {
         let nanos = u64::try_from(most.as_nanos()).unwrap_or(u64::MAX);
         let drawn = self.entropy.below(Purpose::aside(Value::Jitter), nanos.saturating_add(1));
-        core::time::Duration::from_nanos(drawn)
+        Duration::from_nanos(drawn)
     }
 }
 
@@ -107,4 +117,6 @@ impl Context<'_> {
 pub(crate) struct Spis {
     pub(crate) ike: BTreeSet<IkeSpi>,
     pub(crate) esp: BTreeSet<EspSpi>,
+    /// When a good packet last came in on a Child SA.
+    pub(crate) alive: BTreeMap<EspSpi, Instant>,
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use ikelab_ambient::{Entropy, Instant};
 use ikelab_crypto::Prf;
-use ikelab_wire::ike::{Header, IkeSpi};
+use ikelab_wire::ike::{EspSpi, Header, IkeSpi};
 use ikelab_wire::registry::ExchangeType;
 
 use crate::config::Config;
@@ -83,7 +83,7 @@ impl Engine {
         match input {
             Input::Datagram { local, remote, octets } => turn.datagram(local, remote, octets),
             Input::Acquire(acquire) => operator::acquire(&mut turn, &acquire),
-            Input::Used { .. } => {}
+            Input::Used { spi_in } | Input::Alive { spi_in } => turn.alive(spi_in),
             Input::Expire { spi_in, hard } => operator::expire(&mut turn, spi_in, hard),
             Input::Command(command) => operator::command(&mut turn, &command),
             Input::Deadline => turn.due(),
@@ -135,6 +135,13 @@ impl Turn<'_> {
         }
     }
 
+    /// A good packet came in on a Child SA; its IKE SA asks for it when it wonders about the peer.
+    fn alive(&mut self, spi_in: EspSpi) {
+        if self.state.spis.esp.contains(&spi_in) {
+            self.state.spis.alive.insert(spi_in, self.now);
+        }
+    }
+
     /// Whether we say to a stranger why we drop its request, and have not done so too often.
     fn may_answer(&mut self, why: &Discard) -> bool {
         let wished = self.config.invalid_ike_spi || !matches!(why, Discard::UnknownSpi { .. });
@@ -180,14 +187,15 @@ impl Turn<'_> {
     }
 
     /// Begins an IKE SA with a peer.
-    pub(crate) fn initiate(&mut self, tunnel: usize, wanted: Vec<Want>) {
+    pub(crate) fn initiate(&mut self, tunnel: usize, wanted: Vec<Want>, attempt: u32) {
         let first_contact = !self
             .state
             .sas
             .values()
             .any(|sa| sa.core.tunnel == tunnel && matches!(sa.phase, Phase::Established(_)));
         let sa = self.apply(|cx| init::begin(tunnel, wanted, first_contact, cx));
-        if let Some(sa) = sa {
+        if let Some(mut sa) = sa {
+            sa.core.attempt = attempt;
             self.admit(sa);
         }
     }
@@ -282,6 +290,7 @@ impl Turn<'_> {
                 };
                 self.with_all(forgotten, |sa, cx| sa.close("initial contact", cx));
             }
+            Effect::Again { tunnel, wanted, attempt } => self.initiate(tunnel, wanted, attempt),
             Effect::Up { tunnel, child } => operator::up(self, tunnel, child, None),
         }
     }
@@ -305,8 +314,7 @@ impl Turn<'_> {
             }
             return;
         }
-        let liveness = self.config.tunnels.get(sa.core.tunnel).and_then(|tunnel| tunnel.liveness);
-        sa.armed = sa.deadline(liveness);
+        sa.armed = self.config.tunnels.get(sa.core.tunnel).and_then(|tunnel| sa.deadline(tunnel));
         if let Some(at) = sa.armed {
             self.deadlines.insert((at, spi));
         }

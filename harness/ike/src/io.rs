@@ -28,6 +28,11 @@ pub enum Input<'a> {
         /// The inbound SPI.
         spi_in: EspSpi,
     },
+    /// A good packet came in on a Child SA: a sign of life (RFC 7296 §2.4).
+    Alive {
+        /// The inbound SPI.
+        spi_in: EspSpi,
+    },
     /// A Child SA has carried all it may, or soon will have.
     Expire {
         /// The inbound SPI.
@@ -123,6 +128,21 @@ pub enum Output {
     Remove {
         /// The inbound SPI.
         spi_in: EspSpi,
+    },
+    /// Send packets of this Child SA to another address and port of the peer: a NAT has changed
+    /// it (RFC 7296 §2.23).
+    Moved {
+        /// The inbound SPI.
+        spi_in: EspSpi,
+        /// Where the peer is now.
+        remote: SocketAddr,
+    },
+    /// Send a keepalive, one octet 0xff, to hold a NAT's mapping (RFC 3948 §2.3).
+    Keepalive {
+        /// Our address and port.
+        local: SocketAddr,
+        /// The peer's address and port.
+        remote: SocketAddr,
     },
     /// An acquire came to nothing: the next packet may ask again.
     AcquireFailed {

@@ -12,29 +12,57 @@ use crate::parts::Parts;
 /// The UDP port for IKE and ESP through a NAT, RFC 3948.
 pub(crate) const NAT_PORT: u16 = 4500;
 
-/// The two NAT_DETECTION notifies of a message that goes from `source` to `destination`.
-pub(crate) fn notifies(sa: SaId, source: SocketAddr, destination: SocketAddr) -> [Payload; 2] {
+/// Which ends are behind a NAT.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Nat {
+    /// We are, or pretend to be.
+    pub(crate) ours: bool,
+    /// The peer is, or pretends to be.
+    pub(crate) peers: bool,
+}
+
+impl Nat {
+    /// True when there is a NAT at all: then IKE and ESP travel over port 4500.
+    pub(crate) fn any(self) -> bool {
+        self.ours || self.peers
+    }
+}
+
+/// The two NAT_DETECTION notifies of a message that goes from `source` to `destination`. Who
+/// pretends to be behind a NAT says that it sent from nowhere.
+pub(crate) fn notifies(
+    sa: SaId,
+    source: SocketAddr,
+    destination: SocketAddr,
+    pretend: bool,
+) -> [Payload; 2] {
     let notify = |kind, address| Body::Notify(Notify::new(kind, &hash(sa, address))).into();
+    let nowhere = SocketAddr::from((std::net::Ipv4Addr::UNSPECIFIED, 0));
     [
-        notify(NotifyType::NAT_DETECTION_SOURCE_IP, source),
+        notify(NotifyType::NAT_DETECTION_SOURCE_IP, if pretend { nowhere } else { source }),
         notify(NotifyType::NAT_DETECTION_DESTINATION_IP, destination),
     ]
 }
 
-/// True when the notifies of a message that came from `source` to `destination` were made for
-/// other addresses: a NAT changed them. A peer without the notifies does no NAT traversal.
-pub(crate) fn is_between(
+/// Finds NATs by the notifies of a message that came from `source` to `destination`: if they were
+/// made for other addresses, a NAT changed them. A peer without the notifies does no NAT traversal.
+pub(crate) fn find(
     parts: &Parts<'_>,
     sa: SaId,
     source: SocketAddr,
     destination: SocketAddr,
-) -> bool {
+    pretend: bool,
+) -> Nat {
+    let sent = |kind| parts.notifies.iter().filter(move |notify| notify.notify_type == kind);
     let differs = |kind, address| {
-        let mut sent = parts.notifies.iter().filter(|n| n.notify_type == kind).peekable();
+        let mut sent = sent(kind).peekable();
         sent.peek().is_some() && !sent.any(|notify| notify.data == hash(sa, address))
     };
-    differs(NotifyType::NAT_DETECTION_SOURCE_IP, source)
-        || differs(NotifyType::NAT_DETECTION_DESTINATION_IP, destination)
+    let able = sent(NotifyType::NAT_DETECTION_SOURCE_IP).next().is_some();
+    Nat {
+        ours: differs(NotifyType::NAT_DETECTION_DESTINATION_IP, destination) || (pretend && able),
+        peers: differs(NotifyType::NAT_DETECTION_SOURCE_IP, source),
+    }
 }
 
 /// SHA-1 of the SPIs, the address and the port.
@@ -59,17 +87,29 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_address_or_port_is_noticed() {
+    fn it_is_seen_whose_address_was_changed() {
         let (a, b) = (at("10.0.0.1:500"), at("10.0.0.2:500"));
-        let payloads = notifies(SA, a, b);
+        let payloads = notifies(SA, a, b, false);
         let parts = Parts::of(&payloads).unwrap();
-        assert!(!is_between(&parts, SA, a, b));
-        assert!(is_between(&parts, SA, at("10.0.0.1:501"), b));
-        assert!(is_between(&parts, SA, a, at("10.0.0.3:500")));
+        let found = |source, destination| find(&parts, SA, source, destination, false);
+        assert_eq!(found(a, b), Nat::default());
+        assert_eq!(found(at("10.0.0.1:501"), b), Nat { ours: false, peers: true });
+        assert_eq!(found(a, at("10.0.0.3:500")), Nat { ours: true, peers: false });
+        assert_eq!(found(b, a), Nat { ours: true, peers: true });
+    }
+
+    #[test]
+    fn who_pretends_is_believed_and_believes_it() {
+        let (a, b) = (at("10.0.0.1:500"), at("10.0.0.2:500"));
+        let payloads = notifies(SA, a, b, true);
+        let parts = Parts::of(&payloads).unwrap();
+        assert_eq!(find(&parts, SA, a, b, false), Nat { ours: false, peers: true });
+        assert_eq!(find(&parts, SA, a, b, true), Nat { ours: true, peers: true });
     }
 
     #[test]
     fn a_peer_that_says_nothing_is_behind_no_nat() {
-        assert!(!is_between(&Parts::default(), SA, at("10.0.0.1:1"), at("10.0.0.2:2")));
+        let (a, b) = (at("10.0.0.1:1"), at("10.0.0.2:2"));
+        assert_eq!(find(&Parts::default(), SA, a, b, true), Nat::default());
     }
 }

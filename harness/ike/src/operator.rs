@@ -21,7 +21,7 @@ pub(crate) fn acquire(turn: &mut Turn<'_>, acquire: &Acquire) {
 pub(crate) fn up(turn: &mut Turn<'_>, tunnel: usize, child: usize, packet: Packet) {
     let want = Want::NewChild { child, packet };
     match usable(turn, tunnel) {
-        None => turn.initiate(tunnel, vec![want]),
+        None => turn.initiate(tunnel, vec![want], 0),
         Some(spi) => {
             turn.with(spi, |sa, _| match &mut sa.phase {
                 Phase::InitSent(sent) => want_once(&mut sent.wanted, want),

@@ -160,6 +160,7 @@ fn response(sa: &mut Sa, came: &Came<'_>, cx: &mut Context<'_>) -> Result<(), Di
             let opened = open(&mut sa.core, &established.channel, came, cx)?;
             established.heard = cx.now;
             let Some(opened) = opened else { return Ok(()) };
+            sa.core.follow(came.remote, &established.children, cx);
             sa.core.window.close(message_id);
             let ongoing = established.ongoing.remove(&message_id).expect("just seen");
             let after = exchange::accept(&mut sa.core, established, ongoing, &opened, cx);
@@ -234,9 +235,7 @@ fn request(sa: &mut Sa, came: &Came<'_>, cx: &mut Context<'_>) -> Result<(), Dis
                 // Any answer that we know would end the IKE SA.
                 return Err(Discard::UnknownExchange { exchange });
             }
-            if sa.core.path.behind_nat {
-                sa.core.path.remote = came.remote;
-            }
+            sa.core.follow(came.remote, &established.children, cx);
             established_request(sa, came.header, &opened, cx);
             Ok(())
         }

@@ -13,11 +13,12 @@ use ikelab_wire::registry::{ExchangeType, KeId, NotifyType};
 
 use crate::channel::Channel;
 use crate::child::{Child, Parent, State};
+use crate::config::Tunnel;
 use crate::context::Context;
 use crate::exchange::{Ongoing, auth, create_child, init};
 use crate::fragments::Fragments;
 use crate::io::Output;
-use crate::nat::NAT_PORT;
+use crate::nat::{NAT_PORT, Nat};
 use crate::window::{Datagrams, Window};
 
 /// Ours: how long we wait after TEMPORARY_FAILURE, and up to as long again at random.
@@ -54,6 +55,10 @@ pub(crate) struct Core {
     pub(crate) fragmentation: bool,
     /// When it began.
     pub(crate) since: Instant,
+    /// When something new was last sent.
+    pub(crate) spoke: Instant,
+    /// How many attempts before this one nobody answered.
+    pub(crate) attempt: u32,
 }
 
 /// Between which addresses an SA speaks.
@@ -61,8 +66,8 @@ pub(crate) struct Core {
 pub(crate) struct Path {
     pub(crate) local: SocketAddr,
     pub(crate) remote: SocketAddr,
-    /// True when NAT detection found a NAT at either end (RFC 7296 §2.23).
-    pub(crate) behind_nat: bool,
+    /// What NAT detection found (RFC 7296 §2.23).
+    pub(crate) nat: Nat,
 }
 
 impl Path {
@@ -214,8 +219,9 @@ impl Core {
         let message_id = self.window.next_id();
         let header = self.header(exchange, false, message_id);
         let datagrams = channel.seal(&header, payloads, self.longest(cx), cx.entropy);
-        let retransmit = cx.tunnel(self.tunnel).retransmit;
-        self.window.request(datagrams.clone(), cx.now, &retransmit);
+        let at = cx.now + cx.patience(self.tunnel, 1);
+        self.spoke = cx.now;
+        self.window.request(datagrams.clone(), at);
         self.transmit(datagrams, cx);
         message_id
     }
@@ -231,8 +237,34 @@ impl Core {
     ) {
         let header = self.header(exchange, true, message_id);
         let datagrams = channel.seal(&header, payloads, self.longest(cx), cx.entropy);
+        self.spoke = cx.now;
         self.window.answer(message_id, datagrams.clone());
         self.transmit(datagrams, cx);
+    }
+
+    /// Follows a peer behind a NAT that has changed its address or port, after a new and authentic
+    /// message; not when we are behind one ourselves, for then anybody on the way could break the
+    /// connection with one packet (RFC 7296 §2.23).
+    pub(crate) fn follow(
+        &mut self,
+        remote: SocketAddr,
+        children: &BTreeMap<EspSpi, Child>,
+        cx: &mut Context<'_>,
+    ) {
+        let may = self.path.nat.peers && !self.path.nat.ours;
+        if !may || self.path.remote == remote {
+            return;
+        }
+        self.path.remote = remote;
+        for spi_in in children.keys() {
+            cx.out.push(Output::Moved { spi_in: *spi_in, remote });
+        }
+    }
+
+    /// When the next keepalive is due, if we are behind a NAT (RFC 3948 §4).
+    pub(crate) fn keepalive_at(&self, tunnel: &Tunnel) -> Option<Instant> {
+        let every = tunnel.options.keepalive.filter(|_| self.path.nat.ours)?;
+        Some(self.spoke + every)
     }
 
     /// What a Child SA needs to know of it.
@@ -270,6 +302,13 @@ impl Sa {
             for child in established.children.values() {
                 child.uninstall(reason, cx);
             }
+            let wanted: Vec<Want> = established.wanted.iter().cloned().collect();
+            auth::give_up(&self.core, None, &wanted, cx);
+            for ongoing in established.ongoing.values() {
+                if let Ongoing::CreateChild(sent) = ongoing {
+                    create_child::forget(&self.core, sent, cx);
+                }
+            }
         }
         self.core.window.close_all();
         self.core.fragments.clear();
@@ -282,11 +321,14 @@ impl Sa {
     }
 
     /// When it next wants attention.
-    pub(crate) fn deadline(&self, liveness: Option<Duration>) -> Option<Instant> {
+    pub(crate) fn deadline(&self, tunnel: &Tunnel) -> Option<Instant> {
         let own = match &self.phase {
             Phase::InitSent(_) | Phase::AuthSent(_) => None,
             Phase::InitResponded(responded) => Some(responded.until),
-            Phase::Established(established) => established.deadline(liveness),
+            Phase::Established(established) => {
+                let keepalive = self.core.keepalive_at(tunnel).filter(|_| !established.replaced);
+                established.deadline(tunnel.liveness).into_iter().chain(keepalive).min()
+            }
             Phase::Closed { until } => Some(*until),
         };
         let core = self.core.window.deadline().into_iter().chain(self.core.fragments.deadline());

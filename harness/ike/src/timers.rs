@@ -1,14 +1,17 @@
 //! What an IKE SA does when its moment comes: repeat, give up, replace, expire, ask for life.
 
+use std::collections::BTreeSet;
+
 use ikelab_ambient::Instant;
 use ikelab_trace::IkeEvent;
 use ikelab_wire::ike::{EspSpi, Header};
 use ikelab_wire::registry::ExchangeType;
 
 use crate::child::State;
-use crate::context::Context;
+use crate::context::{Context, Effect};
 use crate::exchange::auth;
-use crate::sa::{Established, Phase, Sa, Want};
+use crate::io::Output;
+use crate::sa::{Established, Path, Phase, Sa, Want};
 use crate::window::Due;
 
 /// Does all that is due for an SA.
@@ -51,6 +54,14 @@ pub(crate) fn fire(sa: &mut Sa, cx: &mut Context<'_>) {
             for want in wanted {
                 established.want(want);
             }
+            let alive = established.children.keys().filter_map(|spi| cx.spis.alive.get(spi)).max();
+            established.heard = established.heard.max(alive.copied().unwrap_or(Instant::ZERO));
+            let keepalive = sa.core.keepalive_at(cx.tunnel(sa.core.tunnel));
+            if keepalive.is_some_and(|at| at <= cx.now) && !established.replaced {
+                sa.core.spoke = cx.now;
+                let Path { local, remote, .. } = sa.core.path;
+                cx.out.push(Output::Keepalive { local, remote });
+            }
             if let Some(interval) = liveness.filter(|_| !established.replaced)
                 && established.heard + interval <= cx.now
                 && established.ongoing.is_empty()
@@ -68,8 +79,9 @@ pub(crate) fn fire(sa: &mut Sa, cx: &mut Context<'_>) {
 /// Repeats the requests that are due; false if the peer does not answer and the SA is gone
 /// (RFC 7296 §2.4).
 fn repeat_requests(sa: &mut Sa, cx: &mut Context<'_>) -> bool {
-    let retransmit = cx.tunnel(sa.core.tunnel).retransmit;
-    for due in sa.core.window.due(cx.now, &retransmit) {
+    let tunnel = sa.core.tunnel;
+    let tries = cx.tunnel(tunnel).retransmit.tries;
+    for due in sa.core.window.due(cx.now, tries, |tries| cx.patience(tunnel, tries)) {
         match due {
             Due::Again { message_id, tries, datagrams } => {
                 let exchange = exchange_of(&datagrams);
@@ -77,11 +89,43 @@ fn repeat_requests(sa: &mut Sa, cx: &mut Context<'_>) -> bool {
                 cx.event(IkeEvent::Retransmitted { sa: sa.core.id, exchange, message_id, tries });
             }
             Due::GiveUp { .. } => {
-                end(sa, "the peer does not answer", cx);
+                if !again(sa, cx) {
+                    end(sa, "the peer does not answer", cx);
+                }
                 return false;
             }
         }
     }
+    true
+}
+
+/// Begins once more what nobody answered: an attempt at an IKE SA, or all Child SAs of a peer that
+/// is found dead. Says whether it ended the SA.
+fn again(sa: &mut Sa, cx: &mut Context<'_>) -> bool {
+    let (tunnel, attempt) = (sa.core.tunnel, sa.core.attempt);
+    let options = &cx.tunnel(tunnel).options;
+    let (restart, retry) = (options.restart, attempt < options.retries);
+    let wanted = match &mut sa.phase {
+        Phase::InitSent(sent) if retry => std::mem::take(&mut sent.wanted),
+        Phase::AuthSent(sent) if retry => {
+            let first = sent.child.take().map(|child| child.give_back(cx));
+            first.into_iter().chain(std::mem::take(&mut sent.wanted)).collect()
+        }
+        Phase::Established(established) if restart => {
+            let configs: BTreeSet<usize> =
+                established.children.values().map(|child| child.config).collect();
+            let up = configs.into_iter().map(|child| Effect::Up { tunnel, child });
+            cx.effects.extend(up);
+            return false;
+        }
+        Phase::InitSent(_)
+        | Phase::AuthSent(_)
+        | Phase::InitResponded(_)
+        | Phase::Established(_)
+        | Phase::Closed { .. } => return false,
+    };
+    cx.effects.push(Effect::Again { tunnel, wanted, attempt: attempt + 1 });
+    end(sa, "the peer does not answer", cx);
     true
 }
 
@@ -93,8 +137,8 @@ pub(crate) fn end(sa: &mut Sa, reason: &'static str, cx: &mut Context<'_>) {
             auth::give_up(&sa.core, sent.child.as_ref(), &[], cx);
             std::mem::take(&mut sent.wanted)
         }
-        Phase::Established(established) => established.wanted.drain(..).collect(),
-        Phase::InitResponded(_) | Phase::Closed { .. } => Vec::new(),
+        // Closing it tells who waits.
+        Phase::Established(_) | Phase::InitResponded(_) | Phase::Closed { .. } => Vec::new(),
     };
     auth::give_up(&sa.core, None, &wanted, cx);
     sa.close(reason, cx);

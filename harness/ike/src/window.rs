@@ -3,11 +3,11 @@
 //! Requests of ours stay here, octet for octet, until they are answered; answers of ours stay
 //! until the peer's window has moved past them.
 
+use core::time::Duration;
 use std::collections::BTreeMap;
 
 use ikelab_ambient::Instant;
 
-use crate::config::Retransmit;
 use crate::guilt::Discard;
 
 /// A message as it goes out: one datagram, or several if it is fragmented (RFC 7383).
@@ -100,23 +100,15 @@ impl Window {
         self.next
     }
 
-    /// Remembers a request that goes out now, under the next message id.
-    pub(crate) fn request(&mut self, datagrams: Datagrams, now: Instant, retransmit: &Retransmit) {
-        let at = now + retransmit.wait(1);
+    /// Remembers a request that goes out now, under the next message id, and again at `at`.
+    pub(crate) fn request(&mut self, datagrams: Datagrams, at: Instant) {
         self.open.insert(self.next, Open { datagrams, tries: 1, at });
         self.next += 1;
     }
 
     /// Replaces the one open request: the repeat of IKE_SA_INIT with a cookie or another group has
     /// the message id of the first (§2.6).
-    pub(crate) fn replace(
-        &mut self,
-        message_id: u32,
-        datagrams: Datagrams,
-        now: Instant,
-        retransmit: &Retransmit,
-    ) {
-        let at = now + retransmit.wait(1);
+    pub(crate) fn replace(&mut self, message_id: u32, datagrams: Datagrams, at: Instant) {
         self.open.insert(message_id, Open { datagrams, tries: 1, at });
     }
 
@@ -175,22 +167,28 @@ impl Window {
         self.open.values().map(|open| open.at).min()
     }
 
-    /// The requests that are due for another try, or for giving up.
-    pub(crate) fn due(&mut self, now: Instant, retransmit: &Retransmit) -> Vec<Due> {
+    /// The requests that are due for another try, or for giving up after so many tries; `wait`
+    /// says how long to wait after the try of a number.
+    pub(crate) fn due(
+        &mut self,
+        now: Instant,
+        tries_max: u32,
+        mut wait: impl FnMut(u32) -> Duration,
+    ) -> Vec<Due> {
         let mut due = Vec::new();
         for (message_id, open) in &mut self.open {
             if open.at > now {
                 continue;
             }
             let message_id = *message_id;
-            if open.tries >= retransmit.tries {
+            if open.tries >= tries_max {
                 due.push(Due::GiveUp { message_id });
                 continue;
             }
             let datagrams = open.datagrams.clone();
             due.push(Due::Again { message_id, tries: open.tries, datagrams });
             open.tries += 1;
-            open.at = now + retransmit.wait(open.tries);
+            open.at = now + wait(open.tries);
         }
         due
     }
@@ -199,13 +197,13 @@ impl Window {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use core::time::Duration;
+    use crate::config::Retransmit;
 
     #[test]
     fn a_request_waits_until_the_one_before_is_answered() {
         let mut window = Window::new(2, 0);
         assert!(window.may_request());
-        window.request(vec![vec![1]], Instant::ZERO, &Retransmit::default());
+        window.request(vec![vec![1]], Instant::ZERO);
         assert!(!window.may_request());
         window.close(2);
         assert!(window.may_request());
@@ -218,7 +216,7 @@ mod tests {
         window.set_ours(3);
         for _ in 0..3 {
             assert!(window.may_request());
-            window.request(Vec::new(), Instant::ZERO, &Retransmit::default());
+            window.request(Vec::new(), Instant::ZERO);
         }
         window.close(1);
         assert!(!window.may_request(), "0 is still open, and 3 would be three beyond it");
@@ -255,10 +253,10 @@ mod tests {
     fn a_request_is_repeated_octet_for_octet_and_then_given_up() {
         let retransmit = Retransmit { tries: 3, ..Retransmit::default() };
         let mut window = Window::new(0, 0);
-        window.request(vec![vec![9], vec![10]], Instant::ZERO, &retransmit);
+        window.request(vec![vec![9], vec![10]], Instant::ZERO + retransmit.wait(1));
         let (mut again, mut gave_up) = (0, 0);
         while let Some(at) = window.deadline() {
-            for due in window.due(at, &retransmit) {
+            for due in window.due(at, retransmit.tries, |tries| retransmit.wait(tries)) {
                 match due {
                     Due::Again { datagrams, .. } => {
                         assert_eq!(datagrams, [[9], [10]]);
@@ -280,7 +278,7 @@ mod tests {
         let mut window = Window::new(u32::MAX, 0);
         assert!(!window.may_request());
         window = Window::new(u32::MAX - 1, 0);
-        window.request(Vec::new(), Instant::ZERO, &Retransmit::default());
+        window.request(Vec::new(), Instant::ZERO);
         window.close(u32::MAX - 1);
         assert!(!window.may_request());
     }

@@ -37,13 +37,21 @@ impl Sent {
     }
 }
 
+/// What an initiator is about to ask for.
+pub(crate) struct Asked {
+    pub(crate) wanted: Vec<Want>,
+    /// True when we know of no other IKE SA with this peer (RFC 7296 §2.4).
+    pub(crate) first_contact: bool,
+    /// True when the Child SAs are left to CREATE_CHILD_SA (RFC 6023).
+    pub(crate) childless: bool,
+}
+
 /// Sends our identity and its proof, with the first Child SA that is wanted.
 pub(crate) fn begin(
     core: &mut Core,
     mut channel: Channel,
     first: FirstMessages,
-    mut wanted: Vec<Want>,
-    first_contact: bool,
+    Asked { mut wanted, first_contact, childless }: Asked,
     cx: &mut Context<'_>,
 ) -> Phase {
     let tunnel = cx.tunnel(core.tunnel);
@@ -57,7 +65,8 @@ pub(crate) fn begin(
     }
     payloads.push(Body::IdR(remote_id).into());
     payloads.push(proof(value));
-    let child = first_child(&mut wanted).map(|(child, packet)| {
+    let first_wanted = if childless { None } else { first_child(&mut wanted) };
+    let child = first_wanted.map(|(child, packet)| {
         let (body, sent) = create_child::offer_in_auth(core, child, packet, cx);
         payloads.extend(body);
         sent
@@ -87,6 +96,7 @@ pub(crate) fn respond(
     let proved = opened.parts().and_then(|parts| {
         let body = opened.body(PayloadType::IDI).unwrap_or_default();
         let peer = prove(core, &channel, &first, &parts, body, cx)?;
+        check_child(&parts, cx.tunnel(peer.tunnel).options.childless)?;
         Ok((parts, peer))
     });
     let (parts, peer) = match proved {
@@ -205,6 +215,16 @@ fn check_answer<'a>(
 struct Proved {
     id: Identification,
     tunnel: usize,
+}
+
+/// A Child SA is asked for whole, or not at all; and not at all only where we said that we can do
+/// without (RFC 6023 §3).
+fn check_child(parts: &Parts<'_>, childless: bool) -> Result<(), Refusal> {
+    match (parts.sa, parts.tsi, parts.tsr) {
+        (Some(_), Some(_), Some(_)) => Ok(()),
+        (None, None, None) if childless => Ok(()),
+        _ => Err(parts::syntax("SA, TSi or TSr is missing")),
+    }
 }
 
 /// Checks IDi, IDr and AUTH of a request (RFC 7296 §2.15). Every failure looks the same to the

@@ -70,6 +70,12 @@ impl Sent {
         self.config
     }
 
+    /// What was wanted, to be wanted again.
+    pub(crate) fn give_back(self, cx: &mut Context<'_>) -> Want {
+        cx.spis.esp.remove(&self.spi_in);
+        Want::NewChild { child: self.config, packet: self.packet }
+    }
+
     /// Notes that the peer deleted a pair that we do not know, by its inbound SPI.
     pub(crate) fn note_deleted(&mut self, spi_out: EspSpi) {
         if self.deleted.len() < DELETED_MAX {
@@ -791,7 +797,7 @@ pub(crate) fn begin_again(
 }
 
 /// Gives up a Child SA that was asked for.
-fn forget(core: &Core, sent: &Sent, cx: &mut Context<'_>) {
+pub(crate) fn forget(core: &Core, sent: &Sent, cx: &mut Context<'_>) {
     cx.spis.esp.remove(&sent.spi_in);
     let tunnel = cx.tunnel(core.tunnel);
     let child = format!("{}.{}", tunnel.name, tunnel.children[sent.config].name);

@@ -22,7 +22,7 @@ use crate::exchange::auth;
 use crate::fragments::Fragments;
 use crate::guilt::{Discard, PeerMisbehaved, Refusal};
 use crate::io::Output;
-use crate::nat::{self, NAT_PORT};
+use crate::nat::{self, NAT_PORT, Nat};
 use crate::negotiate::{self, KeyExchange};
 use crate::parts::{self, Parts};
 use crate::sa::{Core, Path, Phase, Sa, Want};
@@ -80,7 +80,7 @@ pub(crate) fn begin(
     let path = Path {
         local: SocketAddr::new(config.local, config.port),
         remote: SocketAddr::new(config.remote, config.port),
-        behind_nat: false,
+        nat: Nat::default(),
     };
     let spi = cx.ike_spi(EXCHANGE, false);
     let nonce = cx.nonce(EXCHANGE, false);
@@ -94,6 +94,8 @@ pub(crate) fn begin(
         fragments: Fragments::default(),
         fragmentation: false,
         since: cx.now,
+        spoke: cx.now,
+        attempt: 0,
     };
     let mut sent = Sent {
         group,
@@ -106,8 +108,8 @@ pub(crate) fn begin(
         wanted,
     };
     sent.request = request(&core, &sent, cx);
-    let retransmit = cx.tunnel(tunnel).retransmit;
-    core.window.request(vec![sent.request.clone()], cx.now, &retransmit);
+    let at = cx.now + cx.patience(tunnel, 1);
+    core.window.request(vec![sent.request.clone()], at);
     let sa = Sa::new(core, Phase::InitSent(Box::new(sent)), "", cx);
     let Phase::InitSent(sent) = &sa.phase else { unreachable!("just made") };
     sa.core.transmit(vec![sent.request.clone()], cx);
@@ -125,7 +127,12 @@ fn request(core: &Core, sent: &Sent, cx: &Context<'_>) -> Vec<u8> {
     payloads.push(Body::Sa(SecurityAssociation { proposals }).into());
     payloads.push(ke(sent.group.id(), &sent.private));
     payloads.push(Body::Nonce(Nonce(sent.nonce.clone())).into());
-    payloads.extend(nat::notifies(core.id, core.path.local, core.path.remote));
+    payloads.extend(nat::notifies(
+        core.id,
+        core.path.local,
+        core.path.remote,
+        tunnel.options.force_encapsulation,
+    ));
     if tunnel.options.fragmentation.is_some() {
         payloads.push(fragmentation_supported());
     }
@@ -247,25 +254,31 @@ fn answer(
     let spi = cx.ike_spi(EXCHANGE, true);
     let id = SaId { initiator: arrival.spi, responder: spi };
     let requested = SaId { initiator: arrival.spi, responder: IkeSpi::NONE };
-    let behind_nat = nat::is_between(parts, requested, arrival.remote, arrival.local);
+    let pretend = cx.tunnel(tunnel).options.force_encapsulation;
+    let nat = nat::find(parts, requested, arrival.remote, arrival.local, pretend);
     let mut core = Core {
         id,
         role: Role::Responder,
         tunnel,
-        path: Path { local: arrival.local, remote: arrival.remote, behind_nat },
+        path: Path { local: arrival.local, remote: arrival.remote, nat },
         window: Window::new(0, MESSAGE_ID),
         fragments: Fragments::default(),
         fragmentation: takes_fragments(parts, tunnel, cx),
         since: cx.now,
+        spoke: cx.now,
+        attempt: 0,
     };
     let mut payloads: Vec<Payload> = vec![
         Body::Sa(SecurityAssociation { proposals: vec![asked.chosen.proposal] }).into(),
         ke(asked.group.id(), &private),
         Body::Nonce(Nonce(nonce_r.clone())).into(),
     ];
-    payloads.extend(nat::notifies(id, arrival.local, arrival.remote));
+    payloads.extend(nat::notifies(id, arrival.local, arrival.remote, pretend));
     if core.fragmentation {
         payloads.push(fragmentation_supported());
+    }
+    if cx.tunnel(tunnel).options.childless {
+        payloads.push(childless_supported());
     }
     payloads.extend(vendor_ids(&cx.tunnel(tunnel).vendor_ids));
     let response = Message { header: core.header(EXCHANGE, true, MESSAGE_ID), payloads }.emit();
@@ -325,6 +338,8 @@ struct GoodAnswer {
     id: SaId,
     path: Path,
     fragmentation: bool,
+    /// True when IKE_AUTH may do without a Child SA, and we like that.
+    childless: bool,
 }
 
 fn judge(
@@ -359,14 +374,18 @@ fn judge(
     let channel = Channel::new(suite, keys, Role::Initiator)
         .ok_or_else(|| PeerMisbehaved::new("proposal was not offered", "no algorithm of ours"))?;
     let mut path = core.path;
-    path.behind_nat = nat::is_between(parts, id, path.remote, path.local);
-    if path.behind_nat {
+    let pretend = cx.tunnel(core.tunnel).options.force_encapsulation;
+    path.nat = nat::find(parts, id, path.remote, path.local, pretend);
+    if path.nat.any() {
         path.local.set_port(NAT_PORT);
         path.remote.set_port(NAT_PORT);
     }
     let fragmentation = takes_fragments(parts, core.tunnel, cx);
+    let childless = cx.tunnel(core.tunnel).options.childless
+        && parts.notify(NotifyType::CHILDLESS_IKEV2_SUPPORTED).is_some();
     let nonce_r = nonce_r.to_vec();
-    Ok(Judged::Answer(Box::new(GoodAnswer { channel, nonce_r, id, path, fragmentation })))
+    let answer = GoodAnswer { channel, nonce_r, id, path, fragmentation, childless };
+    Ok(Judged::Answer(Box::new(answer)))
 }
 
 /// An answer without SA: a cookie, a better group, or an error that anybody could have sent.
@@ -421,8 +440,8 @@ fn again(
     }
     sent.restarts += 1;
     sent.request = request(core, &sent, cx);
-    let retransmit = cx.tunnel(core.tunnel).retransmit;
-    core.window.replace(MESSAGE_ID, vec![sent.request.clone()], cx.now, &retransmit);
+    let at = cx.now + cx.patience(core.tunnel, 1);
+    core.window.replace(MESSAGE_ID, vec![sent.request.clone()], at);
     core.transmit(vec![sent.request.clone()], cx);
     Phase::InitSent(sent)
 }
@@ -440,18 +459,26 @@ fn go_on(
     core.fragmentation = answer.fragmentation;
     cx.event(IkeEvent::Keys(answer.channel.logged(core.id)));
     let first = FirstMessages {
-        request: sent.request,
+        request: sent.request.clone(),
         response: octets.to_vec(),
-        nonce_i: sent.nonce,
+        nonce_i: sent.nonce.clone(),
         nonce_r: answer.nonce_r,
     };
-    auth::begin(core, answer.channel, first, sent.wanted, sent.first_contact, cx)
+    let Sent { wanted, first_contact, .. } = sent;
+    let asked = auth::Asked { wanted, first_contact, childless: answer.childless };
+    auth::begin(core, answer.channel, first, asked, cx)
 }
 
 fn keys(suite: &ikelab_trace::Suite, shared: &[u8], ni: &[u8], nr: &[u8], id: SaId) -> IkeKeys {
     let prf = negotiate::prf(suite).expect("an IKE SA's suite has a PRF: it was offered");
     let protection = negotiate::protection(suite).expect("chosen among the supported");
     IkeKeys::derive(prf, protection, shared, ni, nr, id.initiator, id.responder)
+}
+
+/// RFC 6023 §3: only the responder says it, with a protocol and no SPI.
+fn childless_supported() -> Payload {
+    let notify = Notify::new(NotifyType::CHILDLESS_IKEV2_SUPPORTED, &[]);
+    Body::Notify(Notify { protocol: Protocol::IKE, ..notify }).into()
 }
 
 /// True when the peer says that it takes fragments, and we do (RFC 7383 §2.3).

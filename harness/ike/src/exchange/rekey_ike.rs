@@ -259,6 +259,8 @@ fn bear(
         fragments: Fragments::default(),
         fragmentation: core.fragmentation,
         since: cx.now,
+        spoke: cx.now,
+        attempt: 0,
     };
     let mut fresh = Established::new(channel, established.peers.clone(), cx.now);
     fresh.undecided = undecided;

@@ -25,6 +25,7 @@ pub(crate) struct End {
     pub(crate) events: Vec<(Instant, IkeEvent)>,
     pub(crate) installed: BTreeMap<EspSpi, ChildSa>,
     pub(crate) failed: Vec<String>,
+    pub(crate) keepalives: Vec<Instant>,
 }
 
 /// A datagram under way.
@@ -32,8 +33,8 @@ pub(crate) struct End {
 pub(crate) struct Message {
     pub(crate) at: Instant,
     pub(crate) from: usize,
-    local: SocketAddr,
-    remote: SocketAddr,
+    pub(crate) local: SocketAddr,
+    pub(crate) remote: SocketAddr,
     pub(crate) octets: Vec<u8>,
 }
 
@@ -121,6 +122,7 @@ impl Cable {
                 events: Vec::new(),
                 installed: BTreeMap::new(),
                 failed: Vec::new(),
+                keepalives: Vec::new(),
             }
         };
         Self {
@@ -180,6 +182,11 @@ impl Cable {
                 }
                 Output::Event(event) => side.events.push((self.now, event)),
                 Output::AcquireFailed { child } => side.failed.push(child),
+                Output::Moved { spi_in, remote } => {
+                    side.installed.get_mut(&spi_in).expect("what moves is installed").remote =
+                        remote;
+                }
+                Output::Keepalive { .. } => side.keepalives.push(self.now),
                 Output::Activate { .. } | Output::Retire { .. } => {}
             }
         }
@@ -189,7 +196,12 @@ impl Cable {
     pub(crate) fn inject(&mut self, to: usize, octets: &[u8]) {
         let address =
             |end: usize| SocketAddr::from(([10, 0, 0, u8::try_from(end + 1).unwrap()], 500));
-        let (local, remote) = (address(to), address(1 - to));
+        self.inject_from(address(1 - to), to, octets);
+    }
+
+    /// The same, from an address and port.
+    pub(crate) fn inject_from(&mut self, remote: SocketAddr, to: usize, octets: &[u8]) {
+        let local = SocketAddr::from(([10, 0, 0, u8::try_from(to + 1).unwrap()], 500));
         self.input(to, Input::Datagram { local, remote, octets });
     }
 
