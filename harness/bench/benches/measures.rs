@@ -5,28 +5,83 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+use ikelab_ambient::{Purpose, Seeded, Value};
 use ikelab_bench::measure::{Measure, Measures, median};
-use ikelab_bench::straight;
+use ikelab_bench::{scene, straight};
+use ikelab_crypto::Group;
+use ikelab_sim::{Driver, run};
 
-/// How often a handshake is timed.
-const ROUNDS: u64 = 300;
+/// How often each kind of handshake is timed, in turn with the others.
+const ROUNDS: u64 = 400;
+/// How often the day is run.
+const DAYS: usize = 3;
 
 fn main() {
     let path = std::env::args().skip(1).find(|word| !word.starts_with('-'));
-    let times: Vec<_> = (0..ROUNDS).map(|seed| time(|| straight::handshake(seed))).collect();
-    let straight = median(times);
-    let measures = Measures {
-        measures: vec![Measure::time("handshake straight line", straight, "itself", straight)],
-    };
+    let mut measures = handshakes();
+    measures.extend(days());
+    let measures = Measures { measures };
     let text = serde_json::to_string_pretty(&measures).expect("measures are plain data");
-    println!("{text}");
+    for measure in &measures.measures {
+        let Measure { name, value, unit, baseline, baseline_value, ratio } = measure;
+        println!(
+            "{name:<44} {value:>12.1} {unit}  = {ratio:.2} x {baseline} ({baseline_value:.1} {unit})"
+        );
+    }
     if let Some(path) = path {
         std::fs::write(path, text + "\n").expect("the file can be written");
     }
 }
 
+/// One handshake through the whole simulator, beside its cryptography in a straight line.
+fn handshakes() -> Vec<Measure> {
+    let mut times: [Vec<Duration>; 3] = Default::default();
+    for seed in 0..ROUNDS {
+        let plan = scene::handshake(seed);
+        let [straight, direct, turmoil] = &mut times;
+        straight.push(time(|| assert!(straight::handshake(seed))));
+        direct.push(time(|| run(&plan, Driver::Direct)));
+        turmoil.push(time(|| run(&plan, Driver::Turmoil)));
+    }
+    let [straight, direct, turmoil] = times.map(median);
+    let baseline = "the same cryptography in a straight line";
+    vec![
+        Measure::time("PSK handshake, both ends, direct", direct, baseline, straight),
+        Measure::time("PSK handshake, both ends, turmoil", turmoil, baseline, straight),
+    ]
+}
+
+/// A day of rekeying every 108 seconds, beside its key exchanges alone.
+fn days() -> Vec<Measure> {
+    let plan = scene::a_day_of_rekeying();
+    let trace = run(&plan, Driver::Direct).expect("the day passes").trace;
+    // Each IKE SA is counted at both ends, and each end generates and agrees once.
+    let exchanges = scene::established(&trace) / 2;
+    drop(trace);
+    let timed = |what: &dyn Fn()| median((0..DAYS).map(|_| time(what)).collect());
+    let alone = timed(&|| (0..exchanges).for_each(|_| key_exchange()));
+    let direct = timed(&|| drop(black_box(run(&plan, Driver::Direct))));
+    let turmoil = timed(&|| drop(black_box(run(&plan, Driver::Turmoil))));
+    let baseline = "its key exchanges alone";
+    vec![
+        Measure::time("lifetime 120 s for 24 virtual hours, direct", direct, baseline, alone),
+        Measure::time("lifetime 120 s for 24 virtual hours, turmoil", turmoil, baseline, alone),
+    ]
+}
+
+/// Both ends of one key exchange of the scenario's group.
+fn key_exchange() {
+    let mut entropy = Seeded::new(1, "key exchange");
+    let mut key = || Group::Modp1536.generate(&mut entropy, Purpose::aside(Value::KeyExchange));
+    let (ours, theirs) = (key(), key());
+    black_box((ours.agree(theirs.public()).is_ok(), theirs.agree(ours.public()).is_ok()));
+}
+
 fn time<T>(what: impl FnOnce() -> T) -> Duration {
     let began = Instant::now();
-    black_box(what());
-    began.elapsed()
+    let made = black_box(what());
+    let elapsed = began.elapsed();
+    // What was made is dropped when the time is taken.
+    drop(made);
+    elapsed
 }

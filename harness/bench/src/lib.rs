@@ -4,4 +4,5 @@
 //! machine slows both.
 
 pub mod measure;
+pub mod scene;
 pub mod straight;

@@ -14,7 +14,7 @@ use crate::args::{Driver, Run};
 use crate::evidence::Evidence;
 use crate::exit::Exit;
 use crate::library::{Library, top};
-use crate::terminal::Terminal;
+use crate::terminal::{Colour, Terminal};
 use crate::verdict;
 
 /// The version that results carry.
@@ -46,7 +46,8 @@ pub(crate) fn run(args: &Run, terminal: &mut Terminal) -> Exit {
         terminal.line(results.to_json());
         terminal.complain(closing_line(&results.summary));
     } else {
-        terminal.print(text(&results));
+        let told = text(&results);
+        told.lines().for_each(|line| painted(line, terminal));
     }
     let written = write(args, silent, &results);
     if let Err(why) = written {
@@ -144,6 +145,25 @@ fn broke(result: &mut CellResult, why: String) {
     result.text =
         format!("error: {why}\n  --> {}   {scenario} cell {cell} seed {seed:#x}", result.file);
     result.reason = why;
+}
+
+/// Prints a line; an outcome at its beginning is in its colour.
+fn painted(line: &str, terminal: &mut Terminal) {
+    let word = line.trim_start().split(' ').next().unwrap_or_default();
+    let colour = match word {
+        "pass" => Colour::Green,
+        "note" | "open" => Colour::Yellow,
+        "FAIL" | "ERROR" => Colour::Red,
+        "skip" => Colour::Dim,
+        _ => return terminal.line(line),
+    };
+    match line.strip_prefix("  ").and_then(|rest| rest.strip_prefix(word)) {
+        Some(rest) => {
+            let word = terminal.paint(colour, word);
+            terminal.line(format_args!("  {word}{rest}"));
+        }
+        None => terminal.line(line),
+    }
 }
 
 /// What the results come to. Nothing that ran is not success.
