@@ -105,7 +105,8 @@ pub struct Options {
     pub fragmentation: Option<usize>,
     /// By what part of itself a wait for an answer is longer at most, at random; 0: exact waits.
     pub retransmit_jitter: f64,
-    /// How often an IKE SA is tried again after nobody answered.
+    /// How often an IKE SA is tried again after nobody answered, or after AUTH failed and a stranger
+    /// may be the reason.
     pub retries: u32,
     /// Whether the Child SAs of a peer that is found dead are made again.
     pub restart: bool,

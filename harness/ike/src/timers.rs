@@ -103,8 +103,8 @@ fn repeat_requests(sa: &mut Sa, cx: &mut Context<'_>) -> bool {
 /// is found dead. Says whether it ended the SA.
 fn again(sa: &mut Sa, cx: &mut Context<'_>) -> bool {
     let (tunnel, attempt) = (sa.core.tunnel, sa.core.attempt);
-    let options = &cx.tunnel(tunnel).options;
-    let (restart, retry) = (options.restart, attempt < options.retries);
+    let restart = cx.tunnel(tunnel).options.restart;
+    let retry = auth::may_retry(&sa.core, cx);
     let wanted = match &mut sa.phase {
         Phase::InitSent(sent) if retry => std::mem::take(&mut sent.wanted),
         Phase::AuthSent(sent) if retry => {

@@ -86,7 +86,7 @@ fn no_stranger_ends_an_attempt() {
         bad.push(octets);
     }
     let header = Header::parse(&good).unwrap().header;
-    for kind in [1, 4, 5, 7, 14, 17, 24, 43, 1_000, 16_390] {
+    for kind in [1, 4, 5, 7, 14, 17, 24, 43, 1_000, 16_999] {
         for data in [&[][..], &[0; 2], &[0xff; 65]] {
             let payloads = vec![Body::Notify(Notify::new(NotifyType(kind), data)).into()];
             bad.push(
@@ -104,6 +104,24 @@ fn no_stranger_ends_an_attempt() {
     }
     cable.run_for(SECOND);
     cable.assert_agree(1);
+}
+
+#[test]
+fn a_strangers_cookie_costs_an_attempt_and_not_the_tunnel() {
+    let good = Cable::up().sent[1].octets.clone();
+    let mut header = Header::parse(&good).unwrap().header;
+    header.responder_spi = IkeSpi::NONE;
+    let cookie = Notify::new(NotifyType::COOKIE, &[7; 8]);
+    let forged = ike::Message { header, payloads: vec![Body::Notify(cookie).into()] }.emit();
+    for retries in 0..2 {
+        let mut cable = Cable::new(1, |_, tunnel| tunnel.options.retries = retries);
+        cable.command(0, up());
+        cable.inject(0, &forged);
+        cable.run_for(SECOND);
+        // The answer to the request without the cookie came first, and AUTH covers the other.
+        assert_eq!(cable.ends[0].failed.len(), usize::from(retries == 0));
+        cable.assert_agree(usize::from(retries > 0));
+    }
 }
 
 #[test]

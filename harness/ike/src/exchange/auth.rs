@@ -28,6 +28,8 @@ pub(crate) struct Sent {
     first: FirstMessages,
     pub(crate) child: Option<create_child::Sent>,
     pub(crate) wanted: Vec<Want>,
+    /// True when IKE_SA_INIT went out in several forms.
+    restarted: bool,
 }
 
 impl Sent {
@@ -44,6 +46,9 @@ pub(crate) struct Asked {
     pub(crate) first_contact: bool,
     /// True when the Child SAs are left to CREATE_CHILD_SA (RFC 6023).
     pub(crate) childless: bool,
+    /// True when IKE_SA_INIT went out in several forms, because somebody asked for a cookie or
+    /// another group.
+    pub(crate) restarted: bool,
 }
 
 /// Sends our identity and its proof, with the first Child SA that is wanted.
@@ -51,7 +56,7 @@ pub(crate) fn begin(
     core: &mut Core,
     mut channel: Channel,
     first: FirstMessages,
-    Asked { mut wanted, first_contact, childless }: Asked,
+    Asked { mut wanted, first_contact, childless, restarted }: Asked,
     cx: &mut Context<'_>,
 ) -> Phase {
     let tunnel = cx.tunnel(core.tunnel);
@@ -74,7 +79,7 @@ pub(crate) fn begin(
     payloads.extend(window_notify(window));
     core.window.set_peers(window);
     core.request(&mut channel, EXCHANGE, &payloads, cx);
-    Phase::AuthSent(Box::new(Sent { channel, first, child, wanted }))
+    Phase::AuthSent(Box::new(Sent { channel, first, child, wanted, restarted }))
 }
 
 fn first_child(wanted: &mut Vec<Want>) -> Option<create_child::Asked> {
@@ -139,12 +144,21 @@ pub(crate) fn respond(
 
 /// Takes the answer to IKE_AUTH.
 pub(crate) fn accept(core: &mut Core, sent: Sent, opened: &Opened, cx: &mut Context<'_>) -> Phase {
-    let Sent { channel, first, child, wanted } = sent;
+    let Sent { channel, first, child, wanted, restarted } = sent;
     let checked = check_answer(core, &channel, &first, opened, cx);
     let (parts, id) = match checked {
         Ok(both) => both,
         Err(Failed::Refused(notify)) => {
             cx.event(IkeEvent::PeerRefused { sa: core.id, exchange: EXCHANGE, notify });
+            if restarted && notify == NotifyType::AUTHENTICATION_FAILED && may_retry(core, cx) {
+                // A stranger may have asked for the cookie: then the answer was to another request
+                // than the one that AUTH covers.
+                let first = child.map(|child| child.give_back(cx));
+                let wanted = first.into_iter().chain(wanted).collect();
+                let (tunnel, attempt) = (core.tunnel, core.attempt + 1);
+                cx.effects.push(Effect::Again { tunnel, wanted, attempt });
+                return Phase::Closed { until: cx.now };
+            }
             give_up(core, child.as_ref(), &wanted, cx);
             return Phase::Closed { until: cx.now };
         }
@@ -164,6 +178,11 @@ pub(crate) fn accept(core: &mut Core, sent: Sent, opened: &Opened, cx: &mut Cont
     }
     established.wanted.extend(wanted);
     Phase::Established(Box::new(established))
+}
+
+/// Whether the attempt at an IKE SA may be made once more.
+pub(crate) fn may_retry(core: &Core, cx: &Context<'_>) -> bool {
+    core.attempt < cx.tunnel(core.tunnel).options.retries
 }
 
 /// The responder's answer is not a proof: it is told so, over an SA that does nothing else

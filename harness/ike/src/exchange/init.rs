@@ -464,8 +464,9 @@ fn go_on(
         nonce_i: sent.nonce.clone(),
         nonce_r: answer.nonce_r,
     };
-    let Sent { wanted, first_contact, .. } = sent;
-    let asked = auth::Asked { wanted, first_contact, childless: answer.childless };
+    let Sent { wanted, first_contact, restarts, .. } = sent;
+    let (childless, restarted) = (answer.childless, restarts > 0);
+    let asked = auth::Asked { wanted, first_contact, childless, restarted };
     auth::begin(core, answer.channel, first, asked, cx)
 }
 
