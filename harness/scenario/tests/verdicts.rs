@@ -64,7 +64,7 @@ impl Story {
         self
     }
 
-    fn packet(self, at_ms: u64, from: u16, packet: IpPacket, lost: bool) -> Self {
+    fn packet(self, at_ms: u64, from: u16, packet: &IpPacket, lost: bool) -> Self {
         let arrival = Instant::from_nanos(at_ms * 1_000_000) + Duration::from_millis(1);
         let fate = if lost {
             Fate::Lost { reason: "loss".into() }
@@ -78,7 +78,7 @@ impl Story {
     fn ike_octets(self, at_ms: u64, from: u16, octets: Vec<u8>, lost: bool) -> Self {
         let (src, dst) = ends(from, 1);
         let udp = Udp { src_port: 500, dst_port: 500, payload: octets }.emit(src, dst);
-        self.packet(at_ms, from, ip(src, dst, IpProtocol::UDP, udp), lost)
+        self.packet(at_ms, from, &ip(src, dst, IpProtocol::UDP, udp), lost)
     }
 
     fn ike(self, at_ms: u64, from: u16, message: &Message) -> Self {
@@ -264,7 +264,7 @@ fn what_is_beside_the_ladder_is_told_as_such() {
 fn cleartext_of_a_protected_flow_is_a_violation_that_nobody_wrote_down() {
     let (src, dst) = ends(R1, 0);
     let verdict = Story::default()
-        .packet(5, R1, ip(src, dst, IpProtocol::ICMP, vec![8; 16]), false)
+        .packet(5, R1, &ip(src, dst, IpProtocol::ICMP, vec![8; 16]), false)
         .judge(ANY);
     let (code, message) = first(&verdict);
     assert_eq!(code, "E-INVARIANT");
@@ -307,7 +307,7 @@ fn every_broken_law_of_messages_is_found() {
             Story::default().packet(
                 0,
                 R1,
-                ip(ends(R1, 1).0, ends(R1, 1).1, IpProtocol::ESP, vec![0, 0, 1, 0, 0, 0, 0, 2, 5]),
+                &ip(ends(R1, 1).0, ends(R1, 1).1, IpProtocol::ESP, vec![0, 0, 1, 0, 0, 0, 0, 2, 5]),
                 false,
             ),
             "ESP sequence numbers count from 1",

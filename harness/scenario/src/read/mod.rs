@@ -1,9 +1,12 @@
 //! The sections of a file that make up a plan, one file each.
 
+pub(crate) mod child;
+mod ike;
 pub(crate) mod net;
 pub(crate) mod peers;
 pub(crate) mod pin;
 pub(crate) mod preset;
 pub(crate) mod routes;
 pub(crate) mod tunnel;
+mod values;
 pub(crate) mod world;

@@ -5,7 +5,8 @@ use std::time::Duration;
 use ikelab_wire::payload::Proposal;
 use ikelab_wire::registry::{KeId, Protocol};
 
-use super::tunnel::{ChildLayer, IkeLayer};
+use super::child::ChildLayer;
+use super::ike::IkeLayer;
 
 /// The defaults of one name.
 pub(crate) struct Preset {

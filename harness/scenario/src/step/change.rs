@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::Draft;
 use crate::plan::Command;
+use crate::read::child::{ChildContext, child};
 use crate::read::routes;
-use crate::read::tunnel::{ChildContext, child};
 use crate::read::world::World;
 use crate::reader::{Cx, Fields};
 use crate::yaml::Node;

@@ -1,0 +1,251 @@
+//! What a file says about a Child SA, and what each end makes of it.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use ikelab_wire::payload::{Proposal, SelectorRange};
+use ikelab_wire::registry::{EsnId, KeId, Protocol, TransformType};
+
+use super::preset::{PRESETS, Preset};
+use super::values::{RekeyAt, group, off_or, proposals, rekey_at, settle_rekey};
+use super::world::{Tunnel, World};
+use crate::plan::{Child, End, EspMode, Narrow, Start};
+use crate::reader::{Cx, Fields};
+use crate::text::Text;
+use crate::yaml::{Kind, Node};
+
+/// RFC 4303 §3.4.3 recommends 64.
+const REPLAY_WINDOW: u32 = 64;
+
+/// What one place of the file says about a Child SA.
+#[derive(Clone, Default)]
+pub(crate) struct ChildLayer {
+    pub(crate) mode: Option<EspMode>,
+    pub(crate) proposals: Option<Vec<Proposal>>,
+    pub(crate) pfs: Option<Option<KeId>>,
+    pub(crate) lifetime: Option<Duration>,
+    pub(crate) rekey_at: Option<RekeyAt>,
+    pub(crate) volume: Option<u64>,
+    pub(crate) start: Option<Start>,
+    pub(crate) esn: Option<bool>,
+    pub(crate) replay_window: Option<u32>,
+    pub(crate) narrow: Option<Narrow>,
+    /// Without a `mode`: transport where the selectors are the endpoints.
+    pub(crate) transport_between_endpoints: bool,
+}
+
+const CHILD_KEYS: [&str; 12] = [
+    "mode",
+    "proposals",
+    "pfs",
+    "lifetime",
+    "rekey_at",
+    "volume",
+    "start",
+    "esn",
+    "replay_window",
+    "narrow",
+    "name",
+    "between",
+];
+
+pub(super) fn child_layer(cx: &Cx<'_>, node: &Node, whole: bool) -> ChildLayer {
+    let known = if whole { &CHILD_KEYS[..] } else { &CHILD_KEYS[..CHILD_KEYS.len() - 2] };
+    let Some(fields) = Fields::of(cx, node, "child", known) else { return ChildLayer::default() };
+    let modes = [
+        ("tunnel", Some(EspMode::Tunnel)),
+        ("transport", Some(EspMode::Transport)),
+        ("beet", None),
+    ];
+    let mode = fields.choice("mode", &modes);
+    if let (Some(None), Some(node)) = (mode, fields.get("mode")) {
+        cx.not_yet(node.span, "mode `beet`");
+    }
+    let starts =
+        [("on-traffic", Start::OnTraffic), ("at-start", Start::AtStart), ("manual", Start::Manual)];
+    let narrow = [("true", Narrow::Allow), ("false", Narrow::Refuse)];
+    ChildLayer {
+        mode: mode.flatten(),
+        proposals: fields.get("proposals").and_then(|node| proposals(cx, node, Protocol::ESP)),
+        pfs: fields.get("pfs").and_then(|node| off_or(cx, node, |text| group(cx, text).map(Some))),
+        lifetime: fields.duration("lifetime"),
+        rekey_at: fields.get("rekey_at").and_then(|node| rekey_at(cx, node)),
+        volume: fields.text("volume").and_then(|text| volume(cx, text)),
+        start: fields.choice("start", &starts),
+        esn: fields.boolean("esn"),
+        replay_window: fields
+            .integer("replay_window", 0, 65_536)
+            .and_then(|n| u32::try_from(n).ok()),
+        narrow: fields.choice("narrow", &narrow),
+        transport_between_endpoints: false,
+    }
+}
+
+/// `4608000kB`, `100MB`, `1500B`.
+fn volume(cx: &Cx<'_>, text: &Text) -> Option<u64> {
+    let digits = text.value.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.value.len());
+    let (number, unit) = text.value.split_at(digits);
+    let unit = match unit.trim() {
+        "B" => Some(1),
+        "kB" => Some(1_000),
+        "MB" => Some(1_000_000),
+        "GB" => Some(1_000_000_000),
+        _ => None,
+    };
+    let octets = unit.zip(number.parse::<u64>().ok()).and_then(|(unit, n)| n.checked_mul(unit));
+    if octets.is_none() {
+        let label = "expected a number and B, kB, MB or GB: 4608000kB";
+        cx.error(text.span, format!("`volume` is `{}`", text.value), label);
+    }
+    octets
+}
+
+impl ChildLayer {
+    fn over(self, below: Self) -> Self {
+        Self {
+            mode: self.mode.or(below.mode),
+            proposals: self.proposals.or(below.proposals),
+            pfs: self.pfs.or(below.pfs),
+            lifetime: self.lifetime.or(below.lifetime),
+            rekey_at: self.rekey_at.or(below.rekey_at),
+            volume: self.volume.or(below.volume),
+            start: self.start.or(below.start),
+            esn: self.esn.or(below.esn),
+            replay_window: self.replay_window.or(below.replay_window),
+            narrow: self.narrow.or(below.narrow),
+            transport_between_endpoints: below.transport_between_endpoints,
+        }
+    }
+}
+
+/// What the tunnel says about all of its children.
+pub(crate) struct ChildContext {
+    pub(super) preset: &'static Preset,
+    pub(super) addresses: [IpAddr; 2],
+    pub(super) ends: [u16; 2],
+    pub(super) layers: [ChildLayer; 2],
+}
+
+impl ChildContext {
+    /// The context of a tunnel that is there already, for a child that a step adds.
+    pub(crate) fn of_tunnel(world: &World, tunnel: &Tunnel) -> Option<Self> {
+        let end = |place: u16| {
+            let host = world.hosts.get(usize::from(place))?;
+            host.tunnels.iter().find(|end| end.tunnel == tunnel.name)
+        };
+        let (one, other) = (end(tunnel.ends[0])?, end(tunnel.ends[1])?);
+        // A new child is like the first one in all that its own entry leaves open.
+        let layer = |end: &End| {
+            let like = end.children.first();
+            ChildLayer {
+                mode: like.map(|child| child.mode),
+                proposals: like.map(|child| child.proposals.clone()),
+                pfs: like.map(|child| child.pfs),
+                lifetime: like.and_then(|child| child.lifetime),
+                rekey_at: like.map(|child| child.rekey_at.map_or(RekeyAt::Never, RekeyAt::After)),
+                volume: like.and_then(|child| child.volume),
+                start: Some(Start::OnTraffic),
+                esn: None,
+                replay_window: like.map(|child| child.replay_window),
+                narrow: like.map(|child| child.narrow),
+                transport_between_endpoints: false,
+            }
+        };
+        let [preset, ..] = &PRESETS;
+        let layers = [layer(one), layer(other)];
+        Some(Self { preset, addresses: [one.local, other.local], ends: tunnel.ends, layers })
+    }
+}
+
+/// A child as each end sees it.
+pub(crate) fn child(
+    cx: &Cx<'_>,
+    world: &World,
+    context: &ChildContext,
+    node: &Node,
+) -> Option<(String, [Child; 2])> {
+    let shared = child_layer(cx, node, true);
+    let Kind::Map(_) = node.kind else { return None };
+    let fields = Fields::of(cx, node, "child", &CHILD_KEYS)?;
+    let name = cx.text(fields.need("name")?, "name")?;
+    let between = cx.list(fields.need("between")?, "between")?;
+    let [left, right] = between else {
+        let span = fields.get("between").map_or(fields.span, |node| node.span);
+        cx.error(span, format!("`between` has {} sides", between.len()), "expected two");
+        return None;
+    };
+    let sides =
+        [selectors(cx, world, context.ends[0], left), selectors(cx, world, context.ends[1], right)];
+    let make = |side: usize| {
+        let layer = context.layers[side].clone();
+        let settled = layer.over(shared.clone()).over((context.preset.child)());
+        settle_child(name, settled, &sides, side, context.addresses)
+    };
+    Some((name.value.clone(), [make(0)?, make(1)?]))
+}
+
+fn settle_child(
+    name: &Text,
+    layer: ChildLayer,
+    sides: &[Vec<SelectorRange>; 2],
+    side: usize,
+    addresses: [IpAddr; 2],
+) -> Option<Child> {
+    let (local, remote) = (sides[side].clone(), sides[1 - side].clone());
+    let is = |selectors: &[SelectorRange], address| matches!(selectors, [one] if one.start == address && one.end == address);
+    let endpoints = is(&local, addresses[side]) && is(&remote, addresses[1 - side]);
+    let between = layer.transport_between_endpoints && endpoints;
+    let default_mode = if between { EspMode::Transport } else { EspMode::Tunnel };
+    let start = match layer.start {
+        // One end asks, or both would at the same instant.
+        Some(Start::AtStart) if side == 1 => Start::OnTraffic,
+        other => other.unwrap_or(Start::OnTraffic),
+    };
+    let esn = layer.esn.unwrap_or(false);
+    let mut proposals = layer.proposals?;
+    if esn {
+        for proposal in &mut proposals {
+            for transform in &mut proposal.transforms {
+                if transform.kind == TransformType::ESN {
+                    transform.id = EsnId::ESN.0;
+                }
+            }
+        }
+    }
+    Some(Child {
+        name: name.value.clone(),
+        local,
+        remote,
+        mode: layer.mode.unwrap_or(default_mode),
+        proposals,
+        pfs: layer.pfs.flatten(),
+        lifetime: layer.lifetime,
+        rekey_at: settle_rekey(layer.rekey_at, layer.lifetime),
+        volume: layer.volume,
+        start,
+        esn,
+        replay_window: layer.replay_window.unwrap_or(REPLAY_WINDOW),
+        narrow: layer.narrow.unwrap_or(Narrow::Allow),
+    })
+}
+
+/// One side of `between`: a network or a list of them, which lie at an interface of the end.
+fn selectors(cx: &Cx<'_>, world: &World, host: u16, node: &Node) -> Vec<SelectorRange> {
+    let texts: Vec<_> = match &node.kind {
+        Kind::Scalar(text) => vec![text],
+        Kind::List(_) | Kind::Map(_) => cx.texts(node, "between"),
+    };
+    let mut ranges = Vec::new();
+    for text in texts {
+        let Some((address, length)) = cx.prefix(text, "network") else { continue };
+        let range = SelectorRange::from_prefix(address, length);
+        let Some(host) = world.hosts.get(usize::from(host)) else { continue };
+        let own = host.ifaces.iter().flat_map(|iface| &iface.addresses);
+        if !own.into_iter().any(|(own, _)| range.contains(*own)) {
+            let message = format!("no interface of {} lies in {}", host.name, text.value);
+            cx.warning(text.span, message, "nothing there can use this selector");
+        }
+        ranges.push(range);
+    }
+    ranges
+}

@@ -1,0 +1,150 @@
+//! What a file says about an IKE SA, in the tunnel and in its ends.
+
+use std::time::Duration;
+
+use ikelab_wire::payload::Proposal;
+use ikelab_wire::registry::{KeId, Protocol, TransformType};
+
+use super::values::{RekeyAt, group, off_or, proposals, rekey_at, settle_rekey};
+use crate::plan::{Cookie, Ike, Retransmit};
+use crate::reader::{Cx, Fields};
+use crate::source::Span;
+use crate::yaml::Node;
+
+/// RFC 7296 §2.4 leaves the numbers open; these give up after a bit more than a minute.
+const RETRANSMIT: Retransmit = Retransmit { first: Duration::from_secs(2), factor: 2.0, tries: 5 };
+/// RFC 3948 §4 suggests 20 s.
+const NAT_KEEPALIVE: Duration = Duration::from_secs(20);
+
+/// What one place of the file says about an IKE SA.
+#[derive(Clone, Default)]
+pub(crate) struct IkeLayer {
+    pub(crate) proposals: Option<Vec<Proposal>>,
+    pub(crate) ke_first: Option<KeId>,
+    pub(crate) lifetime: Option<Duration>,
+    pub(crate) rekey_at: Option<RekeyAt>,
+    pub(crate) dpd: Option<Option<Duration>>,
+    pub(crate) retransmit: Option<Retransmit>,
+    pub(crate) window: Option<u32>,
+    pub(crate) cookie: Option<Cookie>,
+    pub(crate) initial_contact: Option<bool>,
+    pub(crate) nat_keepalive: Option<Duration>,
+    pub(crate) port: Option<u16>,
+    pub(crate) ke_first_span: Option<Span>,
+}
+
+const IKE_KEYS: [&str; 15] = [
+    "proposals",
+    "ke_first",
+    "additional_ke",
+    "lifetime",
+    "rekey_at",
+    "dpd",
+    "retransmit",
+    "window",
+    "fragmentation",
+    "mobike",
+    "cookie",
+    "nat_keepalive",
+    "initial_contact",
+    "childless",
+    "port",
+];
+
+pub(super) fn ike_layer(cx: &Cx<'_>, node: &Node) -> IkeLayer {
+    let Some(fields) = Fields::of(cx, node, "ike", &IKE_KEYS) else { return IkeLayer::default() };
+    fields.not_yet(&["additional_ke"]);
+    refuse_unless(cx, &fields, "fragmentation", "off");
+    refuse_unless(cx, &fields, "mobike", "false");
+    refuse_unless(cx, &fields, "childless", "never");
+    let cookies =
+        [("never", Cookie::Never), ("always", Cookie::Always), ("under-load", Cookie::UnderLoad)];
+    IkeLayer {
+        proposals: fields.get("proposals").and_then(|node| proposals(cx, node, Protocol::IKE)),
+        ke_first: fields.text("ke_first").and_then(|text| group(cx, text)),
+        ke_first_span: fields.get("ke_first").map(|node| node.span),
+        lifetime: fields.duration("lifetime"),
+        rekey_at: fields.get("rekey_at").and_then(|node| rekey_at(cx, node)),
+        dpd: fields
+            .get("dpd")
+            .and_then(|node| off_or(cx, node, |text| cx.duration(node, &text.value).map(Some))),
+        retransmit: fields.get("retransmit").and_then(|node| retransmit(cx, node)),
+        window: fields.integer("window", 1, 1024).and_then(|n| u32::try_from(n).ok()),
+        cookie: fields.choice("cookie", &cookies),
+        initial_contact: fields.boolean("initial_contact"),
+        nat_keepalive: fields.duration("nat_keepalive"),
+        port: fields.integer("port", 1, 65_535).and_then(|n| u16::try_from(n).ok()),
+    }
+}
+
+/// A key of which this version knows one value only.
+fn refuse_unless(cx: &Cx<'_>, fields: &Fields<'_, '_>, key: &str, only: &str) {
+    if let Some(text) = fields.text(key).filter(|text| text.value != only) {
+        cx.not_yet(text.span, &format!("`{key}: {}`", text.value));
+    }
+}
+
+fn retransmit(cx: &Cx<'_>, node: &Node) -> Option<Retransmit> {
+    let fields = Fields::of(cx, node, "retransmit", &["first", "factor", "tries"])?;
+    let factor = fields.text("factor").and_then(|text| {
+        let factor = text.value.parse().ok().filter(|factor| (1.0..=10.0).contains(factor));
+        if factor.is_none() {
+            cx.error(text.span, format!("`factor` is `{}`", text.value), "expected 1 to 10");
+        }
+        factor
+    });
+    let tries = fields.integer("tries", 1, 100).and_then(|n| u32::try_from(n).ok());
+    Some(Retransmit {
+        first: fields.duration("first").unwrap_or(RETRANSMIT.first),
+        factor: factor.unwrap_or(RETRANSMIT.factor),
+        tries: tries.unwrap_or(RETRANSMIT.tries),
+    })
+}
+
+impl IkeLayer {
+    /// What this layer says, and for the rest what the one below says.
+    pub(super) fn over(self, below: Self) -> Self {
+        Self {
+            // A KE guess below is about the proposals below.
+            ke_first: self.ke_first.or(below.ke_first.filter(|_| self.proposals.is_none())),
+            ke_first_span: self.ke_first_span,
+            proposals: self.proposals.or(below.proposals),
+            lifetime: self.lifetime.or(below.lifetime),
+            rekey_at: self.rekey_at.or(below.rekey_at),
+            dpd: self.dpd.or(below.dpd),
+            retransmit: self.retransmit.or(below.retransmit),
+            window: self.window.or(below.window),
+            cookie: self.cookie.or(below.cookie),
+            initial_contact: self.initial_contact.or(below.initial_contact),
+            nat_keepalive: self.nat_keepalive.or(below.nat_keepalive),
+            port: self.port.or(below.port),
+        }
+    }
+
+    pub(super) fn settle(self, cx: &Cx<'_>) -> Option<Ike> {
+        let proposals = self.proposals?;
+        let of = |proposal: &Proposal| {
+            proposal.of_type(TransformType::KE).map(|ke| KeId(ke.id)).collect::<Vec<_>>()
+        };
+        let offered: Vec<_> = proposals.iter().flat_map(of).collect();
+        let ke_first = self.ke_first.or_else(|| offered.first().copied())?;
+        if let Some(span) = self.ke_first_span.filter(|_| !offered.contains(&ke_first)) {
+            let message = format!("`ke_first` is {}, which is not offered", ke_first.short_name());
+            let names: Vec<_> = offered.iter().map(|group| group.short_name()).collect();
+            cx.error(span, message, format!("the proposals have: {}", names.join(", ")));
+        }
+        Some(Ike {
+            proposals,
+            ke_first,
+            lifetime: self.lifetime,
+            rekey_at: settle_rekey(self.rekey_at, self.lifetime),
+            dpd: self.dpd.flatten(),
+            retransmit: self.retransmit.unwrap_or(RETRANSMIT),
+            window: self.window.unwrap_or(1),
+            cookie: self.cookie.unwrap_or(Cookie::Never),
+            initial_contact: self.initial_contact.unwrap_or(true),
+            nat_keepalive: Some(self.nat_keepalive.unwrap_or(NAT_KEEPALIVE)),
+            port: self.port.unwrap_or(500),
+        })
+    }
+}

@@ -1,0 +1,94 @@
+//! Values that IKE SAs and Child SAs have in common.
+
+use std::time::Duration;
+
+use ikelab_wire::payload::Proposal;
+use ikelab_wire::registry::{KeId, Protocol, short};
+
+use crate::nearest::nearest;
+use crate::reader::Cx;
+use crate::text::Text;
+use crate::yaml::Node;
+
+/// Where no end says when to replace an SA: after this share of its lifetime.
+const REKEY_PERCENT: u32 = 90;
+
+/// When an SA is replaced.
+#[derive(Clone, Copy)]
+pub(crate) enum RekeyAt {
+    Never,
+    After(Duration),
+    Percent(u32),
+}
+
+pub(super) fn off_or<T>(
+    cx: &Cx<'_>,
+    node: &Node,
+    otherwise: impl FnOnce(&Text) -> Option<Option<T>>,
+) -> Option<Option<T>> {
+    let text = cx.text(node, "value")?;
+    if text.value == "off" { Some(None) } else { otherwise(text) }
+}
+
+pub(super) fn rekey_at(cx: &Cx<'_>, node: &Node) -> Option<RekeyAt> {
+    let text = cx.text(node, "rekey_at")?;
+    if text.value == "never" {
+        return Some(RekeyAt::Never);
+    }
+    let Some(percent) = text.value.strip_suffix('%') else {
+        return cx.duration(node, "rekey_at").map(RekeyAt::After);
+    };
+    match percent.trim().parse() {
+        Ok(percent) if (1..=100).contains(&percent) => Some(RekeyAt::Percent(percent)),
+        _ => {
+            let label = "expected a part of the lifetime, such as \"90%\", or a duration, or never";
+            cx.error(text.span, format!("`rekey_at` is `{}`", text.value), label);
+            None
+        }
+    }
+}
+
+/// Proposals in words, numbered from 1.
+pub(super) fn proposals(cx: &Cx<'_>, node: &Node, protocol: Protocol) -> Option<Vec<Proposal>> {
+    let mut proposals = Vec::new();
+    for (number, text) in (1_u8..).zip(cx.texts(node, "proposals")) {
+        match Proposal::from_text(&text.value, protocol, number) {
+            Ok(proposal) => proposals.push(proposal),
+            Err(why) => {
+                let word = text.value.get(why.at..).and_then(|rest| rest.split('-').next());
+                let word = word.unwrap_or_default();
+                let label =
+                    nearest(word, short::words()).map(|name| format!("did you mean `{name}`?"));
+                cx.error(
+                    text.at(why.at..why.at + word.len()),
+                    why.what.to_string(),
+                    label.unwrap_or_default(),
+                );
+            }
+        }
+    }
+    if proposals.is_empty() {
+        return None;
+    }
+    Some(proposals)
+}
+
+pub(super) fn group(cx: &Cx<'_>, text: &Text) -> Option<KeId> {
+    let found = KeId::from_short_name(&text.value);
+    if found.is_none() {
+        cx.unknown(text.span, "key exchange", &text.value, short::words().collect::<Vec<_>>());
+    }
+    found
+}
+
+pub(super) fn settle_rekey(
+    rekey_at: Option<RekeyAt>,
+    lifetime: Option<Duration>,
+) -> Option<Duration> {
+    match rekey_at {
+        Some(RekeyAt::Never) => None,
+        Some(RekeyAt::After(span)) => Some(span),
+        Some(RekeyAt::Percent(percent)) => lifetime.map(|life| life * percent / 100),
+        None => lifetime.map(|life| life * REKEY_PERCENT / 100),
+    }
+}
