@@ -120,7 +120,7 @@ fn settle(
         remote: other.address,
         id: own.identity(),
         expect_id: own.expect_id.clone().unwrap_or_else(|| other.identity()),
-        psk: psk?,
+        psk: psk.unwrap_or_default(),
         ike: ike.settle(cx)?,
         children,
     })
