@@ -25,7 +25,7 @@ fn main() {
     for measure in &measures.measures {
         let Measure { name, value, unit, baseline, baseline_value, ratio } = measure;
         println!(
-            "{name:<44} {value:>12.1} {unit}  = {ratio:.2} x {baseline} ({baseline_value:.1} {unit})"
+            "{name:<44} {value:>8.2} {unit:<2} = {ratio:.2} x {baseline} ({baseline_value:.2} {unit})"
         );
     }
     if let Some(path) = path {

@@ -29,16 +29,17 @@ pub struct Measures {
 }
 
 impl Measure {
-    /// A time beside the time that it is compared with.
+    /// A time beside the time that it is compared with, both in microseconds, or in seconds when
+    /// the first has one.
     #[must_use]
     pub fn time(name: &str, value: Duration, baseline: &str, baseline_value: Duration) -> Self {
-        let micros = |time: Duration| time.as_secs_f64() * 1e6;
+        let (unit, scale) = if value < Duration::from_secs(1) { ("us", 1e6) } else { ("s", 1.0) };
         Self {
             name: name.into(),
-            value: micros(value),
-            unit: "us",
+            value: value.as_secs_f64() * scale,
+            unit,
             baseline: baseline.into(),
-            baseline_value: micros(baseline_value),
+            baseline_value: baseline_value.as_secs_f64() * scale,
             ratio: value.as_secs_f64() / baseline_value.as_secs_f64(),
         }
     }

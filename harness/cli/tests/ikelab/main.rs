@@ -4,6 +4,7 @@ mod binary;
 mod decode;
 mod exit_codes;
 mod golden;
+mod readme;
 mod run;
 mod show;
 mod tshark;
