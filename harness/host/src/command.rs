@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use ikelab_trace::{HostId, LinkId};
 
+use crate::SaSettings;
+
 /// An order, and the step of the scenario that gives it.
 #[derive(Clone, Debug)]
 pub struct Command {
@@ -29,8 +31,8 @@ pub enum Order {
         child: Box<ikelab_ike::config::Child>,
         /// What is protected; its name is `tunnel.child`.
         policy: ikelab_esp::Policy,
-        /// The size of the replay window.
-        replay_window: u32,
+        /// What is not negotiated.
+        settings: SaSettings,
     },
     /// Change how what the host sends fares on a link.
     Link {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use ikelab_esp::Lifetime;
 use ikelab_net::{Fault, Interface, Port, Route};
 use ikelab_trace::HostId;
 
@@ -26,14 +27,30 @@ pub struct HostConfig {
     pub ike: ikelab_ike::config::Config,
     /// What is protected, what passes in the clear, what is discarded.
     pub policies: Vec<ikelab_esp::Policy>,
-    /// The size of the replay window by the names of policies.
-    pub replay_windows: BTreeMap<String, u32>,
+    /// What IKE does not negotiate about Child SAs, by the names of policies.
+    pub settings: BTreeMap<String, SaSettings>,
     /// What a scenario has in mind for packets that this host sends.
     pub faults: Vec<Fault>,
     /// Values that are not left to chance.
     pub pins: Vec<Pin>,
     /// The seed of the run.
     pub seed: u64,
+}
+
+/// What IKE does not negotiate about a Child SA.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SaSettings {
+    /// The size of the replay window in packets.
+    pub replay_window: u32,
+    /// How much it may carry.
+    pub lifetime: Lifetime,
+}
+
+impl Default for SaSettings {
+    /// RFC 4303 §3.4.3 wants a window of at least 32 packets and suggests 64.
+    fn default() -> Self {
+        Self { replay_window: 64, lifetime: Lifetime::default() }
+    }
 }
 
 /// What kind of machine a host is.

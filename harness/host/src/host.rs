@@ -9,7 +9,7 @@ use ikelab_trace::{AppEvent, Fact, HostId, HostInfo, IfaceInfo, LinkId, Octets, 
 
 use crate::log::Log;
 use crate::ping::Pings;
-use crate::{Change, Command, HostConfig, Order, Pinned};
+use crate::{Change, Command, HostConfig, Order, Pinned, SaSettings};
 
 /// How many packets one input may lead to within a host: a handful is usual.
 const WALKS_MAX: u32 = 10_000;
@@ -28,7 +28,7 @@ pub struct Host {
     pub(crate) counts: Vec<u64>,
     pub(crate) ike: ikelab_ike::Engine,
     pub(crate) esp: Esp,
-    pub(crate) replay_windows: BTreeMap<String, u32>,
+    pub(crate) settings: BTreeMap<String, SaSettings>,
     pub(crate) reassembly: Reassembly,
     pub(crate) pings: Pings,
     pub(crate) entropy: Pinned<Seeded>,
@@ -82,7 +82,7 @@ impl Host {
             faults: Faults::new(config.faults),
             ike: ikelab_ike::Engine::new(config.ike),
             esp: Esp::new(config.policies),
-            replay_windows: config.replay_windows,
+            settings: config.settings,
             reassembly: Reassembly::default(),
             pings: Pings::default(),
             entropy: Pinned::new(chance, config.pins),
@@ -133,6 +133,12 @@ impl Host {
         self.entropy.unused().collect()
     }
 
+    /// The places of the faults that waited for packets of this host and met none.
+    #[must_use]
+    pub fn idle_faults(&self) -> Vec<u32> {
+        self.faults.idle().collect()
+    }
+
     fn obey(&mut self, now: Instant, Command { step, order }: Command) {
         if let Some((index, text)) = step {
             self.log.write(Fact::Step { index, text });
@@ -143,8 +149,8 @@ impl Host {
                 self.ping(now);
             }
             Order::Ike(command) => self.tell_ike(now, ikelab_ike::Input::Command(command)),
-            Order::AddChild { tunnel, child, policy, replay_window } => {
-                self.replay_windows.insert(policy.name.clone(), replay_window);
+            Order::AddChild { tunnel, child, policy, settings } => {
+                self.settings.insert(policy.name.clone(), settings);
                 self.esp.add_policy(policy);
                 let command = ikelab_ike::Command::AddChild { tunnel, child };
                 self.tell_ike(now, ikelab_ike::Input::Command(command));

@@ -31,6 +31,6 @@ mod security;
 mod tests;
 
 pub use command::{Change, Command, Order, Ping};
-pub use config::{HostConfig, HostKind};
+pub use config::{HostConfig, HostKind, SaSettings};
 pub use host::{Host, Input};
 pub use pinned::{Pin, Pinned};

@@ -3,18 +3,15 @@
 use std::net::SocketAddr;
 
 use ikelab_ambient::Instant;
-use ikelab_esp::{Lifetime, OuterPolicy, SaConfig, SaKeys};
+use ikelab_esp::{OuterPolicy, SaConfig, SaKeys};
 use ikelab_ike::{Acquire, ChildSa};
 use ikelab_trace::{EspEvent, Fact};
 use ikelab_wire::ip::{IcmpMessage, IpPacket, IpView, KEEPALIVE, Udp, with_marker};
 use ikelab_wire::registry::IpProtocol;
 
-use crate::Host;
 use crate::deliver::PORT_NAT_T;
 use crate::host::Arrival;
-
-/// RFC 4303 §3.4.3 wants at least 32 and suggests 64.
-const REPLAY_WINDOW: u32 = 64;
+use crate::{Host, SaSettings};
 
 impl Host {
     /// Tells the IKE engine something, and does what it wants done.
@@ -58,8 +55,8 @@ impl Host {
                 self.send_udp(now, local, remote, payload);
             }
             Output::Install(child) => {
-                let window = self.replay_windows.get(&child.child).copied();
-                let config = sa_config(*child, window.unwrap_or(REPLAY_WINDOW));
+                let settings = self.settings.get(&child.child).copied().unwrap_or_default();
+                let config = sa_config(*child, settings);
                 let child = config.policy.clone();
                 if !self.esp.install(config) {
                     let reason = "neither encryption nor integrity".into();
@@ -119,7 +116,7 @@ impl Host {
 }
 
 /// What ESP has to know of a Child SA: the keys by direction, not by who began.
-fn sa_config(child: ChildSa, replay_window: u32) -> SaConfig {
+fn sa_config(child: ChildSa, settings: SaSettings) -> SaConfig {
     let keys = child.keys;
     let keys = if child.initiator {
         SaKeys {
@@ -149,10 +146,10 @@ fn sa_config(child: ChildSa, replay_window: u32) -> SaConfig {
         local_ts: child.local_ts,
         remote_ts: child.remote_ts,
         esn: child.esn,
-        replay_window,
+        replay_window: settings.replay_window,
         send_at_once: child.send_at_once,
         replaces: child.replaces,
         outer: OuterPolicy::default(),
-        lifetime: Lifetime::default(),
+        lifetime: settings.lifetime,
     }
 }

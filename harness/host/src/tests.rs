@@ -338,7 +338,7 @@ fn host(
         routes: routers.into_iter().flatten().map(default).collect(),
         ike: ikelab_ike::config::Config::default(),
         policies: Vec::new(),
-        replay_windows: BTreeMap::new(),
+        settings: BTreeMap::new(),
         faults: Vec::new(),
         pins: Vec::new(),
         seed: 1,

@@ -19,6 +19,8 @@ const PORT_NAT_T: u16 = 4500;
 /// A fault that a scenario names.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Fault {
+    /// Its place among the scenario's faults.
+    pub index: u32,
     /// The packets that it is meant for.
     pub victims: Victims,
     /// Which of them, from 0; none for all.
@@ -82,14 +84,27 @@ pub enum Harm {
 /// The faults of one sender, each with its count of victims.
 #[derive(Clone, Debug, Default)]
 pub struct Faults {
-    faults: Vec<(Fault, u32)>,
+    faults: Vec<Counted>,
+}
+
+#[derive(Clone, Debug)]
+struct Counted {
+    fault: Fault,
+    /// How many packets it was meant for.
+    victims: u32,
+    struck: bool,
 }
 
 impl Faults {
     /// The faults, before they have seen anything.
     #[must_use]
     pub fn new(faults: Vec<Fault>) -> Self {
-        Self { faults: faults.into_iter().map(|fault| (fault, 0)).collect() }
+        Self {
+            faults: faults
+                .into_iter()
+                .map(|fault| Counted { fault, victims: 0, struck: false })
+                .collect(),
+        }
     }
 
     /// What happens to a packet that is sent now.
@@ -99,27 +114,27 @@ impl Faults {
         }
         let Ok(packet) = IpView::parse(octets) else { return Vec::new() };
         let seen = Seen::of(&packet);
-        let strike = |(fault, count): &mut (Fault, u32)| fault.strike(count, now, &packet, seen);
-        self.faults.iter_mut().filter_map(strike).collect()
+        self.faults.iter_mut().filter_map(|fault| fault.strike(now, &packet, seen)).collect()
+    }
+
+    /// The places of the faults that have not struck.
+    pub fn idle(&self) -> impl Iterator<Item = u32> + '_ {
+        self.faults.iter().filter(|counted| !counted.struck).map(|counted| counted.fault.index)
     }
 }
 
-impl Fault {
-    fn strike(
-        &self,
-        count: &mut u32,
-        now: Instant,
-        packet: &IpView<'_>,
-        seen: Seen,
-    ) -> Option<Harm> {
-        let Victims { src, dst, kind } = &self.victims;
+impl Counted {
+    fn strike(&mut self, now: Instant, packet: &IpView<'_>, seen: Seen) -> Option<Harm> {
+        let Fault { victims: Victims { src, dst, kind }, nth, from, until, harm, .. } = &self.fault;
         let meant = src.contains(&packet.src) && dst.contains(&packet.dst) && kind.includes(seen);
-        if !meant || now < self.from || now >= self.until {
+        if !meant || now < *from || now >= *until {
             return None;
         }
-        let place = *count;
-        *count = count.saturating_add(1);
-        self.nth.is_none_or(|nth| nth == place).then_some(self.harm)
+        let place = self.victims;
+        self.victims = self.victims.saturating_add(1);
+        let strikes = nth.is_none_or(|nth| nth == place);
+        self.struck |= strikes;
+        strikes.then_some(*harm)
     }
 }
 
@@ -220,6 +235,7 @@ mod tests {
 
     fn fault(kind: Kind) -> Fault {
         Fault {
+            index: 4,
             victims: Victims { src: vec![ip(1)], dst: vec![ip(2), ip(3)], kind },
             nth: None,
             from: Instant::ZERO,
@@ -270,6 +286,7 @@ mod tests {
         let strike = |fault, now| Faults::new(vec![fault]).strike(Instant::from_secs(now), &octets);
         let elsewhere = Victims { dst: vec![ip(9)], ..fault(IKE).victims };
         assert_eq!(strike(Fault { victims: elsewhere, ..fault(IKE) }, 0), []);
+        assert!(Faults::new(vec![fault(IKE)]).idle().eq([4]));
         let (from, until) = (Instant::from_secs(5), Instant::from_secs(6));
         let struck = |now| !strike(Fault { from, until, ..fault(IKE) }, now).is_empty();
         assert_eq!([4, 5, 6].map(struck), [false, true, false]);
@@ -284,6 +301,7 @@ mod tests {
         ]);
         let struck: Vec<_> = (0..4).map(|_| faults.strike(Instant::ZERO, &octets)).collect();
         assert_eq!(struck, [vec![], vec![Harm::Drop], vec![Harm::Duplicate], vec![]]);
+        assert_eq!(faults.idle().count(), 0);
     }
 
     #[test]

@@ -11,9 +11,9 @@ use crate::diagnostic::{Diagnostic, Severity};
 use crate::expect::{self, Expectations};
 use crate::lint;
 use crate::matrix::{self, Assignment};
-use crate::plan::{Pin, Plan};
+use crate::plan::{Fault, Pin, Plan};
 use crate::read::world::World;
-use crate::read::{net, peers, pin, routes, tunnel};
+use crate::read::{fault, net, peers, pin, routes, tunnel};
 use crate::reader::{Cx, Fields};
 use crate::requirements::Tables;
 use crate::source::{Source, Span};
@@ -63,6 +63,7 @@ pub struct Cell {
     pub snapshots: Vec<expect::Snapshot>,
     pub(crate) world: World,
     pub(crate) steps: Steps,
+    pub(crate) faults: Vec<Fault>,
     pub(crate) pins: Vec<Pin>,
     pub(crate) until: Instant,
     pub(crate) expectations: Expectations,
@@ -80,6 +81,7 @@ impl Scenario {
             hosts: cell.world.hosts.clone(),
             links: cell.world.links.clone(),
             agenda: cell.steps.agenda.clone(),
+            faults: cell.faults.clone(),
             pins: cell.pins.clone(),
         }
     }
@@ -211,7 +213,7 @@ fn cell(cx: &Cx<'_>, root: &Node, assignment: &Assignment) -> Option<Cell> {
     }
     routes::imply(&mut world);
     let pins = fields.get("pin").map(|node| pin::read(cx, &world, node)).unwrap_or_default();
-    fields.not_yet(&["faults"]);
+    let faults = fields.get("faults").map(|node| fault::read(cx, &world, node)).unwrap_or_default();
     let steps =
         fields.need("steps").map(|node| step::read(cx, &mut world, node)).unwrap_or_default();
     let duration = fields.duration("duration").map(|span| Instant::ZERO + span);
@@ -219,7 +221,8 @@ fn cell(cx: &Cx<'_>, root: &Node, assignment: &Assignment) -> Option<Cell> {
         .need("expect")
         .map(|node| expect::read(cx, &world, &steps, duration, node))
         .unwrap_or_default();
-    let until = duration.unwrap_or(steps.end.max(expectations.latest) + SETTLE);
+    let latest = steps.end.max(expectations.latest).max(fault::latest(&faults));
+    let until = duration.unwrap_or(latest + SETTLE);
     for (at, span, _) in steps.times.iter().filter(|(at, _, _)| *at >= until) {
         let message = format!("this step begins at {at}s, when the run is over");
         cx.error(*span, message, format!("`duration` is {}s", until.as_secs_f64()));
@@ -232,6 +235,7 @@ fn cell(cx: &Cx<'_>, root: &Node, assignment: &Assignment) -> Option<Cell> {
         snapshots: expectations.snapshots.clone(),
         world,
         steps,
+        faults,
         pins,
         until,
         expectations,

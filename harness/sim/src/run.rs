@@ -15,6 +15,8 @@ pub struct RunResult {
     pub trace: Trace,
     /// The places of the plan's pins that decided nothing: what they name was never drawn.
     pub unused_pins: Vec<u32>,
+    /// The places of the plan's faults that waited for a packet and met none.
+    pub idle_faults: Vec<u32>,
 }
 
 /// Runs a plan to its end. The result does not depend on the driver.
@@ -31,7 +33,9 @@ pub fn run(plan: &Plan, driver: Driver) -> Result<RunResult, RunError> {
     trace.sort();
     let pins = 0..u32::try_from(plan.pins.len()).unwrap_or(u32::MAX);
     let unused_pins = pins.filter(|pin| is_unused(plan, &hosts, *pin)).collect();
-    Ok(RunResult { trace, unused_pins })
+    let mut idle_faults: Vec<u32> = hosts.iter().flat_map(Host::idle_faults).collect();
+    idle_faults.sort_unstable();
+    Ok(RunResult { trace, unused_pins, idle_faults })
 }
 
 /// True when a pin decided nothing at any host that it is for.

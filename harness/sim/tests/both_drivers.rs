@@ -34,7 +34,7 @@ steps:
     ping: {from: R1.Loopback0, to: R2.Loopback0, count: COUNT, every: 2s, size: SIZE}
   - at: 60s
     clear: {host: R1, what: ike}
-expect: {eventually: ["flowing(R1.Loopback0, R2.Loopback0)"]}
+expect: {always: ["no_cleartext(site.net)"]}
 "#;
 
 fn plan(link: &str, count: u32, size: u16, seed: u64) -> Plan {
@@ -71,7 +71,7 @@ fn count(trace: &Trace, is_meant: impl Fn(&Fact) -> bool) -> usize {
 
 #[test]
 fn a_ping_brings_the_tunnel_up_and_only_the_first_request_is_lost() {
-    let RunResult { trace, unused_pins } = run_on_both(&plan("", 5, 56, 1));
+    let RunResult { trace, unused_pins, .. } = run_on_both(&plan("", 5, 56, 1));
     assert_eq!(pattern(&trace, 5), ".!!!!", "{:#?}", trace.records);
     let established = |fact: &Fact| matches!(fact, Fact::Ike(IkeEvent::Established(_)));
     assert_eq!(count(&trace, established), 2);
@@ -107,4 +107,51 @@ fn the_same_seed_gives_the_same_trace_and_another_seed_another() {
     let digest = |seed| run(&plan("", 5, 56, seed), Driver::Direct).unwrap().trace.digest();
     assert_eq!(digest(1), digest(1));
     assert_ne!(digest(1), digest(2));
+}
+
+/// What happens to the pings when the network does this.
+fn pattern_with(faults: &str, pings: u32) -> (String, RunResult) {
+    let text = SITE_TO_SITE.replace("LINK", "").replace("SIZE", "56");
+    let text =
+        text.replace("COUNT", &pings.to_string()).replace("steps:", &format!("{faults}\nsteps:"));
+    let scenario = parse("faults.yaml", &text, &Arc::new(Tables::builtin()))
+        .unwrap_or_else(|found| panic!("{found:#?}"));
+    let result = run_on_both(&scenario.plan(&scenario.cells[0], 1));
+    (pattern(&result.trace, pings), result)
+}
+
+#[test]
+fn a_message_that_a_fault_drops_is_sent_again() {
+    for message in ["R1 -> R2 IKE_SA_INIT req", "R2 -> R1 IKE_AUTH resp mid=1"] {
+        let (pattern, result) = pattern_with(&format!("faults: [{{drop: {message}, nth: 1}}]"), 5);
+        assert_eq!(pattern, "..!!!", "{message}: the second try comes after two seconds");
+        let again = |fact: &Fact| matches!(fact, Fact::Ike(IkeEvent::Retransmitted { .. }));
+        assert_eq!(count(&result.trace, again), 1);
+        assert!(result.idle_faults.is_empty());
+    }
+}
+
+#[test]
+fn a_duplicate_of_an_esp_packet_is_known_as_a_replay() {
+    let (pattern, result) = pattern_with("faults: [{duplicate: R1 -> R2 ESP, nth: 2}]", 5);
+    assert_eq!(pattern, ".!!!!");
+    let replayed = |fact: &Fact| match fact {
+        Fact::Esp(EspEvent::Dropped { reason, .. }) => reason.contains("replay"),
+        _ => false,
+    };
+    assert_eq!(count(&result.trace, replayed), 1);
+}
+
+#[test]
+fn a_partition_lasts_as_long_as_it_says() {
+    let (pattern, _) = pattern_with("faults: [{partition: [R1, R2], at: 3s, for: 4s}]", 6);
+    assert_eq!(pattern, ".!..!!");
+    let (pattern, _) = pattern_with("faults: [{loss: 100%, link: wan, at: 3s, for: 4s}]", 6);
+    assert_eq!(pattern, ".!..!!");
+}
+
+#[test]
+fn a_fault_that_met_nothing_is_named() {
+    let (pattern, result) = pattern_with("faults: [{drop: R1 -> R2 CREATE_CHILD_SA req}]", 2);
+    assert_eq!((pattern.as_str(), result.idle_faults), (".!", vec![0]));
 }

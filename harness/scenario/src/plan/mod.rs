@@ -4,12 +4,14 @@
 //! an agenda. Hosts, interfaces and links are named by their places, as in a trace.
 
 mod agenda;
+mod fault;
 mod topology;
 mod tunnel;
 
 use ikelab_ambient::{Instant, Purpose};
 
 pub use agenda::{Action, ClearWhat, Command, Ping};
+pub use fault::{Carries, Fault, FaultKind, Harm, Packets};
 pub use topology::{Host, HostKind, Iface, Link, Route};
 pub use tunnel::{Child, Cookie, End, EspMode, Ike, Narrow, Retransmit, Start};
 
@@ -30,6 +32,8 @@ pub struct Plan {
     pub links: Vec<Link>,
     /// What is to be done when; in order of time, and within a time in the order of the file.
     pub agenda: Vec<Action>,
+    /// What the network does wrong, in the order of the file.
+    pub faults: Vec<Fault>,
     /// Values that are not left to chance.
     pub pins: Vec<Pin>,
 }

@@ -4,17 +4,18 @@ use ikelab_ambient::Instant;
 use ikelab_host::{Command, Order, Ping};
 use ikelab_scenario::plan::{self, Action, ClearWhat, Plan};
 
-use super::{Agenda, tunnel};
+use super::{Agenda, fault, tunnel};
 
 /// What the host in a place is to do. Every host with tunnels begins with those that start by
-/// themselves.
+/// themselves; at one moment, faults come before steps.
 pub(super) fn of(plan: &Plan, place: u16) -> Agenda {
     let has_tunnels =
         plan.hosts.get(usize::from(place)).is_some_and(|host| !host.tunnels.is_empty());
     let start = Command { step: None, order: Order::Ike(ikelab_ike::Command::Start) };
     let start = has_tunnels.then_some((Instant::ZERO, start));
     let actions = plan.agenda.iter().filter(|action| action.host == place);
-    start.into_iter().chain(actions.flat_map(commands)).collect()
+    let faults = fault::of_links(plan, place);
+    start.into_iter().chain(faults).chain(actions.flat_map(commands)).collect()
 }
 
 /// An action as commands; the first of them bears its step.
@@ -44,7 +45,7 @@ fn orders(action: &Action) -> Vec<Order> {
         plan::Command::AddChild { tunnel, child } => vec![Order::AddChild {
             tunnel: tunnel.clone(),
             policy: tunnel::policy(tunnel, child),
-            replay_window: child.replay_window,
+            settings: tunnel::sa_settings(child),
             child: Box::new(tunnel::child(child)),
         }],
         plan::Command::Note => vec![Order::Note],

@@ -1,6 +1,7 @@
 //! From a plan, which is plain data, to hosts that can be driven.
 
 mod agenda;
+mod fault;
 mod tunnel;
 
 use std::net::IpAddr;
@@ -69,8 +70,8 @@ fn build_host(plan: &Plan, links: &[Link], place: u16, host: &plan::Host) -> Hos
         routes: host.routes.iter().map(route).collect(),
         ike: tunnel::ike(host),
         policies: tunnel::policies(host),
-        replay_windows: tunnel::replay_windows(host),
-        faults: Vec::new(),
+        settings: tunnel::settings(host),
+        faults: fault::of_packets(plan, place),
         pins: pins(plan, place),
         seed: plan.seed,
     })

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ikelab_esp::{Action, Policy};
+use ikelab_esp::{self as esp, Action, Policy, Volume};
+use ikelab_host::SaSettings;
 use ikelab_ike::config::{Child, Config, Cookie, Lifetime, Options, Retransmit, Tunnel};
 use ikelab_scenario::plan;
 use ikelab_trace::EspMode;
@@ -24,9 +25,18 @@ pub(super) fn policies(host: &plan::Host) -> Vec<Policy> {
     children(host).map(|(tunnel, child)| policy(tunnel, child)).collect()
 }
 
-/// The sizes of replay windows by the names of policies.
-pub(super) fn replay_windows(host: &plan::Host) -> BTreeMap<String, u32> {
-    children(host).map(|(tunnel, child)| (name(tunnel, child), child.replay_window)).collect()
+/// What IKE does not negotiate, by the names of policies.
+pub(super) fn settings(host: &plan::Host) -> BTreeMap<String, SaSettings> {
+    children(host).map(|(tunnel, child)| (name(tunnel, child), sa_settings(child))).collect()
+}
+
+/// What IKE does not negotiate about a Child SA. It is replaced when nine tenths of what it may
+/// carry are used up; a plan does not say when, and this leaves the peers time.
+pub(super) fn sa_settings(child: &plan::Child) -> SaSettings {
+    let volume = |octets| Volume { octets, packets: None };
+    let soft = child.volume.map(|octets| octets - octets / 10);
+    let lifetime = esp::Lifetime { soft: volume(soft), hard: volume(child.volume) };
+    SaSettings { replay_window: child.replay_window, lifetime }
 }
 
 /// The policy that asks for a Child SA.

@@ -1,0 +1,100 @@
+//! What the network does wrong because the scenario says so.
+
+use std::time::Duration;
+
+use ikelab_ambient::Instant;
+use ikelab_wire::registry::ExchangeType;
+
+/// A fault.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Fault {
+    /// From when on.
+    pub at: Instant,
+    /// Until when, this moment not included; `Instant::FAR` for as long as the run lasts.
+    pub until: Instant,
+    /// The fault in words.
+    pub text: String,
+    /// What goes wrong.
+    pub kind: FaultKind,
+}
+
+/// What goes wrong.
+#[derive(Clone, PartialEq, Debug)]
+pub enum FaultKind {
+    /// Something happens to single packets.
+    Packets {
+        /// The packets.
+        which: Packets,
+        /// Which of them, from 0; none for all.
+        nth: Option<u32>,
+        /// What happens to them.
+        harm: Harm,
+    },
+    /// A link loses packets.
+    Loss {
+        /// The link.
+        link: u16,
+        /// How likely each is lost, 0 to 1.
+        probability: f64,
+    },
+    /// A link passes shorter packets only.
+    Mtu {
+        /// The link.
+        link: u16,
+        /// Octets of the largest IP packet.
+        mtu: u16,
+    },
+    /// These hosts do not reach each other over the links that join them.
+    Partition {
+        /// The hosts.
+        hosts: Vec<u16>,
+    },
+}
+
+/// Packets, as far as everybody on the way can tell them apart.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Packets {
+    /// Place of the host that sends them.
+    pub from: u16,
+    /// Place of the host that they are addressed to.
+    pub to: u16,
+    /// What they carry.
+    pub what: Carries,
+}
+
+/// What a packet carries.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Carries {
+    /// Anything.
+    Anything,
+    /// A message of IKE.
+    Ike {
+        /// The exchange.
+        exchange: ExchangeType,
+        /// Response or request; none for both.
+        response: Option<bool>,
+        /// The message id; none for each.
+        message_id: Option<u32>,
+    },
+    /// ESP.
+    Esp,
+    /// A NAT keepalive.
+    Keepalive,
+    /// ICMP in the clear.
+    Icmp,
+    /// Anything else in the clear.
+    Plain,
+}
+
+/// What happens to a packet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Harm {
+    /// It never arrives.
+    Drop,
+    /// It arrives so much later.
+    Delay(Duration),
+    /// It arrives once more.
+    Duplicate,
+    /// So many of its bits are turned over.
+    Corrupt(u32),
+}

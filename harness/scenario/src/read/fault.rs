@@ -1,0 +1,148 @@
+//! `faults:` what the network does wrong.
+
+use ikelab_ambient::Instant;
+
+use super::world::World;
+use crate::pattern::{Pattern, Prop, Variables, What, pattern};
+use crate::plan::{Carries, Fault, FaultKind, Harm, Packets};
+use crate::reader::{Cx, Fields};
+use crate::yaml::Node;
+
+/// Keys of faults that happen to single packets.
+const PACKETS: [&str; 4] = ["drop", "delay", "duplicate", "corrupt"];
+/// Keys of the other faults.
+const OTHERS: [&str; 3] = ["loss", "mtu", "partition"];
+/// Keys of faults that this version does nothing with.
+const LATER: [&str; 3] = ["hold", "nat_rebind", "crash"];
+/// Keys that say more about a fault.
+const DETAILS: [&str; 6] = ["at", "for", "nth", "by", "bits", "link"];
+
+pub(crate) fn read(cx: &Cx<'_>, world: &World, node: &Node) -> Vec<Fault> {
+    let items = cx.list(node, "faults").unwrap_or_default();
+    items.iter().filter_map(|item| fault(cx, world, item)).collect()
+}
+
+fn fault(cx: &Cx<'_>, world: &World, node: &Node) -> Option<Fault> {
+    let known: Vec<&str> = [&PACKETS[..], &OTHERS, &LATER, &DETAILS].concat();
+    let fields = Fields::of(cx, node, "fault", &known)?;
+    fields.not_yet(&LATER);
+    let is_there = |key: &&&str| fields.get(key).is_some();
+    let keys: Vec<&str> = PACKETS.iter().chain(&OTHERS).filter(is_there).copied().collect();
+    let &[key] = &keys[..] else {
+        if LATER.iter().all(|key| fields.get(key).is_none()) {
+            let label = "drop, delay, duplicate, corrupt, loss, mtu or partition";
+            cx.error(node.span, "a fault is exactly one of its kinds", label);
+        }
+        return None;
+    };
+    let at = Instant::ZERO + fields.duration("at").unwrap_or_default();
+    let until = fields.duration("for").map_or(Instant::FAR, |span| at + span);
+    let (text, kind) = match key {
+        "loss" => loss(cx, world, &fields)?,
+        "mtu" => mtu(cx, world, &fields)?,
+        "partition" => partition(cx, world, &fields)?,
+        _ => packets(cx, world, &fields, key)?,
+    };
+    Some(Fault { at, until, text, kind })
+}
+
+/// `drop: R1 -> R2 IKE_AUTH req`; the pattern `none` leaves the fault out.
+fn packets(
+    cx: &Cx<'_>,
+    world: &World,
+    fields: &Fields<'_, '_>,
+    key: &str,
+) -> Option<(String, FaultKind)> {
+    let text = fields.text(key)?;
+    if text.value == "none" {
+        return None;
+    }
+    let pattern = pattern(cx, world, text, &Variables::default())?;
+    let which = which(cx, &pattern)?;
+    let nth = match fields.text("nth") {
+        Some(all) if all.value == "all" => None,
+        _ => fields.integer("nth", 1, 1_000_000).and_then(|nth| u32::try_from(nth - 1).ok()),
+    };
+    let harm = match key {
+        "delay" => Harm::Delay(cx.duration(fields.need("by")?, "by")?),
+        "duplicate" => Harm::Duplicate,
+        "corrupt" => {
+            let bits = fields.integer("bits", 1, 100_000).unwrap_or(1);
+            Harm::Corrupt(u32::try_from(bits).unwrap_or(u32::MAX))
+        }
+        _ => Harm::Drop,
+    };
+    Some((format!("{key} {}", text.value), FaultKind::Packets { which, nth, harm }))
+}
+
+/// What everybody on the way can see of a pattern; more than that is an error.
+fn which(cx: &Cx<'_>, pattern: &Pattern) -> Option<Packets> {
+    let mut message_id = None;
+    for (prop, span) in &pattern.props {
+        match prop {
+            Prop::MessageId(id) => message_id = Some(*id),
+            _ => {
+                cx.not_yet(*span, "this property in a fault");
+                return None;
+            }
+        }
+    }
+    if let Some(payloads) = &pattern.payloads {
+        let label = "exchange, direction and mid can be told on the way";
+        cx.error(payloads.span, "a fault sees no payloads", label);
+        return None;
+    }
+    let what = match pattern.what {
+        What::Any => Carries::Anything,
+        What::Ike(exchange) => Carries::Ike { exchange, response: pattern.response, message_id },
+        What::Esp => Carries::Esp,
+        What::Keepalive => Carries::Keepalive,
+        What::Icmp => Carries::Icmp,
+        What::Plain => Carries::Plain,
+    };
+    Some(Packets { from: pattern.from, to: pattern.to, what })
+}
+
+fn loss(cx: &Cx<'_>, world: &World, fields: &Fields<'_, '_>) -> Option<(String, FaultKind)> {
+    let probability = cx.probability(fields.need("loss")?, "loss")?;
+    let (name, link) = link(cx, world, fields)?;
+    Some((format!("loss {probability} on {name}"), FaultKind::Loss { link, probability }))
+}
+
+fn mtu(cx: &Cx<'_>, world: &World, fields: &Fields<'_, '_>) -> Option<(String, FaultKind)> {
+    let mtu = u16::try_from(fields.integer("mtu", 68, 65_535)?).ok()?;
+    let (name, link) = link(cx, world, fields)?;
+    Some((format!("mtu {mtu} on {name}"), FaultKind::Mtu { link, mtu }))
+}
+
+fn link(cx: &Cx<'_>, world: &World, fields: &Fields<'_, '_>) -> Option<(String, u16)> {
+    let name = cx.text(fields.need("link")?, "link")?;
+    let place = world.links.iter().position(|link| link.name == name.value);
+    let Some(place) = place.and_then(|place| u16::try_from(place).ok()) else {
+        let names = world.links.iter().map(|link| link.name.as_str()).collect::<Vec<_>>();
+        cx.unknown(name.span, "link", &name.value, names);
+        return None;
+    };
+    Some((name.value.clone(), place))
+}
+
+fn partition(cx: &Cx<'_>, world: &World, fields: &Fields<'_, '_>) -> Option<(String, FaultKind)> {
+    let node = fields.need("partition")?;
+    let names = cx.texts(node, "partition");
+    let hosts: Vec<u16> = names.iter().filter_map(|name| world.host_in(cx, name)).collect();
+    if hosts.len() < 2 {
+        cx.error(node.span, "a partition is between two hosts or more", "");
+        return None;
+    }
+    let names: Vec<&str> = names.iter().map(|name| name.value.as_str()).collect();
+    Some((format!("partition {}", names.join(", ")), FaultKind::Partition { hosts }))
+}
+
+/// When the last fault begins or ends: a run without a `duration` goes on until after that.
+pub(crate) fn latest(faults: &[Fault]) -> Instant {
+    let ends = faults.iter().map(|fault| match fault.until {
+        Instant::FAR => fault.at,
+        until => until,
+    });
+    ends.max().unwrap_or(Instant::ZERO)
+}

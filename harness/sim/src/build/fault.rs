@@ -1,0 +1,101 @@
+//! Faults: for single packets, which the sender knows beforehand, and of links, at their times.
+
+use std::net::IpAddr;
+
+use ikelab_ambient::Instant;
+use ikelab_host::{Change, Command, Order};
+use ikelab_net::{Fault, Harm, Kind, Victims};
+use ikelab_scenario::plan::{self, Carries, FaultKind, Packets, Plan};
+use ikelab_trace::{HostId, LinkId};
+
+use super::Agenda;
+
+/// The faults that wait for packets which the host in a place sends.
+pub(super) fn of_packets(plan: &Plan, place: u16) -> Vec<Fault> {
+    let fault = |(index, fault): (u32, &plan::Fault)| match &fault.kind {
+        FaultKind::Packets { which, nth, harm } if which.from == place => Some(Fault {
+            index,
+            victims: victims(plan, *which),
+            nth: *nth,
+            from: fault.at,
+            until: fault.until,
+            harm: self::harm(*harm),
+        }),
+        FaultKind::Packets { .. }
+        | FaultKind::Loss { .. }
+        | FaultKind::Mtu { .. }
+        | FaultKind::Partition { .. } => None,
+    };
+    (0..).zip(&plan.faults).filter_map(fault).collect()
+}
+
+/// What the host in a place is told about the faults of its links, and when.
+pub(super) fn of_links(plan: &Plan, place: u16) -> Agenda {
+    let faults = plan.faults.iter().flat_map(|fault| {
+        let (begin, end) = changes(plan, place, &fault.kind);
+        let begin = begin.into_iter().map(|(link, change)| (fault.at, link, change));
+        let end = end.into_iter().map(|(link, change)| (fault.until, link, change));
+        begin.chain(end.filter(|(until, ..)| *until < Instant::FAR)).collect::<Vec<_>>()
+    });
+    let command = |(at, link, change): (Instant, u16, Change)| {
+        (at, Command { step: None, order: Order::Link { link: LinkId(link), change } })
+    };
+    faults.map(command).collect()
+}
+
+/// What changes on which links.
+type Changes = Vec<(u16, Change)>;
+
+/// What changes at a host when a fault begins, and when it ends.
+fn changes(plan: &Plan, place: u16, fault: &FaultKind) -> (Changes, Changes) {
+    match fault {
+        FaultKind::Packets { .. } => (Vec::new(), Vec::new()),
+        FaultKind::Loss { link, probability } => {
+            let usual = plan.links.get(usize::from(*link)).map_or(0.0, |link| link.loss);
+            (vec![(*link, Change::Loss(*probability))], vec![(*link, Change::Loss(usual))])
+        }
+        FaultKind::Mtu { link, mtu } => {
+            let usual = plan.links.get(usize::from(*link)).map_or(*mtu, |link| link.mtu);
+            (vec![(*link, Change::Mtu(*mtu))], vec![(*link, Change::Mtu(usual))])
+        }
+        FaultKind::Partition { hosts } => {
+            let others = hosts.iter().filter(|host| **host != place && hosts.contains(&place));
+            let links = 0..u16::try_from(plan.links.len()).unwrap_or(u16::MAX);
+            let ways: Vec<(u16, HostId)> = others
+                .flat_map(|host| links.clone().map(move |link| (link, HostId(*host))))
+                .collect();
+            let cut = |cut| {
+                let change = move |(link, host)| (link, Change::CutOff(host, cut));
+                ways.iter().copied().map(change).collect()
+            };
+            (cut(true), cut(false))
+        }
+    }
+}
+
+fn victims(plan: &Plan, which: Packets) -> Victims {
+    let addresses = |host: u16| -> Vec<IpAddr> {
+        let ifaces = plan.hosts.get(usize::from(host)).map_or(&[][..], |host| &host.ifaces);
+        ifaces.iter().flat_map(|iface| &iface.addresses).map(|(address, _)| *address).collect()
+    };
+    let kind = match which.what {
+        Carries::Anything => Kind::Any,
+        Carries::Ike { exchange, response, message_id } => {
+            Kind::Ike { exchange: Some(exchange), response, message_id }
+        }
+        Carries::Esp => Kind::Esp,
+        Carries::Keepalive => Kind::Keepalive,
+        Carries::Icmp => Kind::Icmp,
+        Carries::Plain => Kind::Plain,
+    };
+    Victims { src: addresses(which.from), dst: addresses(which.to), kind }
+}
+
+fn harm(harm: plan::Harm) -> Harm {
+    match harm {
+        plan::Harm::Drop => Harm::Drop,
+        plan::Harm::Delay(longer) => Harm::Delay(longer),
+        plan::Harm::Duplicate => Harm::Duplicate,
+        plan::Harm::Corrupt(bits) => Harm::Corrupt(bits),
+    }
+}
