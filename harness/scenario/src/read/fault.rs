@@ -35,6 +35,7 @@ fn fault(cx: &Cx<'_>, world: &World, node: &Node) -> Option<Fault> {
         }
         return None;
     };
+    refuse_idle_details(cx, &fields, key);
     let at = Instant::ZERO + fields.duration("at").unwrap_or_default();
     let until = fields.duration("for").map_or(Instant::FAR, |span| at + span);
     let (text, kind) = match key {
@@ -44,6 +45,22 @@ fn fault(cx: &Cx<'_>, world: &World, node: &Node) -> Option<Fault> {
         _ => packets(cx, world, &fields, key)?,
     };
     Some(Fault { at, until, text, kind })
+}
+
+/// Complains about keys that say nothing about this kind of fault.
+fn refuse_idle_details(cx: &Cx<'_>, fields: &Fields<'_, '_>, key: &str) {
+    let meant: &[&str] = match key {
+        "drop" | "duplicate" => &["nth"],
+        "delay" => &["nth", "by"],
+        "corrupt" => &["nth", "bits"],
+        "loss" | "mtu" => &["link"],
+        _ => &[],
+    };
+    for detail in ["nth", "by", "bits", "link"] {
+        if let Some(span) = fields.key(detail).filter(|_| !meant.contains(&detail)) {
+            cx.error(span, format!("`{detail}` says nothing about `{key}`"), "");
+        }
+    }
 }
 
 /// `drop: R1 -> R2 IKE_AUTH req`; the pattern `none` leaves the fault out.
