@@ -14,6 +14,7 @@ mod integ;
 mod mac_key;
 mod nat_hash;
 mod open_error;
+mod poly1305;
 mod prf;
 mod protection;
 mod schedule;

@@ -45,12 +45,13 @@ const FOR_TESTS: &[&str] = &["csv", "hex-literal", "insta", "proptest"];
 
 /// Outside crates with an owner.
 const OWNED: &[(&str, &[&str])] = &[
-    ("aes", &["crypto"]),
-    ("aes-gcm", &["crypto"]),
-    ("cbc", &["crypto"]),
+    ("aes", &["crypto", "bench"]),
+    ("aes-gcm", &["crypto", "bench"]),
+    ("cbc", &["crypto", "bench"]),
     ("ccm", &["crypto"]),
-    ("chacha20poly1305", &["crypto"]),
-    ("cipher", &["crypto"]),
+    ("chacha20", &["crypto"]),
+    ("chacha20poly1305", &["crypto", "bench"]),
+    ("cipher", &["crypto", "bench"]),
     ("clap", &["cli"]),
     ("cmac", &["crypto"]),
     ("crypto-bigint", &["crypto"]),
@@ -58,7 +59,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("ctr", &["crypto"]),
     ("etherparse", &["wire"]),
     ("hex-literal", &["crypto"]),
-    ("hmac", &["crypto"]),
+    ("hmac", &["crypto", "bench"]),
     ("p256", &["crypto"]),
     ("p384", &["crypto"]),
     ("p521", &["crypto"]),
@@ -68,10 +69,11 @@ const OWNED: &[(&str, &[&str])] = &[
     ("quick-junit", &["report"]),
     ("rand_chacha", &["ambient"]),
     ("rand_core", &["ambient"]),
+    ("ring", &["bench"]),
     ("schemars", &["dissect", "report", "scenario"]),
     ("serde-saphyr", &["scenario"]),
     ("sha1", &["crypto"]),
-    ("sha2", &["crypto", "trace"]),
+    ("sha2", &["crypto", "trace", "bench"]),
     ("subtle", &["crypto"]),
     ("tokio", &["sim"]),
     ("turmoil", &["sim"]),
@@ -183,7 +185,7 @@ mod tests {
     fn an_outside_crate_is_used_at_home() {
         assert_eq!(complaint("crypto", "aes", Kind::Normal), None);
         assert_eq!(complaint("ike", "serde", Kind::Normal), None);
-        refused("ike", "aes", "used in crypto only");
+        refused("ike", "aes", "used in crypto and bench only");
         refused("host", "tokio", "used in sim only");
         refused("scenario", "pcap-file", "used in dissect and report only");
         refused("wire", "rand", "has no owner");

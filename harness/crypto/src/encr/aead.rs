@@ -1,11 +1,10 @@
-//! The AEADs: AES-GCM (RFC 4106), AES-CCM (RFC 4309) and ChaCha20-Poly1305 (RFC 7634), in IKEv2
-//! by RFC 5282. They differ in the salt and the tag; a nonce is always salt | IV.
+//! The AEADs over AES: GCM (RFC 4106) and CCM (RFC 4309), in IKEv2 by RFC 5282. They differ in the salt and the
+//! tag; a nonce is always salt | IV.
 
 use aes::{Aes128, Aes192, Aes256};
 use aes_gcm::AesGcm;
 use aes_gcm::aead::{AeadInOut, KeyInit, Nonce, Tag};
 use ccm::Ccm;
-use chacha20poly1305::ChaCha20Poly1305;
 use cipher::consts::{U8, U11, U12, U16};
 
 use super::Cipher;
@@ -42,10 +41,6 @@ pub(super) fn ccm(key: &[u8], tag_len: usize) -> Box<dyn Cipher> {
         (24, _) => expand::<Ccm<Aes192, U16, U11>, 3>(key),
         _ => expand::<Ccm<Aes256, U16, U11>, 3>(key),
     }
-}
-
-pub(super) fn chacha20_poly1305(key: &[u8]) -> Box<dyn Cipher> {
-    expand::<ChaCha20Poly1305, 4>(key)
 }
 
 fn expand<A: KeyInit, const SALT: usize>(key: &[u8]) -> Box<dyn Cipher>

@@ -2,6 +2,7 @@
 
 mod aead;
 mod cbc;
+pub(crate) mod chacha;
 mod cipher;
 mod ctr;
 mod null;
@@ -207,7 +208,7 @@ impl Encr {
             Self::AesGcm8 { .. } | Self::AesGcm12 { .. } | Self::AesGcm16 { .. } => {
                 aead::gcm(key, self.tag_len())
             }
-            Self::ChaCha20Poly1305 => aead::chacha20_poly1305(key),
+            Self::ChaCha20Poly1305 => chacha::keyed(key),
         }
     }
 }
