@@ -29,6 +29,8 @@ type Flat<K, V> = HashMap<K, V, BuildHasherDefault<DefaultHasher>>;
 /// The flows that were asked about since policies or SAs last changed.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
+    /// The flow that was asked about last, which most packets belong to.
+    last: Option<(Flow, Answer)>,
     flows: Flat<[u8; KEY_LEN], Answer>,
 }
 
@@ -36,8 +38,15 @@ pub(crate) struct Known {
 const KEY_LEN: usize = 2 * (1 + 16 + 1 + 2) + 1;
 
 impl Known {
-    pub(crate) fn get(&self, flow: &Flow) -> Option<Answer> {
-        self.flows.get(&key(flow)).copied()
+    pub(crate) fn get(&mut self, flow: &Flow) -> Option<Answer> {
+        if let Some((last, answer)) = &self.last
+            && last == flow
+        {
+            return Some(*answer);
+        }
+        let answer = self.flows.get(&key(flow)).copied()?;
+        self.last = Some((*flow, answer));
+        Some(answer)
     }
 
     pub(crate) fn put(&mut self, flow: &Flow, answer: Answer) {
@@ -45,10 +54,12 @@ impl Known {
             self.flows.clear();
         }
         self.flows.insert(key(flow), answer);
+        self.last = Some((*flow, answer));
     }
 
     /// To be called whenever an answer may have changed.
     pub(crate) fn forget(&mut self) {
+        self.last = None;
         if !self.flows.is_empty() {
             self.flows.clear();
         }
@@ -109,6 +120,19 @@ mod tests {
             flow(17, "a00:1::", Some(53)),
         ];
         assert_eq!(flows.iter().map(key).collect::<BTreeSet<_>>().len(), flows.len());
+    }
+
+    #[test]
+    fn what_is_forgotten_is_not_known_any_more() {
+        let answer = |place| Answer { place: Some(place), carrier: None };
+        let flows = [flow(17, "10.0.0.1", None), flow(17, "10.0.0.3", None)];
+        let mut known = Known::default();
+        for (place, flow) in flows.iter().enumerate() {
+            known.put(flow, answer(place));
+        }
+        assert_eq!(flows.each_ref().map(|flow| known.get(flow)), [0, 1].map(|n| Some(answer(n))));
+        known.forget();
+        assert_eq!(flows.each_ref().map(|flow| known.get(flow)), [None; 2]);
     }
 
     #[test]

@@ -112,36 +112,37 @@ impl Child {
 /// All Child SAs.
 #[derive(Debug, Default)]
 pub(crate) struct Sad {
-    children: BTreeMap<EspSpi, Child>,
+    /// Boxed: a tree of keys that lie close together is searched faster.
+    children: BTreeMap<EspSpi, Box<Child>>,
 }
 
 impl Sad {
     pub(crate) fn get(&self, spi_in: EspSpi) -> Option<&Child> {
-        self.children.get(&spi_in)
+        self.children.get(&spi_in).map(|child| &**child)
     }
 
     pub(crate) fn get_mut(&mut self, spi_in: EspSpi) -> Option<&mut Child> {
-        self.children.get_mut(&spi_in)
+        self.children.get_mut(&spi_in).map(|child| &mut **child)
     }
 
     pub(crate) fn install(&mut self, config: SaConfig) {
-        self.children.insert(config.spi_in, Child::new(config));
+        self.children.insert(config.spi_in, Box::new(Child::new(config)));
     }
 
-    pub(crate) fn remove(&mut self, spi_in: EspSpi) -> Option<Child> {
+    pub(crate) fn remove(&mut self, spi_in: EspSpi) -> Option<Box<Child>> {
         self.children.remove(&spi_in)
     }
 
     /// The SA that sends to an address with an SPI of its choice.
     pub(crate) fn sends_on(&mut self, spi_out: EspSpi, remote: IpAddr) -> Option<&mut Child> {
-        let mut children = self.children.values_mut();
+        let mut children = self.children.values_mut().map(|child| &mut **child);
         children
             .find(|Child { config, .. }| config.spi_out == spi_out && config.remote.ip() == remote)
     }
 
     /// Inbound SPIs of the SAs of a policy.
     pub(crate) fn of_policy(&self, name: &str) -> Vec<EspSpi> {
-        let serves = |child: &&Child| child.config.policy == name;
+        let serves = |child: &&Box<Child>| child.config.policy == name;
         self.children.values().filter(serves).map(|child| child.config.spi_in).collect()
     }
 
