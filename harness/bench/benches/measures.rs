@@ -2,6 +2,8 @@
 
 #![expect(clippy::disallowed_types, reason = "a benchmark reads a clock")]
 
+mod packets;
+
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
@@ -20,6 +22,7 @@ fn main() {
     let path = std::env::args().skip(1).find(|word| !word.starts_with('-'));
     let mut measures = handshakes();
     measures.extend(days());
+    measures.extend(packets::measures());
     let measures = Measures { measures };
     let text = serde_json::to_string_pretty(&measures).expect("measures are plain data");
     for measure in &measures.measures {
