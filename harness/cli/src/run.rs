@@ -52,7 +52,7 @@ pub(crate) fn run(args: &Run, terminal: &mut Terminal) -> Exit {
     let written = write(args, silent, &results);
     if let Err(why) = written {
         terminal.complain(format_args!("error: {why}"));
-        exit = exit.and(Exit::Internal);
+        exit = exit.and(Exit::Input);
     }
     exit
 }
@@ -194,7 +194,10 @@ fn write(args: &Run, silent: bool, results: &Results) -> Result<(), String> {
 }
 
 fn save(path: &Path, text: &str) -> Result<(), String> {
-    fs::write(path, text).map_err(|why| format!("{}: {why}", path.display()))
+    let folder = path.parent().unwrap_or(Path::new(""));
+    fs::create_dir_all(folder)
+        .and_then(|()| fs::write(path, text))
+        .map_err(|why| format!("{}: {why}", path.display()))
 }
 
 impl Driver {
