@@ -5,6 +5,8 @@ use ikelab_wire::registry::PayloadType;
 
 /// Next payload, critical bit, length, RFC 7296 §3.2.
 const GENERIC_HEADER: usize = 4;
+/// Flaws of one message that are told.
+const FLAWS_MAX: usize = 8;
 
 /// The payloads of a chain as far as it can be followed, and what is wrong with it.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -50,7 +52,10 @@ impl Chain {
             Ok(Some(read)) => self.payloads.push(read),
             Ok(None) => {}
             Err(why) => {
-                self.flaws.push(format!("payload {kind} at {at}: {}", why.what));
+                // A hostile message may be nothing but flaws.
+                if self.flaws.len() < FLAWS_MAX {
+                    self.flaws.push(format!("payload {kind} at {at}: {}", why.what));
+                }
                 self.payloads.push(unread(kind, payload));
             }
         }
@@ -105,6 +110,13 @@ mod tests {
         let chain = Chain::read(PayloadType::VENDOR_ID, &octets);
         assert_eq!(kinds(&chain), [43]);
         assert_eq!(chain.flaws, ["payload NONCE at 5 does not fit in 4 octets"]);
+    }
+
+    #[test]
+    fn a_message_that_is_nothing_but_flaws_is_not_told_at_length() {
+        let chain = Chain::read(PayloadType::KE, &[34, 0, 0, 4].repeat(10_000));
+        assert_eq!(chain.payloads.len(), 10_000);
+        assert!(chain.flaws.len() <= FLAWS_MAX + 1);
     }
 
     #[test]

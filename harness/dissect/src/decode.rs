@@ -1,5 +1,6 @@
 //! A capture file and keys in, `decode --json` out.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 
 use ikelab_wire::payload::{Body, Payload};
@@ -13,6 +14,9 @@ use crate::esp::EspPacket;
 use crate::ike::{Icv, IkeMessage};
 use crate::link::Stripped;
 use crate::{Frames, KeyTable, Problem};
+
+/// Problems that are told one by one.
+const PROBLEMS_MAX: usize = 10_000;
 
 /// What a capture holds: the shape of `ikelab decode --json`.
 #[derive(Clone, Debug, Default, Serialize, JsonSchema)]
@@ -70,7 +74,7 @@ pub struct DecodedPayload {
     #[serde(rename = "type")]
     pub kind: u8,
     /// Its notation in RFC 7296, or its number where IANA has none.
-    pub name: String,
+    pub name: Cow<'static, str>,
     /// Its critical bit.
     pub critical: bool,
     /// IANA number of the notify message type; null for other payloads.
@@ -128,12 +132,17 @@ pub(crate) fn dissect(file: &[u8], keys: &KeyTable, mut each: impl FnMut(Dissect
 #[must_use]
 pub fn decode(file: &[u8], keys: &KeyTable) -> Decoded {
     let mut decoded = Decoded::default();
+    let mut untold = 0_usize;
     dissect(file, keys, |dissected| match dissected {
         Dissected::Ike(message) => decoded.messages.push(DecodedMessage::from(&message)),
         Dissected::Esp(packet) => decoded.esp.push(DecodedEsp::from(&packet)),
+        Dissected::Problem(_) if decoded.problems.len() >= PROBLEMS_MAX => untold += 1,
         Dissected::Problem(problem) => decoded.problems.push(problem.to_string()),
         Dissected::Fragment(_) | Dissected::Keepalive(_) | Dissected::Clear(_) => {}
     });
+    if untold > 0 {
+        decoded.problems.push(format!("and {untold} problems more"));
+    }
     decoded
 }
 
@@ -166,7 +175,7 @@ impl From<&Payload> for DecodedPayload {
         let kind = payload.body.payload_type();
         Self {
             kind: kind.0,
-            name: kind.to_string(),
+            name: kind.name().map_or_else(|| kind.to_string().into(), Cow::Borrowed),
             critical: payload.critical,
             notify: notify_type(&payload.body),
         }

@@ -44,7 +44,7 @@ fn what_is_not_checked_is_opened_all_the_same() {
     let decoded = read(&root().join("aes128-aesxcbc-modp2048"));
     let auth = decoded.messages.iter().find(|message| message.exchange == 35).unwrap();
     assert_eq!((auth.icv, auth.protected), (Icv::Unknown, true));
-    assert_eq!(auth.payloads.first().map(|payload| payload.name.as_str()), Some("IDi"));
+    assert_eq!(auth.payloads.first().map(|payload| payload.name.as_ref()), Some("IDi"));
     let words: Vec<_> = decoded.esp.iter().map(|esp| esp.inner.clone().unwrap()).collect();
     assert_eq!(words[0], "ICMP echo-request 10.1.0.1 > 10.2.0.1");
 }

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use ikelab_crypto::{Encr, Integ};
-use ikelab_dissect::keys::{esp_authentication, esp_encryption, ike_encryption, ike_integrity};
+use ikelab_dissect::keys::{
+    OURS, esp_authentication, esp_encryption, ike_encryption, ike_integrity, unnamed_encryption,
+};
 use ikelab_trace::{ChildInstalled, Fact, IkeEvent, IkeKeysLogged, Octets, Suite, Trace};
 use ikelab_wire::ike::EspSpi;
 use std::net::IpAddr;
@@ -29,17 +31,23 @@ pub fn key_files(trace: &Trace) -> KeyFiles {
     let (mut ike, mut esp, mut unnamed) = (Lines::default(), Lines::default(), Lines::default());
     for record in &trace.records {
         match &record.fact {
-            Fact::Ike(IkeEvent::Keys(keys)) => match ike_line(keys) {
-                Some(line) => ike.add(line),
-                None => unnamed.add(format!("IKE SA {}: {}", keys.sa, words::suite(&keys.suite))),
-            },
-            Fact::Ike(IkeEvent::ChildInstalled(child)) => match esp_lines(child) {
-                Some(lines) => lines.into_iter().for_each(|line| esp.add(line)),
-                None => {
+            Fact::Ike(IkeEvent::Keys(keys)) => {
+                let name = ike_names(&keys.suite);
+                if name.as_ref().is_none_or(|names| names.unknown) {
+                    unnamed.add(format!("IKE SA {}: {}", keys.sa, words::suite(&keys.suite)));
+                }
+                name.into_iter().for_each(|names| ike.add(ike_line(keys, &names)));
+            }
+            Fact::Ike(IkeEvent::ChildInstalled(child)) => {
+                let name = esp_names(&child.suite);
+                if name.as_ref().is_none_or(|names| names.unknown) {
                     let spis = format!("{} {}", child.spi_in, child.spi_out);
                     unnamed.add(format!("ESP SAs {spis}: {}", words::suite(&child.suite)));
                 }
-            },
+                name.into_iter()
+                    .flat_map(|names| esp_lines(child, &names))
+                    .for_each(|line| esp.add(line));
+            }
             _ => {}
         }
     }
@@ -74,34 +82,62 @@ fn algorithms(suite: &Suite) -> Option<(Encr, Option<Integ>)> {
     }
 }
 
+/// What the tables call the algorithms of an SA.
+struct Names {
+    encryption: String,
+    integrity: &'static str,
+    /// Wireshark 4.0 does not know the name: the line is for `ikelab decode`.
+    unknown: bool,
+}
+
+impl Names {
+    fn new(known: Option<String>, encr: Encr, integrity: Option<&'static str>) -> Option<Self> {
+        let unknown = known.is_none();
+        let encryption = known.or_else(|| unnamed_encryption(encr).map(str::to_owned))?;
+        Some(Self { encryption, integrity: integrity?, unknown })
+    }
+
+    fn mark(&self) -> &'static str {
+        if self.unknown { OURS } else { "" }
+    }
+}
+
+fn ike_names(suite: &Suite) -> Option<Names> {
+    let (encr, integ) = algorithms(suite)?;
+    Names::new(ike_encryption(encr), encr, ike_integrity(integ))
+}
+
+fn esp_names(suite: &Suite) -> Option<Names> {
+    let (encr, integ) = algorithms(suite)?;
+    Names::new(esp_encryption(encr).map(str::to_owned), encr, esp_authentication(integ))
+}
+
 /// Hexadecimal columns have neither quotes nor `0x`.
-fn ike_line(keys: &IkeKeysLogged) -> Option<String> {
-    let (encr, integ) = algorithms(&keys.suite)?;
-    let (encryption, integrity) = (ike_encryption(encr)?, ike_integrity(integ)?);
+fn ike_line(keys: &IkeKeysLogged, names: &Names) -> String {
     let (initiator, responder) = (keys.sa.initiator, keys.sa.responder);
     let (sk_ei, sk_er, sk_ai, sk_ar) =
         (hex(&keys.sk_ei), hex(&keys.sk_er), hex(&keys.sk_ai), hex(&keys.sk_ar));
-    Some(format!(
-        "{initiator},{responder},{sk_ei},{sk_er},\"{encryption}\",{sk_ai},{sk_ar},\"{integrity}\""
-    ))
+    let Names { encryption, integrity, .. } = names;
+    let mark = names.mark();
+    format!(
+        "{mark}{initiator},{responder},{sk_ei},{sk_er},\"{encryption}\",{sk_ai},{sk_ar},\"{integrity}\""
+    )
 }
 
-fn esp_lines(child: &ChildInstalled) -> Option<[String; 2]> {
-    let (encr, integ) = algorithms(&child.suite)?;
-    let names = (esp_encryption(encr)?, esp_authentication(integ)?);
+fn esp_lines(child: &ChildInstalled, names: &Names) -> [String; 2] {
     let (local, remote) = (child.local.ip(), child.remote.ip());
     let keys = &child.keys;
-    Some([
+    [
         esp_line((local, remote), child.spi_out, names, &keys.encr_out, &keys.integ_out),
         esp_line((remote, local), child.spi_in, names, &keys.encr_in, &keys.integ_in),
-    ])
+    ]
 }
 
 /// Every column stands in quotes, and keys have `0x`.
 fn esp_line(
     (src, dst): (IpAddr, IpAddr),
     spi: EspSpi,
-    (encryption, authentication): (&str, &str),
+    names: &Names,
     encr: &Octets,
     integ: &Octets,
 ) -> String {
@@ -115,12 +151,12 @@ fn esp_line(
         &src.to_string(),
         &dst.to_string(),
         &format!("0x{spi}"),
-        encryption,
+        &names.encryption,
         &key(encr),
-        authentication,
+        names.integrity,
         &key(integ),
     ];
-    format!("\"{}\"", columns.join("\",\""))
+    format!("{}\"{}\"", names.mark(), columns.join("\",\""))
 }
 
 fn hex(octets: &[u8]) -> String {

@@ -9,7 +9,13 @@ use std::net::IpAddr;
 use ikelab_crypto::{Encr, Integ};
 use ikelab_wire::ike::{EspSpi, IkeSpi};
 
-pub use names::{esp_authentication, esp_encryption, ike_encryption, ike_integrity};
+pub use names::{
+    esp_authentication, esp_encryption, ike_encryption, ike_integrity, unnamed_encryption,
+};
+
+/// Before a line for an SA whose algorithms Wireshark does not know: a comment for Wireshark,
+/// which would refuse the whole table, and an entry like any other here.
+pub const OURS: &str = "# ikelab: ";
 
 /// How integrity is checked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -71,6 +71,18 @@ pub fn esp_authentication(integ: Option<Integ>) -> Option<&'static str> {
     }
 }
 
+/// The name of a cipher behind [`OURS`](super::OURS) in either table, where tshark 4.0 has none.
+#[must_use]
+pub fn unnamed_encryption(encr: Encr) -> Option<&'static str> {
+    match encr {
+        Encr::AesCcm8 { .. } => Some("AES-CCM with 8 octet ICV [RFC4309]"),
+        Encr::AesCcm12 { .. } => Some("AES-CCM with 12 octet ICV [RFC4309]"),
+        Encr::AesCcm16 { .. } => Some("AES-CCM with 16 octet ICV [RFC4309]"),
+        Encr::ChaCha20Poly1305 => Some("ChaCha20-Poly1305 [RFC7634]"),
+        _ => None,
+    }
+}
+
 /// The algorithms of a line of `ikev2_decryption_table`.
 pub(super) fn ike_algorithms(encryption: &str, integrity: &str) -> Result<Algorithms, Unnamed> {
     let encr = all_ciphers()
@@ -87,7 +99,9 @@ pub(super) fn esp_algorithms(
     encr_key: &[u8],
     authentication: &str,
 ) -> Result<Algorithms, Unnamed> {
-    let mut named = all_ciphers().filter(|encr| esp_encryption(*encr) == Some(encryption));
+    let mut named = all_ciphers().filter(|encr| {
+        [esp_encryption(*encr), unnamed_encryption(*encr)].contains(&Some(encryption))
+    });
     let first = named.next().or_else(|| chacha20(encryption)).ok_or(Unnamed::Encryption)?;
     // With a key of a wrong length the first is as good as any: the length is checked later.
     let fits = |encr: &Encr| encr.key_len() == encr_key.len();

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use ikelab_wire::ike::{EspSpi, IkeSpi};
 
 use super::names::{Unnamed, esp_algorithms, ike_algorithms};
-use super::{EspKeys, IkeKeys, KeyTable};
+use super::{EspKeys, IkeKeys, KeyTable, OURS};
 use crate::Problem;
 
 /// A field and the column it begins at, counted from 1.
@@ -92,12 +92,17 @@ fn each_line(
 ) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (place, line) in text.lines().enumerate() {
+        let (line, before) = match line.strip_prefix(OURS) {
+            Some(line) => (line, OURS.len()),
+            None => (line, 0),
+        };
         let begin = line.trim_start();
         if begin.is_empty() || begin.starts_with('#') {
             continue;
         }
         if let Err(Flaw { column, what }) = read(&fields(line)) {
-            problems.push(Problem::file(format!("{file}:{}:{column}: {what}", place + 1)));
+            let (row, column) = (place + 1, before + column);
+            problems.push(Problem::file(format!("{file}:{row}:{column}: {what}")));
         }
     }
     problems
@@ -210,6 +215,19 @@ mod tests {
         let problems = KeyTable::default().read_ike("t", &text);
         let expected = "t:1:35: an encryption key of 15 octets, expected 16";
         assert_eq!(problems[0].to_string(), expected);
+    }
+
+    #[test]
+    fn a_line_that_is_a_comment_for_wireshark_alone_is_read() {
+        let key = "00".repeat(36);
+        let line = format!(
+            "1111111111111111,2222222222222222,{key},{key},\"ChaCha20-Poly1305 [RFC7634]\",,,\"NONE [RFC4306]\""
+        );
+        let mut table = KeyTable::default();
+        assert_eq!(table.read_ike("ike", &format!("# {line}\n{OURS}{line}\n")), []);
+        assert_eq!(table.ike().len(), 1);
+        let problems = table.read_ike("ike", &format!("{OURS}{}", line.replace("ChaCha20", "X")));
+        assert!(problems[0].to_string().starts_with("ike:1:191: "), "{problems:?}");
     }
 
     #[test]

@@ -9,7 +9,8 @@ use ikelab_dissect::{KeyTable, decode};
 use ikelab_report::{
     CaptureTitle, Class, Reading, capture, ike_sas, ipsec_sas, key_files, ladder, stats, transcript,
 };
-use ikelab_trace::{Fate, HostId};
+use ikelab_trace::{Fact, Fate, HostId, IkeEvent, Octets};
+use ikelab_wire::registry::EncrId;
 
 use run::{lose, run, twice};
 
@@ -99,6 +100,26 @@ fn the_key_tables_of_a_run_are_those_that_were_logged() {
         };
         assert_eq!(lines(&ours), lines(&logged), "{file}");
     }
+}
+
+#[test]
+fn what_wireshark_has_no_name_for_is_a_comment_that_decode_reads() {
+    let mut trace = run("psk");
+    for record in &mut trace.records {
+        if let Fact::Ike(IkeEvent::Keys(keys)) = &mut record.fact {
+            let key = Octets::from(vec![1; 36]);
+            (keys.suite.encr, keys.suite.encr_bits) = (EncrId::CHACHA20_POLY1305, None);
+            (keys.suite.integ, keys.sk_ai, keys.sk_ar) =
+                (None, Octets::default(), Octets::default());
+            (keys.sk_ei, keys.sk_er) = (key.clone(), key);
+        }
+    }
+    let files = key_files(&trace);
+    assert!(files.ikev2_decryption_table.lines().all(|line| line.starts_with('#')));
+    assert!(files.wireshark_sh.contains("chacha20poly1305"), "{}", files.wireshark_sh);
+    let mut keys = KeyTable::default();
+    assert_eq!(keys.read_ike("ike", &files.ikev2_decryption_table), []);
+    assert_eq!(keys.ike().len(), 1);
 }
 
 #[test]
