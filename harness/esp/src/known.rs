@@ -1,7 +1,6 @@
 //! What policy said of a flow before: the way through the SPD and the SAD is long where there are
 //! many policies, and most packets are not the first of their flow.
 
-use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::net::IpAddr;
 
@@ -24,7 +23,7 @@ pub(crate) struct Answer {
     reason = "nobody iterates over it, its hasher has no random key, and a tree of 10,000 flows \
               costs a packet more than its header"
 )]
-type Flat<K, V> = HashMap<K, V, BuildHasherDefault<DefaultHasher>>;
+type Flat<K, V> = std::collections::HashMap<K, V, BuildHasherDefault<DefaultHasher>>;
 
 /// The flows that were asked about since policies or SAs last changed.
 #[derive(Debug, Default)]

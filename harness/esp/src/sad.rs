@@ -142,8 +142,8 @@ impl Sad {
 
     /// Inbound SPIs of the SAs of a policy.
     pub(crate) fn of_policy(&self, name: &str) -> Vec<EspSpi> {
-        let serves = |child: &&Box<Child>| child.config.policy == name;
-        self.children.values().filter(serves).map(|child| child.config.spi_in).collect()
+        let children = self.children.values().filter(|child| child.config.policy == name);
+        children.map(|child| child.config.spi_in).collect()
     }
 
     /// The SA that a packet of a flow goes through: the newest that may send and was negotiated
