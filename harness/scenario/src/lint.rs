@@ -31,9 +31,10 @@ fn check_ike(cx: &Cx<'_>, span: Span, until: Instant, one: &End, other: &End) {
     }
     let (mine, theirs) = (one.ike.rekey_at, other.ike.rekey_at);
     let life = |end: &End| end.ike.lifetime.is_some_and(|life| Instant::ZERO + life <= until);
-    if mine.is_some() && mine == theirs && mine.is_some_and(|at| Instant::ZERO + at <= until) {
+    let jitter = one.ike.rekey_jitter.max(other.ike.rekey_jitter);
+    if jitter.is_zero() && mine == theirs && mine.is_some_and(|at| Instant::ZERO + at <= until) {
         let message = format!("L2: both ends of `{}` replace the IKE SA at once", one.tunnel);
-        cx.warning(span, message, "give them `rekey_at` apart, or mean it");
+        cx.warning(span, message, "give them `rekey_at` apart or a `rekey_jitter`, or mean it");
     }
     if mine.is_none() && theirs.is_none() && (life(one) || life(other)) {
         let message = format!("L3: no end of `{}` replaces the IKE SA", one.tunnel);
@@ -51,9 +52,10 @@ fn check_child(cx: &Cx<'_>, span: Span, until: Instant, mine: &Child, theirs: &C
         cx.warning(span, message, "IKE_AUTH hides it, the first rekey fails");
     }
     let soon = |at| Instant::ZERO + at <= until;
-    if mine.rekey_at.is_some_and(soon) && mine.rekey_at == theirs.rekey_at {
+    let jitter = mine.rekey_jitter.max(theirs.rekey_jitter);
+    if jitter.is_zero() && mine.rekey_at.is_some_and(soon) && mine.rekey_at == theirs.rekey_at {
         let message = format!("L2: both ends replace child `{}` at once", mine.name);
-        cx.warning(span, message, "give them `rekey_at` apart, or mean it");
+        cx.warning(span, message, "give them `rekey_at` apart or a `rekey_jitter`, or mean it");
     }
 }
 

@@ -42,6 +42,8 @@ pub struct Ike {
     pub lifetime: Option<Duration>,
     /// How long after its beginning this end replaces it; none: never.
     pub rekey_at: Option<Duration>,
+    /// Up to how much earlier it begins, at random.
+    pub rekey_jitter: Duration,
     /// How long nothing may arrive before liveness is checked; none: never.
     pub dpd: Option<Duration>,
     /// How requests are repeated.
@@ -99,6 +101,8 @@ pub struct Child {
     pub lifetime: Option<Duration>,
     /// How long after its beginning this end replaces it; none: never.
     pub rekey_at: Option<Duration>,
+    /// Up to how much earlier it begins, at random.
+    pub rekey_jitter: Duration,
     /// How many octets it may carry; none: any number.
     pub volume: Option<u64>,
     /// What makes this end ask for it.

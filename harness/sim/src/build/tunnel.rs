@@ -60,7 +60,7 @@ pub(super) fn child(child: &plan::Child) -> Child {
             plan::EspMode::Transport => EspMode::Transport,
         },
         proposals: child.proposals.iter().map(|proposal| with_pfs(proposal, child.pfs)).collect(),
-        lifetime: lifetime(child.rekey_at, child.lifetime),
+        lifetime: lifetime(child.rekey_at, child.rekey_jitter, child.lifetime),
         at_start: child.start == plan::Start::AtStart,
     }
 }
@@ -87,7 +87,7 @@ fn end(end: &plan::End) -> Tunnel {
         psk: end.psk.clone(),
         proposals: ike.proposals.clone(),
         ke_first: Some(ike.ke_first),
-        lifetime: lifetime(ike.rekey_at, ike.lifetime),
+        lifetime: lifetime(ike.rekey_at, ike.rekey_jitter, ike.lifetime),
         retransmit: Retransmit {
             first: ike.retransmit.first,
             factor: ike.retransmit.factor,
@@ -101,17 +101,19 @@ fn end(end: &plan::End) -> Tunnel {
             plan::Cookie::UnderLoad => Cookie::UnderLoad,
         },
         window: ike.window,
-        vendor_ids: Vec::new(),
+        vendor_ids: vec![VENDOR_ID.to_vec()],
         initial_contact: ike.initial_contact,
         options: Options::default(),
         children: end.children.iter().map(child).collect(),
     }
 }
 
-/// The times of a plan are exact: a scenario that wants jitter writes other times.
-fn lifetime(soft: Option<Duration>, hard: Option<Duration>) -> Lifetime {
-    Lifetime { soft, jitter: Duration::ZERO, hard }
+fn lifetime(soft: Option<Duration>, jitter: Duration, hard: Option<Duration>) -> Lifetime {
+    Lifetime { soft, jitter, hard }
 }
+
+/// Who made this, for the reader of a capture (RFC 7296 §3.12).
+const VENDOR_ID: &[u8] = b"ikelab";
 
 /// The key exchange of CREATE_CHILD_SA is part of what is proposed.
 fn with_pfs(proposal: &Proposal, pfs: Option<KeId>) -> Proposal {
