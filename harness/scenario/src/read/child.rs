@@ -35,7 +35,7 @@ pub(crate) struct ChildLayer {
     pub(crate) transport_between_endpoints: bool,
 }
 
-const CHILD_KEYS: [&str; 12] = [
+const CHILD_KEYS: [&str; 13] = [
     "mode",
     "proposals",
     "pfs",

@@ -34,7 +34,7 @@ pub(crate) struct IkeLayer {
     pub(crate) ke_first_span: Option<Span>,
 }
 
-const IKE_KEYS: [&str; 15] = [
+const IKE_KEYS: [&str; 16] = [
     "proposals",
     "ke_first",
     "additional_ke",
