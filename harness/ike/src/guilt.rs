@@ -38,6 +38,8 @@ pub(crate) enum Discard {
     Unbelieved { what: String },
     /// An IKE_SA_INIT request with a header that no IKE_SA_INIT request has.
     BadFirstRequest { what: &'static str },
+    /// A Delete of Child SAs over an IKE SA that may yet turn out to own them: it will come again.
+    Undecided,
     /// An exchange that we do not know, or that has no place in an established IKE SA.
     UnknownExchange { exchange: ExchangeType },
     /// A fragment, and RFC 7383 was not agreed on.
@@ -74,6 +76,7 @@ impl Discard {
             Self::WrongCookie => "wrong cookie",
             Self::Unbelieved { .. } => "unbelieved",
             Self::BadFirstRequest { .. } => "bad first request",
+            Self::Undecided => "undecided",
             Self::UnknownExchange { .. } => "unknown exchange",
             Self::FragmentsNotAgreed => "fragments were not agreed on",
             Self::BadFragment { .. } => "impossible fragment",
@@ -115,6 +118,9 @@ impl fmt::Display for Discard {
             }
             Self::Unbelieved { what } => write!(f, "an unprotected answer is not believed: {what}"),
             Self::BadFirstRequest { what } => write!(f, "an IKE_SA_INIT request with {what}"),
+            Self::Undecided => {
+                f.write_str("a Delete, and it is not decided whose the Child SAs are")
+            }
             Self::UnknownExchange { exchange } => {
                 write!(f, "{exchange} over an established IKE SA")
             }

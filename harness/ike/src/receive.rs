@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use ikelab_trace::{IkeEvent, Role};
 use ikelab_wire::ike::{Flags, Header, IkeSpi, Message, Version};
 use ikelab_wire::payload::{Body, Notify, Payload};
-use ikelab_wire::registry::{ExchangeType, NotifyType};
+use ikelab_wire::registry::{ExchangeType, NotifyType, Protocol};
 
 use crate::channel::{Channel, Opened};
 use crate::child::Child;
@@ -14,6 +14,7 @@ use crate::context::Context;
 use crate::exchange::{self, After, auth, init};
 use crate::fragments::{Key, Mark};
 use crate::guilt::Discard;
+use crate::parts::Parts;
 use crate::sa::{Core, Phase, Sa, Want};
 use crate::timers;
 use crate::window::Arrival;
@@ -235,6 +236,9 @@ fn request(sa: &mut Sa, came: &Came<'_>, cx: &mut Context<'_>) -> Result<(), Dis
                 // Any answer that we know would end the IKE SA.
                 return Err(Discard::UnknownExchange { exchange });
             }
+            if established.undecided && deletes_children(&opened) {
+                return Err(Discard::Undecided);
+            }
             sa.core.follow(came.remote, &established.children, cx);
             established_request(sa, came.header, &opened, cx);
             Ok(())
@@ -249,6 +253,11 @@ fn request(sa: &mut Sa, came: &Came<'_>, cx: &mut Context<'_>) -> Result<(), Dis
             expected: ExchangeType::IKE_AUTH,
         }),
     }
+}
+
+fn deletes_children(opened: &Opened) -> bool {
+    let esp = |parts: Parts<'_>| parts.deletes.iter().any(|d| d.protocol == Protocol::ESP);
+    opened.parts().is_ok_and(esp)
 }
 
 fn established_request(sa: &mut Sa, header: &Header, opened: &Opened, cx: &mut Context<'_>) {

@@ -138,6 +138,38 @@ fn a_request_to_rekey_what_is_being_deleted_is_a_temporary_failure() {
     assert!(cable.ends[1].said(refused));
 }
 
+#[test]
+fn a_delete_over_an_ike_sa_that_may_own_the_child_sas_waits_until_that_is_decided() {
+    let mut cable = Cable::up();
+    let start = cable.now;
+    let mut deletes = 0;
+    cable.hand = Box::new(move |message| {
+        let header = ikelab_wire::ike::Header::parse(&message.octets).unwrap().header;
+        let response = header.flags.response();
+        match (message.from, header.exchange.0, response, header.message_id) {
+            // R2 answers the rekeying of the Child SA late, ...
+            (1, 36, true, 2) => message.at = message.at + Duration::from_secs(1),
+            // ... does not hear for a while that its own rekeying of the IKE SA is refused, ...
+            (0, 36, true, 0) => return message.at > start + Duration::from_secs(5),
+            // ... and misses the first Delete of the old IKE SA.
+            (0, 37, false, 4) => {
+                deletes += 1;
+                return deletes > 1;
+            }
+            _ => {}
+        }
+        true
+    });
+    cable.rekey_child(0);
+    cable.rekey_ike(0);
+    cable.run_for(Duration::from_millis(20));
+    cable.rekey_ike(1);
+    cable.run_for(Duration::from_secs(60));
+    assert!(cable.discarded(1).contains(&"undecided".to_owned()), "{}", cable.ladder().join("\n"));
+    cable.assert_agree(1);
+    assert_eq!((cable.count(0, Phase::Established), cable.count(1, Phase::Established)), (1, 1));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
@@ -153,6 +185,11 @@ proptest! {
             tunnel.liveness = Some(Duration::from_secs(60));
             tunnel.window = if seed % 2 == 0 { 1 } else { 4 };
             tunnel.options.fragmentation = (seed % 3 == 0).then_some(160);
+            tunnel.options.retransmit_jitter = if seed % 5 == 0 { 0.3 } else { 0.0 };
+            tunnel.options.invalid_message_id = seed % 7 < 3;
+            tunnel.options.force_encapsulation = seed % 11 < 3;
+            tunnel.options.keepalive = (seed % 11 < 3).then(|| Duration::from_secs(20));
+            tunnel.options.childless = seed % 13 < 4;
         });
         cable.bring_up();
         let mut fates = fates.into_iter();
