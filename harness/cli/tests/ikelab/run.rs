@@ -37,9 +37,10 @@ fn digests(results: &Value) -> BTreeMap<(String, String), &str> {
 fn every_scenario_of_the_project_passes() {
     let (done, results) = run(&folder("passes"), &["scenarios"]);
     assert_eq!(done.code, Some(0), "{}\n{}", done.out, done.err);
-    let cells = cells(&results);
-    assert!(cells.values().all(|cell| cell["outcome"] == "pass"), "{}", done.out);
-    let closing = format!("{} passed, 0 failed, ", cells.len());
+    let all = results["cells"].as_array().expect("cells");
+    let of = |outcome: &str| all.iter().filter(|cell| cell["outcome"] == outcome).count();
+    assert_eq!(of("pass") + of("unsupported"), all.len(), "{}", done.out);
+    let closing = format!("{} passed, 0 failed, ", of("pass"));
     assert!(done.closing_line().starts_with(&closing), "{}", done.out);
 }
 
