@@ -44,7 +44,7 @@ impl Path {
             protection,
             clear: (0..flows).map(|flow| clear((sas / 2 + flow) % sas, size)).collect(),
             next: 0,
-            batch: vec![Vec::with_capacity(size + ROOM); BATCH],
+            batch: (0..BATCH).map(|_| Vec::with_capacity(size + ROOM)).collect(),
             out: Vec::with_capacity(BATCH * 4),
             entropy: Seeded::new(1, "bench"),
         };
