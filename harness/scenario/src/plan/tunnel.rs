@@ -56,6 +56,11 @@ pub struct Ike {
     pub initial_contact: bool,
     /// Interval of NAT keepalives behind a NAT; none: off.
     pub nat_keepalive: Option<Duration>,
+    /// Octets of the largest IP datagram before IKE fragments a message, RFC 7383; none: it never
+    /// does, and takes no fragments.
+    pub fragmentation: Option<u16>,
+    /// Whether it agrees to an IKE SA without a Child SA, RFC 6023.
+    pub childless: bool,
     /// The UDP port that it begins with.
     pub port: u16,
 }

@@ -54,6 +54,9 @@ const CHILD_KEYS: [&str; 13] = [
 pub(super) fn child_layer(cx: &Cx<'_>, node: &Node, whole: bool) -> ChildLayer {
     let known = if whole { &CHILD_KEYS[..] } else { &CHILD_KEYS[..CHILD_KEYS.len() - 2] };
     let Some(fields) = Fields::of(cx, node, "child", known) else { return ChildLayer::default() };
+    if let Some(text) = fields.text("narrow").filter(|text| text.value == "false") {
+        cx.not_yet(text.span, "`narrow: false`");
+    }
     let modes = [
         ("tunnel", Some(EspMode::Tunnel)),
         ("transport", Some(EspMode::Transport)),

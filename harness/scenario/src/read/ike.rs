@@ -30,6 +30,8 @@ pub(crate) struct IkeLayer {
     pub(crate) cookie: Option<Cookie>,
     pub(crate) initial_contact: Option<bool>,
     pub(crate) nat_keepalive: Option<Duration>,
+    pub(crate) fragmentation: Option<Option<u16>>,
+    pub(crate) childless: Option<bool>,
     pub(crate) port: Option<u16>,
     pub(crate) ke_first_span: Option<Span>,
 }
@@ -56,9 +58,12 @@ const IKE_KEYS: [&str; 16] = [
 pub(super) fn ike_layer(cx: &Cx<'_>, node: &Node) -> IkeLayer {
     let Some(fields) = Fields::of(cx, node, "ike", &IKE_KEYS) else { return IkeLayer::default() };
     fields.not_yet(&["additional_ke"]);
-    refuse_unless(cx, &fields, "fragmentation", "off");
     refuse_unless(cx, &fields, "mobike", "false");
-    refuse_unless(cx, &fields, "childless", "never");
+    let childless = [("never", Some(false)), ("allow", Some(true)), ("force", None)];
+    let childless = fields.choice("childless", &childless);
+    if let (Some(None), Some(node)) = (childless, fields.get("childless")) {
+        cx.not_yet(node.span, "`childless: force`");
+    }
     let cookies =
         [("never", Cookie::Never), ("always", Cookie::Always), ("under-load", Cookie::UnderLoad)];
     IkeLayer {
@@ -76,6 +81,13 @@ pub(super) fn ike_layer(cx: &Cx<'_>, node: &Node) -> IkeLayer {
         cookie: fields.choice("cookie", &cookies),
         initial_contact: fields.boolean("initial_contact"),
         nat_keepalive: fields.duration("nat_keepalive"),
+        fragmentation: fields.get("fragmentation").and_then(|node| {
+            off_or(cx, node, |_| {
+                let octets = cx.integer(node, "fragmentation", 128, 65_535)?;
+                u16::try_from(octets).ok().map(Some)
+            })
+        }),
+        childless: childless.flatten(),
         port: fields.integer("port", 1, 65_535).and_then(|n| u16::try_from(n).ok()),
     }
 }
@@ -121,6 +133,8 @@ impl IkeLayer {
             cookie: self.cookie.or(below.cookie),
             initial_contact: self.initial_contact.or(below.initial_contact),
             nat_keepalive: self.nat_keepalive.or(below.nat_keepalive),
+            fragmentation: self.fragmentation.or(below.fragmentation),
+            childless: self.childless.or(below.childless),
             port: self.port.or(below.port),
         }
     }
@@ -149,6 +163,8 @@ impl IkeLayer {
             cookie: self.cookie.unwrap_or(Cookie::Never),
             initial_contact: self.initial_contact.unwrap_or(true),
             nat_keepalive: Some(self.nat_keepalive.unwrap_or(NAT_KEEPALIVE)),
+            fragmentation: self.fragmentation.flatten(),
+            childless: self.childless.unwrap_or(false),
             port: self.port.unwrap_or(500),
         })
     }

@@ -103,7 +103,12 @@ fn end(end: &plan::End) -> Tunnel {
         window: ike.window,
         vendor_ids: vec![VENDOR_ID.to_vec()],
         initial_contact: ike.initial_contact,
-        options: Options::default(),
+        options: Options {
+            fragmentation: ike.fragmentation.map(usize::from),
+            keepalive: ike.nat_keepalive,
+            childless: ike.childless,
+            ..Options::default()
+        },
         children: end.children.iter().map(child).collect(),
     }
 }
