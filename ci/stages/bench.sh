@@ -3,7 +3,7 @@
 . ci/lib.sh
 
 mkdir -p reports/latest
-if cargo bench --quiet -p ikelab-bench -- reports/latest/bench.json && [ -s reports/latest/bench.json ]; then
+if cargo bench --quiet -p ikelab-bench -- "$PWD/reports/latest/bench.json" && [ -s reports/latest/bench.json ]; then
     pass "reports/latest/bench.json is written"
 else
     fail "the benchmark did not run"
