@@ -59,7 +59,8 @@ fn esp_fmt_02_any_length_of_padding_is_accepted_and_only_the_right_octets() {
             sequence += 1;
             arrives(&mut far, &craft(&config, sequence, text))
         };
-        let fits = (0..=255_u8).filter(|pad| (ping(8).len() + usize::from(*pad) + 2) % block == 0);
+        let fits = (0..=255_u8)
+            .filter(|pad| (ping(8).len() + usize::from(*pad) + 2).is_multiple_of(block));
         let mut lengths = 0;
         for pad_len in fits {
             let mut text = ping(8);

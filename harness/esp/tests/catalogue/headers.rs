@@ -9,6 +9,7 @@ use super::support::{
     send,
 };
 
+#[expect(clippy::needless_pass_by_value, reason = "a packet is made where it is handed over")]
 fn like(packet: Vec<u8>, edit: impl FnOnce(&mut IpPacket)) -> Vec<u8> {
     let mut packet = IpPacket::parse(&packet).expect("a packet");
     edit(&mut packet);
