@@ -24,7 +24,10 @@ fn too_big(out: &[Output]) -> Option<u16> {
 }
 
 /// A gateway that has heard that the path takes no more than this.
-#[expect(clippy::needless_pass_by_value, reason = "a configuration is made where it is handed over")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "a configuration is made where it is handed over"
+)]
 fn narrowed(config: SaConfig, mtu: u32) -> Esp {
     let (mut near, _) = gateways(config.clone());
     let long = match config.local_ts[0].start.is_ipv4() {
