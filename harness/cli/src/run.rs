@@ -109,7 +109,7 @@ impl Job<'_> {
         let verdict = self.scenario.judge(self.cell, &run.trace);
         result.digest = run.trace.digest();
         result.dir = Some(folder.display().to_string());
-        verdict::fill(result, &verdict, &run.unused_pins);
+        verdict::fill(result, &verdict, &run);
         let reading = Reading::new(&run.trace);
         if let Err(why) = (Evidence { folder, cell: self.cell, reading: &reading, result }).write()
         {

@@ -4,18 +4,25 @@ use std::fmt::Write;
 
 use ikelab_report::{CellResult, Outcome};
 use ikelab_scenario::Verdict;
+use ikelab_sim::RunResult;
 
-/// Fills in what the judge says of a run.
-pub(crate) fn fill(result: &mut CellResult, verdict: &Verdict, unused_pins: &[u32]) {
+/// Fills in what the judge says of a run, and what of the scenario did nothing in it.
+pub(crate) fn fill(result: &mut CellResult, verdict: &Verdict, run: &RunResult) {
     result.outcome = outcome(verdict.outcome);
     result.reason = reason(verdict);
-    if !unused_pins.is_empty() && result.reason.is_empty() {
-        let pins: Vec<String> = unused_pins.iter().map(|pin| (pin + 1).to_string()).collect();
-        result.reason = format!("pin {} decided nothing", pins.join(", "));
+    if result.reason.is_empty() {
+        let idle = [idle("pin", &run.unused_pins), idle("fault", &run.idle_faults)];
+        result.reason = idle.into_iter().flatten().collect::<Vec<_>>().join("; ");
     }
     if !verdict.findings.is_empty() {
         result.text = told(result, verdict);
     }
+}
+
+/// Which of the things of a kind did nothing, counted from 1 as in the file.
+fn idle(kind: &str, places: &[u32]) -> Option<String> {
+    let places: Vec<String> = places.iter().map(|place| (place + 1).to_string()).collect();
+    (!places.is_empty()).then(|| format!("{kind} {} did nothing", places.join(", ")))
 }
 
 /// Why, in a line: the first of the worst findings.

@@ -220,19 +220,20 @@ fn a_wrong_key_is_an_authentication_failure_and_nothing_is_left() {
 }
 
 #[test]
-fn an_initiator_that_distrusts_the_answer_tells_the_responder() {
+fn a_responder_that_is_not_who_was_asked_for_refuses() {
     let mut cable = Cable::new(1, |end, tunnel| {
         if end == 0 {
             tunnel.remote_id = ikelab_wire::payload::Identification::from_text("somebody.else");
-        } else {
-            // The responder takes whatever it is called.
-            tunnel.local_id = ikelab_wire::payload::Identification::from_text("r2.example");
         }
     });
-    // Without IDr in the request, so that the responder has no reason to refuse.
     cable.command(0, Command::Up { tunnel: "site".into(), child: None });
     cable.run_for(Duration::from_secs(1));
     cable.assert_agree(0);
+    let refused = |event: &IkeEvent| {
+        matches!(event, IkeEvent::Refused { notify: NotifyType::AUTHENTICATION_FAILED, .. })
+    };
+    assert!(cable.ends[1].said(refused), "IDr names another");
+    assert_eq!((cable.count(0, Phase::Established), cable.count(1, Phase::Established)), (0, 0));
 }
 
 #[test]
