@@ -105,6 +105,31 @@ fn whatever_crosses_both_ends_agree_in_the_end() {
     }
 }
 
+/// Whose exchange has the lowest of the nonces, read off the wire with the keys and compared here.
+fn lowest_nonce_is_of(cable: &Cable) -> usize {
+    let keys = cable.ends[0].events.iter().find_map(|(_, event)| match event {
+        IkeEvent::Keys(keys) => Some(keys),
+        _ => None,
+    });
+    let keys = keys.unwrap();
+    let encr = ikelab_crypto::Encr::from_transform(keys.suite.encr, keys.suite.encr_bits).unwrap();
+    let protection = ikelab_crypto::Protection { encr, integ: None };
+    let sealers =
+        [&keys.sk_ei, &keys.sk_er].map(|sk_e| ikelab_crypto::Sealer::new(protection, sk_e, &[]));
+    let nonces = cable.sent[4..].iter().filter_map(|message| {
+        let opened = sealers[message.from].open(&message.octets).unwrap();
+        let payloads = ikelab_wire::payload::parse_chain(opened.first, &opened.plaintext).unwrap();
+        let nonce = payloads.into_iter().find_map(|payload| match payload.body {
+            ikelab_wire::payload::Body::Nonce(nonce) => Some(nonce.0),
+            _ => None,
+        })?;
+        let header = ikelab_wire::ike::Header::parse(&message.octets).unwrap().header;
+        let asked = if header.flags.response() { 1 - message.from } else { message.from };
+        Some((nonce, asked))
+    });
+    nonces.min().unwrap().1
+}
+
 #[test]
 fn of_two_crossed_child_rekeys_the_lowest_nonce_loses() {
     let (mut losers, seeds) = ([0, 0], 24);
@@ -122,7 +147,9 @@ fn of_two_crossed_child_rekeys_the_lowest_nonce_loses() {
         assert_eq!((made(0).count(), made(1).count()), (2, 2), "both pairs were made");
         let survivor = cable.ends[0].installed.keys().next().unwrap();
         let survivor = made(0).find(|child| child.spi_in == *survivor).unwrap();
-        losers[usize::from(survivor.role == ikelab_trace::Role::Initiator)] += 1;
+        let r1_made_it = survivor.role == ikelab_trace::Role::Initiator;
+        assert_eq!(r1_made_it, lowest_nonce_is_of(&cable) == 1, "seed {seed}: RFC 7296 §2.8.1");
+        losers[usize::from(r1_made_it)] += 1;
         // Four CREATE_CHILD_SA messages, and two Deletes with their answers.
         assert_eq!(cable.ladder().len(), 4 + 4 + 4, "{}", cable.ladder().join("\n"));
     }
