@@ -1,0 +1,282 @@
+//! Answering a request for a Child SA: what the peer wants, what of it policy allows, and whether
+//! this is the moment for it (RFC 7296 §2.9, §2.25).
+
+use ikelab_ambient::{Purpose, Value};
+use ikelab_crypto::{Group, SharedSecret};
+use ikelab_trace::{EspMode, Role};
+use ikelab_wire::ike::EspSpi;
+use ikelab_wire::payload::{
+    Body, KeyExchange as Ke, Nonce, Payload, Proposal, SecurityAssociation, SelectorRange,
+    TrafficSelectors,
+};
+use ikelab_wire::registry::{ExchangeType, KeId, NotifyType, Protocol};
+
+use super::{Collision, EXCHANGE, keys, status};
+use crate::child::{Agreed, Child, State};
+use crate::context::Context;
+use crate::exchange::Ongoing;
+use crate::exchange::init::check_group;
+use crate::guilt::Refusal;
+use crate::negotiate::{self, Chosen, KeyExchange};
+use crate::parts::{self, Parts};
+use crate::sa::{Core, Established};
+use crate::selectors;
+
+/// Answers the Child SA part of IKE_AUTH, with the nonces of IKE_SA_INIT.
+pub(crate) fn respond_in_auth(
+    core: &Core,
+    established: &mut Established,
+    parts: &Parts<'_>,
+    nonces: (&[u8], &[u8]),
+    cx: &mut Context<'_>,
+) -> Result<Vec<Payload>, Refusal> {
+    let wish = Wish::of(core, parts, None, KeyExchange::Inherited, cx)?;
+    let spi_in = cx.esp_spi(ExchangeType::IKE_AUTH, true);
+    Ok(grant(core, established, wish, spi_in, None, nonces, None, cx))
+}
+
+/// Answers CREATE_CHILD_SA about a Child SA.
+pub(crate) fn respond(
+    core: &Core,
+    established: &mut Established,
+    parts: &Parts<'_>,
+    cx: &mut Context<'_>,
+) -> Result<Vec<Payload>, Refusal> {
+    let undecided = established.undecided;
+    if undecided || established.replaced || established.is_rekeying() || established.is_deleting() {
+        let reason = "the IKE SA is being made, replaced or deleted";
+        return Err(Refusal::new(NotifyType::TEMPORARY_FAILURE, reason));
+    }
+    let old = rekeyed(established, parts)?;
+    if old.is_none() {
+        check_room(core, established, cx)?;
+    }
+    let nonce_i = parts.nonce()?;
+    let wish = Wish::of(core, parts, old.as_ref(), KeyExchange::Negotiated, cx)?;
+    let (ke, shared) = match wish.chosen.suite.ke {
+        Some(group) => {
+            let (payload, shared) = agree(group, parts, cx)?;
+            (Some(payload), Some(shared))
+        }
+        None => (None, None),
+    };
+    let spi_in = cx.esp_spi(EXCHANGE, true);
+    let nonce_r = cx.nonce(EXCHANGE, true);
+    let shared = shared.as_ref().map(AsRef::as_ref);
+    let nonces = (nonce_i, nonce_r.as_slice());
+    let replaces = old.as_ref().map(|old| old.spi_in);
+    let mut payloads = grant(core, established, wish, spi_in, shared, nonces, replaces, cx);
+    payloads.insert(1, Body::Nonce(Nonce(nonce_r.clone())).into());
+    if let Some(ke) = ke {
+        payloads.insert(2, ke);
+    }
+    if let Some(old) = replaces {
+        note_rekey(established, old, spi_in, nonce_i.min(nonce_r.as_slice()));
+    }
+    Ok(payloads)
+}
+
+/// NO_ADDITIONAL_SAS when the peer has as many Child SAs as it may (RFC 7296 §1.3).
+fn check_room(core: &Core, established: &Established, cx: &Context<'_>) -> Result<(), Refusal> {
+    let Some(most) = cx.tunnel(core.tunnel).options.children_max else { return Ok(()) };
+    let staying = |child: &&Child| matches!(child.state, State::Live | State::Rekeying);
+    if established.children.values().filter(staying).count() < most {
+        return Ok(());
+    }
+    let reason = format!("there are {most} Child SAs, and no more are allowed");
+    Err(Refusal::new(NotifyType::NO_ADDITIONAL_SAS, reason))
+}
+
+/// The Child SA that REKEY_SA names, if the request has it and the SA can be rekeyed now
+/// (RFC 7296 §2.25.1).
+fn rekeyed(established: &Established, parts: &Parts<'_>) -> Result<Option<Child>, Refusal> {
+    let Some(notify) = parts.notify(NotifyType::REKEY_SA) else { return Ok(None) };
+    let asking = |ongoing: &Ongoing| matches!(ongoing, Ongoing::CreateChild(_));
+    let not_found = || {
+        if established.ongoing.values().any(asking) {
+            // Perhaps a pair that we asked for, and whose answer the peer's request has overtaken.
+            let reason = "no such Child SA yet, and one is being made";
+            return Refusal::new(NotifyType::TEMPORARY_FAILURE, reason);
+        }
+        Refusal::about(NotifyType::CHILD_SA_NOT_FOUND, &notify.spi, "no such Child SA")
+    };
+    let spi_out = EspSpi::from_octets(&notify.spi).ok_or_else(not_found)?;
+    let mut children = established.children.values();
+    let child = children.find(|child| child.spi_out == spi_out).ok_or_else(not_found)?;
+    match child.state {
+        State::Live | State::Rekeying => Ok(Some(child.clone())),
+        State::Replaced | State::Deleting => {
+            let reason = "the Child SA is being closed";
+            Err(Refusal::new(NotifyType::TEMPORARY_FAILURE, reason))
+        }
+    }
+}
+
+/// What the peer wants and we can give.
+struct Wish {
+    config: usize,
+    chosen: Chosen,
+    spi_out: EspSpi,
+    local_ts: Vec<SelectorRange>,
+    remote_ts: Vec<SelectorRange>,
+    mode: EspMode,
+    non_first_fragments: bool,
+    /// True when other configurations have something of the selectors too.
+    more_possible: bool,
+}
+
+impl Wish {
+    fn of(
+        core: &Core,
+        parts: &Parts<'_>,
+        old: Option<&Child>,
+        ke: KeyExchange,
+        cx: &Context<'_>,
+    ) -> Result<Self, Refusal> {
+        let offer = parts::need(parts.sa, "SA")?;
+        let (tsi, tsr) = (parts::need(parts.tsi, "TSi")?, parts::need(parts.tsr, "TSr")?);
+        let tunnel = cx.tunnel(core.tunnel);
+        let configs = match old {
+            Some(old) => vec![old.config],
+            None => (0..tunnel.children.len()).collect(),
+        };
+        let (config, remote_ts, local_ts, more_possible) = fitting(tunnel, &configs, tsi, tsr)
+            .ok_or_else(|| {
+                Refusal::new(NotifyType::TS_UNACCEPTABLE, "no configured child has these selectors")
+            })?;
+        let child = &tunnel.children[config];
+        let chosen = negotiate::choose(&child.proposals, offer, Protocol::ESP, ke)
+            .ok_or_else(|| Refusal::new(NotifyType::NO_PROPOSAL_CHOSEN, "no proposal in common"))?;
+        let spi_out = offer
+            .proposals
+            .iter()
+            .find(|proposal| proposal.number == chosen.proposal.number)
+            .and_then(|proposal| EspSpi::from_octets(&proposal.spi))
+            .filter(|spi| spi.0 != 0)
+            .ok_or_else(|| parts::syntax("a proposal without an ESP SPI"))?;
+        let transport = parts.notify(NotifyType::USE_TRANSPORT_MODE).is_some();
+        let mode = if transport { child.mode } else { EspMode::Tunnel };
+        let non_first_fragments = parts.notify(NotifyType::NON_FIRST_FRAGMENTS_ALSO).is_some();
+        Ok(Self {
+            config,
+            chosen,
+            spi_out,
+            local_ts,
+            remote_ts,
+            mode,
+            non_first_fragments,
+            more_possible,
+        })
+    }
+}
+
+/// The first configuration that has something of both selectors; one that has the packet for
+/// which the peer asks is better (RFC 7296 §2.9). Gives the peer's side, then ours, and whether
+/// others would have fitted.
+fn fitting(
+    tunnel: &crate::config::Tunnel,
+    configs: &[usize],
+    tsi: &TrafficSelectors,
+    tsr: &TrafficSelectors,
+) -> Option<(usize, Vec<SelectorRange>, Vec<SelectorRange>, bool)> {
+    let has = |packet: Option<&SelectorRange>, ranges: &[SelectorRange]| {
+        packet.is_none_or(|packet| ranges.iter().any(|range| selectors::is_within(packet, range)))
+    };
+    let mut fitting: Vec<_> = configs
+        .iter()
+        .filter_map(|config| {
+            let child = tunnel.children.get(*config)?;
+            let peers = selectors::narrow(tsi, &child.remote);
+            let ours = selectors::narrow(tsr, &child.local);
+            (!peers.is_empty() && !ours.is_empty()).then_some((*config, peers, ours))
+        })
+        .collect();
+    let (packet_i, packet_r) = (selectors::trigger(tsi), selectors::trigger(tsr));
+    let best =
+        fitting.iter().position(|(_, peers, ours)| has(packet_i, peers) && has(packet_r, ours));
+    let several = fitting.len() > 1;
+    (!fitting.is_empty()).then(|| {
+        let (config, peers, ours) = fitting.swap_remove(best.unwrap_or(0));
+        (config, peers, ours, several)
+    })
+}
+
+/// Our part of a key exchange, and its secret.
+fn agree(
+    group: KeId,
+    parts: &Parts<'_>,
+    cx: &mut Context<'_>,
+) -> Result<(Payload, SharedSecret), Refusal> {
+    let group = Group::from_id(group).expect("chosen among the supported");
+    let ke = parts.ke.ok_or_else(|| {
+        let data = group.id().0.to_be_bytes();
+        Refusal::with_data(NotifyType::INVALID_KE_PAYLOAD, &data, "a group without KE")
+    })?;
+    check_group(ke, group)?;
+    let private = group.generate(cx.entropy, Purpose::of(Value::KeyExchange, EXCHANGE.0, true));
+    let shared = private.agree(&ke.data).map_err(|why| parts::syntax(why.to_string()))?;
+    let ke = Ke { group: group.id(), data: private.public().to_vec() };
+    Ok((Body::Ke(ke).into(), shared))
+}
+
+/// Installs what the peer wants; gives SA, TSi, TSr and the notifies of the answer.
+#[expect(clippy::too_many_arguments, reason = "it is the meeting point of wish, keys and SA")]
+fn grant(
+    core: &Core,
+    established: &mut Established,
+    wish: Wish,
+    spi_in: EspSpi,
+    shared: Option<&[u8]>,
+    nonces: (&[u8], &[u8]),
+    replaces: Option<EspSpi>,
+    cx: &mut Context<'_>,
+) -> Vec<Payload> {
+    let proposal = Proposal { spi: spi_in.0.to_be_bytes().to_vec(), ..wish.chosen.proposal };
+    let mut payloads: Vec<Payload> = vec![
+        Body::Sa(SecurityAssociation { proposals: vec![proposal] }).into(),
+        Body::TsI(selectors::payload(&wish.remote_ts)).into(),
+        Body::TsR(selectors::payload(&wish.local_ts)).into(),
+    ];
+    if wish.mode == EspMode::Transport {
+        payloads.push(status(NotifyType::USE_TRANSPORT_MODE));
+    }
+    payloads.push(status(NotifyType::ESP_TFC_PADDING_NOT_SUPPORTED));
+    if wish.non_first_fragments {
+        payloads.push(status(NotifyType::NON_FIRST_FRAGMENTS_ALSO));
+    }
+    if wish.more_possible && cx.tunnel(core.tunnel).options.additional_ts {
+        payloads.push(status(NotifyType::ADDITIONAL_TS_POSSIBLE));
+    }
+    let keys = keys(established, &wish.chosen.suite, shared, nonces);
+    let agreed = Agreed {
+        config: wish.config,
+        role: Role::Responder,
+        spi_in,
+        spi_out: wish.spi_out,
+        suite: wish.chosen.suite,
+        mode: wish.mode,
+        keys,
+        local_ts: wish.local_ts,
+        remote_ts: wish.remote_ts,
+        replaces,
+        send_at_once: replaces.is_none(),
+    };
+    let child = Child::install(agreed, &core.as_parent(), cx);
+    established.children.insert(spi_in, child);
+    payloads
+}
+
+/// The peer rekeyed a Child SA. If we are rekeying it too, which pair stays is decided when our
+/// answer comes; else the old one waits for the peer's Delete.
+fn note_rekey(established: &mut Established, old: EspSpi, new: EspSpi, lowest_nonce: &[u8]) {
+    let ours = established.ongoing.values_mut().find_map(|ongoing| match ongoing {
+        Ongoing::CreateChild(sent) if sent.replaces == Some(old) => Some(sent),
+        _ => None,
+    });
+    if let Some(sent) = ours {
+        sent.collision = Some(Collision { spi_in: new, lowest_nonce: lowest_nonce.to_vec() });
+    } else if let Some(child) = established.children.get_mut(&old) {
+        child.state = State::Replaced;
+        child.rekey_at = None;
+    }
+}

@@ -1,0 +1,184 @@
+//! Asking for a Child SA: in IKE_AUTH, by itself, in the place of another, and once more with the
+//! group that the peer prefers.
+
+use ikelab_ambient::{Purpose, Value};
+use ikelab_crypto::Group;
+use ikelab_trace::EspMode;
+use ikelab_wire::ike::EspSpi;
+use ikelab_wire::payload::{
+    Body, KeyExchange as Ke, Nonce, Notify, Payload, SecurityAssociation, SelectorRange,
+};
+use ikelab_wire::registry::{ExchangeType, NotifyType, Protocol};
+
+use super::{EXCHANGE, Packet, Sent, status};
+use crate::child::{Child, State};
+use crate::context::Context;
+use crate::exchange::Ongoing;
+use crate::negotiate::{self, KeyExchange};
+use crate::sa::{Core, Established};
+use crate::selectors;
+
+/// Asks for a Child SA within IKE_AUTH: no nonce and no key exchange of its own.
+pub(crate) fn offer_in_auth(
+    core: &Core,
+    config: usize,
+    packet: Packet,
+    cx: &mut Context<'_>,
+) -> (Vec<Payload>, Sent) {
+    let sent = prepare(core, config, packet, None, KeyExchange::Inherited, None, cx);
+    (body(core, &sent, cx), sent)
+}
+
+/// Asks for a new Child SA.
+pub(crate) fn begin_new(
+    core: &Core,
+    config: usize,
+    packet: Packet,
+    cx: &mut Context<'_>,
+) -> Option<(Vec<Payload>, Ongoing)> {
+    Some(begin(core, config, packet, None, None, cx))
+}
+
+/// Asks for a Child SA in the place of another; nothing if that is gone or already being replaced.
+pub(crate) fn begin_rekey(
+    core: &Core,
+    established: &mut Established,
+    spi_in: EspSpi,
+    cx: &mut Context<'_>,
+) -> Option<(Vec<Payload>, Ongoing)> {
+    let child = established.children.get_mut(&spi_in).filter(|child| child.state == State::Live)?;
+    child.state = State::Rekeying;
+    Some(begin(core, child.config, None, Some(spi_in), None, cx))
+}
+
+fn begin(
+    core: &Core,
+    config: usize,
+    packet: Packet,
+    replaces: Option<EspSpi>,
+    group: Option<Group>,
+    cx: &mut Context<'_>,
+) -> (Vec<Payload>, Ongoing) {
+    let sent = prepare(core, config, packet, replaces, KeyExchange::Negotiated, group, cx);
+    let mut payloads: Vec<Payload> = Vec::new();
+    if let Some(old) = sent.replaces {
+        payloads.push(rekey_sa(old));
+    }
+    let rest = body(core, &sent, cx);
+    payloads.extend(rest);
+    // SA first, then Ni and KE, as RFC 7296 §1.3 draws them.
+    let after_sa = payloads.iter().position(|payload| matches!(payload.body, Body::Sa(_)));
+    let mut place = after_sa.map_or(payloads.len(), |place| place + 1);
+    payloads.insert(place, Body::Nonce(Nonce(sent.nonce.clone())).into());
+    if let Some(private) = &sent.private {
+        place += 1;
+        let ke = Ke { group: private.group().id(), data: private.public().to_vec() };
+        payloads.insert(place, Body::Ke(ke).into());
+    }
+    (payloads, Ongoing::CreateChild(Box::new(sent)))
+}
+
+fn prepare(
+    core: &Core,
+    config: usize,
+    packet: Packet,
+    replaces: Option<EspSpi>,
+    ke: KeyExchange,
+    group: Option<Group>,
+    cx: &mut Context<'_>,
+) -> Sent {
+    let exchange = match ke {
+        KeyExchange::Negotiated => EXCHANGE,
+        KeyExchange::Inherited => ExchangeType::IKE_AUTH,
+    };
+    let spi_in = cx.esp_spi(exchange, false);
+    let child = &cx.tunnel(core.tunnel).children[config];
+    let offer = negotiate::with_spi(&child.proposals, &spi_in.0.to_be_bytes(), ke);
+    let (local_ts, remote_ts) = (child.local.clone(), child.remote.clone());
+    let first_group = offer.iter().flat_map(negotiate::groups).find_map(Group::from_id);
+    let private =
+        (ke == KeyExchange::Negotiated).then(|| group.or(first_group)).flatten().map(|group| {
+            group.generate(cx.entropy, Purpose::of(Value::KeyExchange, EXCHANGE.0, false))
+        });
+    let nonce = match ke {
+        KeyExchange::Negotiated => cx.nonce(EXCHANGE, false),
+        KeyExchange::Inherited => Vec::new(),
+    };
+    Sent {
+        config,
+        packet,
+        spi_in,
+        offer,
+        nonce,
+        private,
+        local_ts,
+        remote_ts,
+        replaces,
+        restarts: 0,
+        collision: None,
+        deleted: Vec::new(),
+    }
+}
+
+/// SA, TSi, TSr and the notifies about the kind of SA.
+fn body(core: &Core, sent: &Sent, cx: &Context<'_>) -> Vec<Payload> {
+    let child = &cx.tunnel(core.tunnel).children[sent.config];
+    let with_packet = |packet: Option<SelectorRange>, ranges: &[SelectorRange]| {
+        // The packet that asks stands first, RFC 7296 §2.9.
+        let packet = packet.filter(|packet| ranges.iter().all(|range| range != packet));
+        let all: Vec<SelectorRange> = packet.into_iter().chain(ranges.iter().copied()).collect();
+        selectors::payload(&all)
+    };
+    let (local, remote) = sent.packet.unzip();
+    let mut payloads = vec![
+        Body::Sa(SecurityAssociation { proposals: sent.offer.clone() }).into(),
+        Body::TsI(with_packet(local, &sent.local_ts)).into(),
+        Body::TsR(with_packet(remote, &sent.remote_ts)).into(),
+    ];
+    if child.mode == EspMode::Transport {
+        payloads.push(status(NotifyType::USE_TRANSPORT_MODE));
+    }
+    payloads.push(status(NotifyType::ESP_TFC_PADDING_NOT_SUPPORTED));
+    payloads.push(status(NotifyType::NON_FIRST_FRAGMENTS_ALSO));
+    payloads
+}
+
+/// REKEY_SA carries the SPI that its sender expects in inbound packets (RFC 7296 §1.3.3).
+fn rekey_sa(spi_in: EspSpi) -> Payload {
+    let notify = Notify {
+        protocol: Protocol::ESP,
+        spi: spi_in.0.to_be_bytes().to_vec(),
+        ..Notify::new(NotifyType::REKEY_SA, &[])
+    };
+    Body::Notify(notify).into()
+}
+
+/// A request that goes out again with another group, before anything else.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Correction {
+    pub(super) config: usize,
+    pub(super) packet: Packet,
+    pub(super) replaces: Option<EspSpi>,
+    pub(super) group: Group,
+    pub(super) restarts: u32,
+}
+
+/// Repeats a request with the group that the peer asked for; nothing if what it was to replace is
+/// gone by now.
+pub(crate) fn begin_again(
+    core: &Core,
+    established: &mut Established,
+    correction: Correction,
+    cx: &mut Context<'_>,
+) -> Option<(Vec<Payload>, Ongoing)> {
+    if let Some(spi_in) = correction.replaces {
+        let live = |child: &&mut Child| child.state == State::Live;
+        established.children.get_mut(&spi_in).filter(live)?.state = State::Rekeying;
+    }
+    let Correction { config, packet, replaces, group, restarts } = correction;
+    let (payloads, mut ongoing) = begin(core, config, packet, replaces, Some(group), cx);
+    if let Ongoing::CreateChild(sent) = &mut ongoing {
+        sent.restarts = restarts;
+    }
+    Some((payloads, ongoing))
+}
