@@ -8,7 +8,7 @@ use super::{Bench, Complaint, ExpectCx, Expectation};
 use crate::expr::{self, Comparison, Expr, Eye};
 use crate::ladder::check;
 use crate::pattern::{self, Pattern};
-use crate::property::{self, Property};
+use crate::property::{self, Manner, Property};
 use crate::run::{Fold, Moment};
 use crate::source::Span;
 use crate::text::Text;
@@ -65,9 +65,12 @@ pub(super) fn condition(expect: &ExpectCx<'_>, text: &Text, messages: bool) -> O
     }
     if let Some(call) = expr::call(text) {
         let property = property::read(cx, world, &call)?;
-        if messages {
-            let label = format!("write it under `always:` as {}(..)", call.name);
-            cx.error(call.span, "a property holds always", label);
+        let (here, message) = match property.manner() {
+            Manner::Law => ("always", "this property is a law"),
+            Manner::Offence => ("never", "this property is an offence"),
+        };
+        if messages != (here == "never") {
+            cx.error(call.span, message, format!("write it under `{here}:`"));
             return None;
         }
         return Some(Condition::Property(property));
@@ -95,7 +98,11 @@ impl Expectation for Throughout {
         match &self.condition {
             Condition::Property(property) => {
                 let violation = property.check(bench.run)?;
-                let mut complaint = fail(violation.at, violation.what, "this does not hold")?;
+                let label = match property.manner() {
+                    Manner::Law => "this does not hold",
+                    Manner::Offence => "this happened",
+                };
+                let mut complaint = fail(violation.at, violation.what, label)?;
                 complaint.story.extend(violation.story);
                 Some(complaint)
             }

@@ -272,7 +272,8 @@ impl Parser<'_> {
         }
         if self.peek().is_some_and(|token| token.text == "(") {
             if crate::property::NAMES.contains(&word.as_str()) {
-                self.cx.not_yet(span, &format!("property `{word}` inside an expression"));
+                let label = "give it an entry of its own under `always:` or `never:`";
+                self.cx.error(span, format!("property `{word}` inside an expression"), label);
             } else {
                 let names = FUNCTIONS.into_iter().chain(crate::property::NAMES);
                 self.cx.unknown(span, "property", &word, names);

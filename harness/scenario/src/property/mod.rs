@@ -1,19 +1,29 @@
 //! The property library: laws of a whole run, by name. One file each.
 
+mod bounded;
 mod cleartext;
 mod decryptable;
+mod deleted_spi;
 mod keys;
+mod make_before_break;
 mod message_ids;
+mod old_sa;
+mod quiet;
+mod replay;
 mod retransmit;
 mod spis;
 
+use std::time::Duration;
+
 use ikelab_ambient::Instant;
 
+use crate::duration;
 use crate::expr::Call;
 use crate::nearest::suggestion;
 use crate::read::world::World;
 use crate::reader::Cx;
 use crate::run::Run;
+use crate::source::Span;
 
 pub(crate) use cleartext::any_cleartext;
 pub(crate) use message_ids::in_window;
@@ -39,6 +49,7 @@ impl Violation {
 /// A property with its arguments.
 #[derive(Clone, Debug)]
 pub(crate) struct Property {
+    manner: Manner,
     check: Check,
     args: Vec<Arg>,
 }
@@ -51,6 +62,25 @@ enum Param {
     Child,
     Tunnel,
     Host,
+    /// A span of time, written `20s` in its place or `grace=20s` in any; with a default, it may be
+    /// left out.
+    Span(&'static str, Option<Duration>),
+    /// A whole number.
+    Number(&'static str),
+    /// One of a few words.
+    Word(&'static str, &'static [&'static str]),
+}
+
+impl Param {
+    /// Its name, where the argument may be written `name=value`.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Child => "child",
+            Self::Tunnel => "tunnel",
+            Self::Host => "host",
+            Self::Span(name, _) | Self::Number(name) | Self::Word(name, _) => name,
+        }
+    }
 }
 
 /// A resolved argument.
@@ -60,21 +90,38 @@ enum Arg {
     Child(String),
     Tunnel(String),
     Host(u16),
+    Span(Duration),
+    Number(u64),
+    Word(&'static str),
+}
+
+/// Whether a property says what holds, or what may not happen.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Manner {
+    /// It stands under `always`.
+    Law,
+    /// It stands under `never`.
+    Offence,
 }
 
 struct Kind {
     name: &'static str,
+    manner: Manner,
     params: &'static [Param],
     /// None where this version has no check.
     check: Option<Check>,
 }
 
 const fn kind(name: &'static str, params: &'static [Param], check: Check) -> Kind {
-    Kind { name, params, check: Some(check) }
+    Kind { name, manner: Manner::Law, params, check: Some(check) }
+}
+
+const fn offence(name: &'static str, params: &'static [Param], check: Check) -> Kind {
+    Kind { name, manner: Manner::Offence, params, check: Some(check) }
 }
 
 const fn later(name: &'static str) -> Kind {
-    Kind { name, params: &[], check: None }
+    Kind { name, manner: Manner::Law, params: &[], check: None }
 }
 
 const KINDS: [Kind; 18] = [
@@ -88,13 +135,13 @@ const KINDS: [Kind; 18] = [
     kind("no_panic", &[Param::Host], |_, _| None),
     later("no_state_before_cookie"),
     later("amplification"),
-    later("esp_on_deleted_spi"),
-    later("make_before_break"),
+    offence("esp_on_deleted_spi", &[Param::Span("grace", Some(Duration::ZERO))], deleted_spi::find),
+    kind("make_before_break", &[Param::Child], make_before_break::check),
     later("single_child"),
-    later("old_sa_deleted"),
-    later("replay_protected"),
-    later("bounded"),
-    later("quiet_after"),
+    kind("old_sa_deleted", &[Param::Span("within", None)], old_sa::check),
+    kind("replay_protected", &[Param::Child], replay::check),
+    kind("bounded", &[Param::Word("what", &bounded::WHAT), Param::Number("n")], bounded::check),
+    kind("quiet_after", &[Param::Span("t", None)], quiet::check),
     later("collision_by_nonce"),
     later("flowing"),
 ];
@@ -124,25 +171,91 @@ pub(crate) fn read(cx: &Cx<'_>, world: &World, call: &Call) -> Option<Property> 
         cx.not_yet(call.span, &format!("property `{}`", call.name));
         return None;
     };
-    if call.args.len() != kind.params.len() {
-        let message = format!("`{}` takes {} arguments", call.name, kind.params.len());
-        cx.error(call.span, message, format!("there are {}", call.args.len()));
-        return None;
+    let args = arguments(cx, world, kind, call)?;
+    Some(Property { manner: kind.manner, check, args })
+}
+
+/// The arguments in the order of the parameters.
+fn arguments(cx: &Cx<'_>, world: &World, kind: &Kind, call: &Call) -> Option<Vec<Arg>> {
+    let mut given: Vec<Option<&(String, Span)>> = vec![None; kind.params.len()];
+    for (place, arg) in call.args.iter().enumerate() {
+        let named = arg.0.split_once('=').map(|(name, _)| name.trim());
+        let place = match named {
+            Some(name) => kind.params.iter().position(|param| param.name() == name),
+            None => Some(place),
+        };
+        let Some(slot) = place.and_then(|place| given.get_mut(place)).filter(|slot| slot.is_none())
+        else {
+            cx.error(arg.1, format!("`{}` has no such argument", kind.name), takes(kind));
+            return None;
+        };
+        *slot = Some(arg);
     }
     let mut args = Vec::new();
-    for (param, (text, span)) in kind.params.iter().zip(&call.args) {
-        args.push(match param {
-            Param::Child => Arg::Child(world.child(cx, text, *span)?),
-            Param::Tunnel => Arg::Tunnel(world.tunnel(cx, text, *span)?.name.clone()),
-            Param::Host => Arg::Host(world.host(cx, text, *span)?),
+    for (param, given) in kind.params.iter().zip(given) {
+        args.push(match (param, given) {
+            (_, Some((text, span))) => {
+                let value = text.split_once('=').map_or(text.as_str(), |(_, value)| value.trim());
+                argument(cx, world, *param, value, *span)?
+            }
+            (Param::Span(_, Some(default)), None) => Arg::Span(*default),
+            (_, None) => {
+                let message = format!("`{}` lacks its {}", kind.name, param.name());
+                cx.error(call.span, message, takes(kind));
+                return None;
+            }
         });
     }
-    Some(Property { check, args })
+    Some(args)
+}
+
+/// How a property is written.
+fn takes(kind: &Kind) -> String {
+    let params = kind.params.iter().map(|param| match param {
+        Param::Span(name, Some(default)) => format!("{name}={}", duration::words(*default)),
+        Param::Word(_, words) => words.join("|"),
+        param => param.name().to_owned(),
+    });
+    format!("expected {}({})", kind.name, params.collect::<Vec<_>>().join(", "))
+}
+
+fn argument(cx: &Cx<'_>, world: &World, param: Param, text: &str, span: Span) -> Option<Arg> {
+    match param {
+        Param::Child => world.child(cx, text, span).map(Arg::Child),
+        Param::Tunnel => world.tunnel(cx, text, span).map(|known| Arg::Tunnel(known.name.clone())),
+        Param::Host => world.host(cx, text, span).map(Arg::Host),
+        Param::Span(name, _) => match duration::parse(text) {
+            Ok(time) => Some(Arg::Span(time)),
+            Err(why) => {
+                cx.error(span, format!("`{name}`: {text}: {why}"), duration::HELP);
+                None
+            }
+        },
+        Param::Number(name) => {
+            let number = text.parse().ok().map(Arg::Number);
+            if number.is_none() {
+                cx.error(span, format!("`{name}` is `{text}`"), "expected a whole number");
+            }
+            number
+        }
+        Param::Word(name, words) => {
+            let word = words.iter().find(|known| **known == text).copied().map(Arg::Word);
+            if word.is_none() {
+                cx.unknown(span, name, text, words.iter().copied());
+            }
+            word
+        }
+    }
 }
 
 impl Property {
     /// Whether a run keeps it.
     pub(crate) fn check(&self, run: &Run<'_>) -> Option<Violation> {
         (self.check)(run, &self.args)
+    }
+
+    /// Whether it stands under `always` or under `never`.
+    pub(crate) fn manner(&self) -> Manner {
+        self.manner
     }
 }

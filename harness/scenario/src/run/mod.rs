@@ -1,11 +1,13 @@
 //! A finished run as a judge reads it: what was said on the wire, and what the hosts were left with.
 
 mod conversation;
+mod exchanges;
 mod moment;
 mod state;
 mod statistics;
 
 pub use conversation::{Content, Conversation, IkeContent, Message};
+pub(crate) use exchanges::{Exchange, Old, Rekey, deleted_spis, deletes_ike, exchanges, rekeys};
 pub(crate) use moment::Moment;
 pub(crate) use state::{Fold, HostState, IkeState, State};
 pub(crate) use statistics::{EXCHANGES, NETWORK};
