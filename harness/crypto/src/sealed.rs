@@ -75,6 +75,28 @@ impl Sealer {
         self.message(header, first, None, inner, iv)
     }
 
+    /// A head, whatever it says, and behind it an IV, the text with the padding that it has, and
+    /// the checksum over all of it. The text is in whole blocks.
+    ///
+    /// # Panics
+    /// If the IV or the text has another length.
+    #[must_use]
+    pub fn seal_as_it_is(&self, head: &[u8], text: &[u8], iv: &[u8]) -> Vec<u8> {
+        assert_eq!(iv.len(), self.iv_len(), "the IV has the length of the transform's");
+        let mut message = [head, iv, text].concat();
+        message.resize(message.len() + self.protection().icv_len(), 0);
+        self.seal_behind(&mut message, head.len(), text.len());
+        message
+    }
+
+    /// Encrypts and authenticates in place: behind the head stand IV, text and checksum.
+    fn seal_behind(&self, message: &mut [u8], head_len: usize, text_len: usize) {
+        let (head, rest) = message.split_at_mut(head_len + self.iv_len());
+        let (text, icv) = rest.split_at_mut(text_len);
+        let (aad, iv) = head.split_at(head_len);
+        self.channel.seal(&Frame { aad, esn_high: None, iv }, text, icv);
+    }
+
     /// The message with these payloads in as many SKF payloads as are needed for no message to be
     /// longer than `max_len` octets, each with an IV of its own.
     #[must_use]
@@ -144,11 +166,7 @@ impl Sealer {
         message.extend(inner);
         pad(&mut message, text_len - inner.len() - 1);
         message.resize(message.len() + icv_len, 0);
-
-        let (head, rest) = message.split_at_mut(aad_len + iv.len());
-        let (text, icv) = rest.split_at_mut(text_len);
-        let (aad, iv) = head.split_at(aad_len);
-        self.channel.seal(&Frame { aad, esn_high: None, iv }, text, icv);
+        self.seal_behind(&mut message, aad_len, text_len);
         message
     }
 

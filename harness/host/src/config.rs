@@ -25,6 +25,8 @@ pub struct HostConfig {
     pub routes: Vec<Route>,
     /// Its IKE engine.
     pub ike: ikelab_ike::config::Config,
+    /// Who changes what its IKE engine says, if anybody does.
+    pub editor: Option<Box<dyn ikelab_ike::Editor>>,
     /// What is protected, what passes in the clear, what is discarded.
     pub policies: Vec<ikelab_esp::Policy>,
     /// What IKE does not negotiate about Child SAs, by the names of policies.

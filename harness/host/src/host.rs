@@ -73,6 +73,11 @@ impl Host {
     #[must_use]
     pub fn new(config: HostConfig) -> Self {
         let chance = Seeded::new(config.seed, &format!("host {}", config.name));
+        let ike = ikelab_ike::Engine::new(config.ike);
+        let ike = match config.editor {
+            Some(editor) => ike.with_editor(editor),
+            None => ike,
+        };
         Self {
             id: config.id,
             name: config.name,
@@ -80,7 +85,7 @@ impl Host {
             stack: Stack::new(config.interfaces, &config.routes, config.kind.forwards()),
             ports: config.ports,
             faults: Faults::new(config.faults),
-            ike: ikelab_ike::Engine::new(config.ike),
+            ike,
             esp: Esp::new(config.policies),
             settings: config.settings,
             reassembly: Reassembly::default(),

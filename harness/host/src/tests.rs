@@ -338,6 +338,7 @@ fn host(
         routes: routers.into_iter().flatten().map(default).collect(),
         ike: ikelab_ike::config::Config::default(),
         policies: Vec::new(),
+        editor: None,
         settings: BTreeMap::new(),
         faults: Vec::new(),
         pins: Vec::new(),

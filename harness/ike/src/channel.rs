@@ -8,6 +8,7 @@ use ikelab_wire::ike::Header;
 use ikelab_wire::payload::{Body, Payload, emit_chain, parse_chain};
 use ikelab_wire::registry::PayloadType;
 
+use crate::editor::{ToSeal, What};
 use crate::guilt::{Discard, Refusal};
 use crate::negotiate;
 use crate::parts::{self, Parts};
@@ -80,6 +81,71 @@ impl Channel {
         }
     }
 
+    /// The octets of what an editor says: as they are, or sealed with every lie in them. `meant` is
+    /// what would have been said instead. Whatever is longer than `longest` goes in fragments.
+    pub(crate) fn say(
+        &mut self,
+        what: What,
+        meant: Option<(&Header, &[Payload])>,
+        longest: Option<usize>,
+        entropy: &mut dyn Entropy,
+    ) -> Datagrams {
+        let lie = match what {
+            What::Octets(octets) => return vec![octets],
+            What::Sealed(lie) => *lie,
+        };
+        let Ok(raw) = Header::parse(&lie.head) else { return Vec::new() };
+        let exchange = raw.header.exchange.0;
+        let purpose = Purpose::of(Value::Iv, exchange, raw.header.flags.response());
+        if let Some(longest) =
+            longest.filter(|longest| sealed_len(&self.outbound, lie.inner.len()) > *longest)
+        {
+            let first = lie.head.len().checked_sub(GENERIC_HEADER).and_then(|at| lie.head.get(at));
+            let first = PayloadType(first.copied().unwrap_or_default());
+            let iv = &mut self.iv;
+            let mut iv = || iv.next(purpose, entropy);
+            let sealer = &self.outbound;
+            return sealer.seal_fragments_octets(&raw.header, first, &lie.inner, longest, &mut iv);
+        }
+        let iv = self.iv.next(purpose, entropy);
+        let mut octets = self.seal_lie(&lie, &iv);
+        if let Some((header, payloads)) = meant.filter(|_| lie.keep_icv) {
+            let honest = self.outbound.seal(header, payloads, &iv);
+            let icv_len = self.outbound.protection().icv_len();
+            let icv = honest.get(honest.len().saturating_sub(icv_len)..).unwrap_or_default();
+            octets.truncate(octets.len().saturating_sub(icv.len()));
+            octets.extend_from_slice(icv);
+        }
+        for damage in lie.damage {
+            damage.apply(&mut octets);
+        }
+        vec![octets]
+    }
+
+    fn seal_lie(&self, lie: &ToSeal, iv: &[u8]) -> Vec<u8> {
+        let sealer = &self.outbound;
+        let text_len = (lie.inner.len() + 1).next_multiple_of(sealer.protection().encr.block_len());
+        let mut text = lie.inner.clone();
+        text.resize(text_len - 1, 0);
+        let pad_len = u8::try_from(text_len - 1 - lie.inner.len()).unwrap_or(u8::MAX);
+        text.push(lie.pad_length.unwrap_or(pad_len));
+        let behind = sealer.iv_len() + text_len + sealer.protection().icv_len();
+        let mut head = lie.head.clone();
+        let whole = u32::try_from(head.len() + behind).unwrap_or(u32::MAX);
+        let sk = u16::try_from(GENERIC_HEADER + behind).unwrap_or(u16::MAX);
+        let sk_at = head.len().saturating_sub(2);
+        let fields: [(usize, &[u8]); 2] = [
+            (Header::LENGTH - 4, &lie.length.unwrap_or(whole).to_be_bytes()),
+            (sk_at, &lie.sk_length.unwrap_or(sk).to_be_bytes()),
+        ];
+        for (at, value) in fields {
+            if let Some(field) = head.get_mut(at..at + value.len()) {
+                field.copy_from_slice(value);
+            }
+        }
+        sealer.seal_as_it_is(&head, &text, iv)
+    }
+
     /// Opens a message, or a fragment of one: the type of the first payload, and the octets. What
     /// does not open is forged.
     pub(crate) fn open(&self, octets: &[u8]) -> Result<(PayloadType, Vec<u8>), Discard> {
@@ -140,6 +206,11 @@ impl Opened {
             payloads.extend(clear.into_iter().filter(|p| p.critical && unknown(p)));
         }
         Self { first, inner, read }
+    }
+
+    /// Its payloads, as far as they parse.
+    pub(crate) fn payloads(&self) -> &[Payload] {
+        self.read.as_deref().unwrap_or_default()
     }
 
     /// Its payloads, sorted; what does not parse is INVALID_SYNTAX (RFC 7296 §2.21.3).

@@ -2,17 +2,21 @@
 
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 
 use ikelab_ambient::{Entropy, Instant, Purpose, Value};
 use ikelab_trace::{IkeEvent, SaId};
-use ikelab_wire::ike::{EspSpi, IkeSpi};
+use ikelab_wire::ike::{EspSpi, Header, IkeSpi, Message};
+use ikelab_wire::payload::Payload;
 use ikelab_wire::registry::ExchangeType;
 
 use crate::child::Child;
 use crate::config::{Config, Tunnel};
+use crate::editor::{Clear, Editor, Late, Saying};
 use crate::guilt::{Discard, PeerMisbehaved, Refusal};
 use crate::io::Output;
 use crate::sa::{Sa, Want};
+use crate::window::Datagrams;
 
 /// The surroundings of an exchange.
 pub(crate) struct Context<'a> {
@@ -21,6 +25,10 @@ pub(crate) struct Context<'a> {
     pub(crate) config: &'a Config,
     pub(crate) spis: &'a mut Spis,
     pub(crate) out: &'a mut Vec<Output>,
+    /// What is held back until its time.
+    pub(crate) late: &'a mut Late,
+    /// Who changes what we say, if anybody does.
+    pub(crate) editor: Option<&'a mut (dyn Editor + 'static)>,
     pub(crate) effects: &'a mut Vec<Effect>,
 }
 
@@ -62,6 +70,76 @@ impl Context<'_> {
     pub(crate) fn refused(&mut self, sa: Option<SaId>, why: &Refusal) {
         let reason = why.reason.clone();
         self.event(IkeEvent::Refused { sa, notify: why.notify.notify_type, reason });
+    }
+
+    /// What the editor puts in the place of a message of ours, if it does.
+    pub(crate) fn edited(
+        &mut self,
+        (local, remote): (SocketAddr, SocketAddr),
+        header: &Header,
+        payloads: &[Payload],
+        protected: bool,
+    ) -> Option<Vec<Saying>> {
+        let now = self.now;
+        let clear = Clear { now, local, remote, header, payloads, length: 0, protected };
+        self.editor.as_mut()?.speak(&clear)
+    }
+
+    /// Tells the editor how a message of ours goes out.
+    pub(crate) fn said(
+        &mut self,
+        (local, remote): (SocketAddr, SocketAddr),
+        header: &Header,
+        payloads: &[Payload],
+        datagrams: &[Vec<u8>],
+    ) {
+        let (now, length) = (self.now, datagrams.iter().map(Vec::len).sum());
+        if let Some(editor) = &mut self.editor {
+            let protected = header.exchange != ExchangeType::IKE_SA_INIT;
+            let clear = Clear { now, local, remote, header, payloads, length, protected };
+            editor.said(&clear, datagrams);
+        }
+    }
+
+    /// A message in the clear as it goes out: as it is, or as the editor has it.
+    pub(crate) fn emit_clear(
+        &mut self,
+        ends: (SocketAddr, SocketAddr),
+        message: &Message,
+    ) -> Datagrams {
+        let Message { header, payloads } = message;
+        let datagrams: Datagrams = match self.edited(ends, header, payloads, false) {
+            None => vec![message.emit()],
+            Some(sayings) => sayings.into_iter().filter_map(Saying::octets).collect(),
+        };
+        self.said(ends, header, payloads, &datagrams);
+        datagrams
+    }
+
+    /// Sends datagrams.
+    pub(crate) fn transmit(
+        &mut self,
+        (local, remote): (SocketAddr, SocketAddr),
+        datagrams: Datagrams,
+    ) {
+        for octets in datagrams {
+            self.out.push(Output::Transmit { local, remote, octets });
+        }
+    }
+
+    /// Sends datagrams when so much time has passed.
+    pub(crate) fn transmit_after(
+        &mut self,
+        delay: Duration,
+        (local, remote): (SocketAddr, SocketAddr),
+        datagrams: Datagrams,
+    ) {
+        if delay.is_zero() {
+            return self.transmit((local, remote), datagrams);
+        }
+        for octets in datagrams {
+            self.late.push(self.now + delay, Output::Transmit { local, remote, octets });
+        }
     }
 
     pub(crate) fn tunnel(&self, tunnel: usize) -> &Tunnel {

@@ -5,12 +5,13 @@ use std::net::SocketAddr;
 
 use ikelab_ambient::{Entropy, Instant};
 use ikelab_crypto::Prf;
-use ikelab_wire::ike::{EspSpi, Header, IkeSpi};
+use ikelab_wire::ike::{EspSpi, Header, IkeSpi, Message};
 use ikelab_wire::registry::ExchangeType;
 
 use crate::config::Config;
 use crate::context::{Context, Effect, Spis};
 use crate::cookie::Jar;
+use crate::editor::{Editor, Late};
 use crate::exchange::{self, init};
 use crate::guilt::Discard;
 use crate::io::{Input, Output};
@@ -25,6 +26,9 @@ pub struct Engine {
     state: State,
     /// Our SPIs by the moment at which their SAs want attention.
     deadlines: BTreeSet<(Instant, IkeSpi)>,
+    /// Who changes what we say, if anybody does.
+    editor: Option<Box<dyn Editor>>,
+    late: Late,
 }
 
 /// What an engine remembers.
@@ -57,7 +61,14 @@ impl Engine {
             half_open: 0,
             unprotected: Bucket::full(config.unprotected_answers),
         };
-        Self { config, state, deadlines: BTreeSet::new() }
+        let (deadlines, late) = (BTreeSet::new(), Late::default());
+        Self { config, state, deadlines, editor: None, late }
+    }
+
+    /// The same with somebody who changes what it says.
+    #[must_use]
+    pub fn with_editor(self, editor: Box<dyn Editor>) -> Self {
+        Self { editor: Some(editor), ..self }
     }
 
     /// Takes one input; gives what is to be done, in order.
@@ -78,6 +89,8 @@ impl Engine {
             config: &self.config,
             state: &mut self.state,
             deadlines: &mut self.deadlines,
+            editor: self.editor.as_deref_mut(),
+            late: &mut self.late,
             out: &mut out,
         };
         match input {
@@ -94,7 +107,8 @@ impl Engine {
     /// When the engine next wants [`Input::Deadline`].
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        self.deadlines.first().map(|(at, _)| *at)
+        let sas = self.deadlines.first().map(|(at, _)| *at);
+        sas.into_iter().chain(self.late.deadline()).min()
     }
 }
 
@@ -105,6 +119,8 @@ pub(crate) struct Turn<'a> {
     pub(crate) config: &'a Config,
     pub(crate) state: &'a mut State,
     deadlines: &'a mut BTreeSet<(Instant, IkeSpi)>,
+    editor: Option<&'a mut (dyn Editor + 'static)>,
+    late: &'a mut Late,
     out: &'a mut Vec<Output>,
 }
 
@@ -113,6 +129,9 @@ impl Turn<'_> {
     fn datagram(&mut self, local: SocketAddr, remote: SocketAddr, octets: &[u8]) {
         let routed = Header::parse(octets).map_err(Discard::Malformed);
         let header = routed.as_ref().ok().map(|raw| raw.header);
+        if header.is_some_and(|header| self.hear_first(local, remote, &header, octets)) {
+            return;
+        }
         let outcome = routed.and_then(|raw| {
             receive::check_version(&raw.header)?;
             if is_first_request(&raw.header) {
@@ -128,11 +147,43 @@ impl Turn<'_> {
         });
         if let Err(why) = outcome {
             let answer = header.and_then(|header| receive::unprotected_answer(&header, &why));
-            if let Some(answer) = answer.filter(|_| self.may_answer(&why)) {
-                self.out.push(Output::Transmit { local, remote, octets: answer.emit() });
-            }
-            self.context(&mut Vec::new(), |cx| cx.discard(None, &why));
+            let answer = answer.filter(|_| self.may_answer(&why));
+            self.context(&mut Vec::new(), |cx| {
+                if let Some(answer) = answer {
+                    let datagrams = cx.emit_clear((local, remote), &answer);
+                    cx.transmit((local, remote), datagrams);
+                }
+                cx.discard(None, &why);
+            });
         }
+    }
+
+    /// Lets the editor hear a message of IKE_SA_INIT; true when it has taken it. The others are
+    /// heard when they are opened.
+    fn hear_first(
+        &mut self,
+        local: SocketAddr,
+        remote: SocketAddr,
+        header: &Header,
+        octets: &[u8],
+    ) -> bool {
+        if self.editor.is_none() || header.exchange != ExchangeType::IKE_SA_INIT {
+            return false;
+        }
+        let payloads = Message::parse(octets).map(|message| message.payloads).unwrap_or_default();
+        let came = receive::Came { local, remote, header, octets };
+        self.context(&mut Vec::new(), |cx| {
+            let clear = came.opened(&payloads, false, cx);
+            let Some(sayings) = cx.editor.as_mut().and_then(|editor| editor.hear(&clear)) else {
+                return false;
+            };
+            for saying in sayings {
+                let delay = saying.delay;
+                let datagrams = saying.octets().into_iter().collect();
+                cx.transmit_after(delay, (local, remote), datagrams);
+            }
+            true
+        })
     }
 
     /// A good packet came in on a Child SA; its IKE SA asks for it when it wonders about the peer.
@@ -176,6 +227,9 @@ impl Turn<'_> {
 
     /// Calls every SA whose moment has come.
     fn due(&mut self) {
+        while let Some(output) = self.late.due(self.now) {
+            self.out.push(output);
+        }
         while let Some((at, spi)) =
             self.deadlines.first().copied().filter(|(at, _)| *at <= self.now)
         {
@@ -249,6 +303,8 @@ impl Turn<'_> {
             config: self.config,
             spis: &mut self.state.spis,
             out: self.out,
+            late: self.late,
+            editor: self.editor.as_deref_mut(),
             effects,
         })
     }

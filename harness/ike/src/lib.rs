@@ -13,6 +13,7 @@ mod channel;
 mod child;
 mod context;
 mod cookie;
+mod editor;
 mod engine;
 mod exchange;
 mod fragments;
@@ -29,5 +30,6 @@ mod selectors;
 mod timers;
 mod window;
 
+pub use editor::{Clear, Damage, Editor, Saying, ToSeal, What};
 pub use engine::Engine;
 pub use io::{Acquire, ChildSa, Command, Input, Output};

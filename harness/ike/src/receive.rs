@@ -11,6 +11,7 @@ use ikelab_wire::registry::{ExchangeType, NotifyType, Protocol};
 use crate::channel::{Channel, Opened};
 use crate::child::Child;
 use crate::context::Context;
+use crate::editor::Clear;
 use crate::exchange::{self, After, auth, init};
 use crate::fragments::{Key, Mark};
 use crate::guilt::Discard;
@@ -28,6 +29,19 @@ pub(crate) struct Came<'a> {
     pub(crate) remote: SocketAddr,
     pub(crate) header: &'a Header,
     pub(crate) octets: &'a [u8],
+}
+
+impl<'a> Came<'a> {
+    /// What an editor hears of it.
+    pub(crate) fn opened(
+        &self,
+        payloads: &'a [Payload],
+        protected: bool,
+        cx: &Context<'_>,
+    ) -> Clear<'a> {
+        let Self { local, remote, header, octets } = *self;
+        Clear { now: cx.now, local, remote, header, payloads, length: octets.len(), protected }
+    }
 }
 
 /// Minor versions do not matter, major ones do (RFC 7296 §2.5).
@@ -117,13 +131,14 @@ impl Sealed {
     }
 }
 
-/// Opens a message; nothing while fragments of it are missing. Nothing is kept that did not open
+/// Opens a message; nothing while fragments of it are missing, or when an editor has taken it.
+/// Nothing is kept that did not open
 /// (RFC 7383 §2.6).
 fn open(
     core: &mut Core,
-    channel: &Channel,
+    channel: &mut Channel,
     came: &Came<'_>,
-    cx: &Context<'_>,
+    cx: &mut Context<'_>,
 ) -> Result<Option<Opened>, Discard> {
     let sealed = Sealed::of(came)?;
     let key = Key::of(came.header);
@@ -142,7 +157,9 @@ fn open(
     };
     let Some((first, inner)) = whole else { return Ok(None) };
     core.fragments.forget(key);
-    Ok(Some(Opened::read(first, inner, sealed.clear)))
+    let opened = Opened::read(first, inner, sealed.clear);
+    let taken = core.hear(channel, &came.opened(opened.payloads(), true, cx), cx);
+    Ok((!taken).then_some(opened))
 }
 
 /// A response: to which open request of ours?
@@ -158,7 +175,7 @@ fn response(sa: &mut Sa, came: &Came<'_>, cx: &mut Context<'_>) -> Result<(), Di
             let ongoing = established.ongoing.get(&message_id);
             let expected = ongoing.map(exchange::Ongoing::exchange);
             expect(came, expected.ok_or(Discard::Unsolicited { message_id })?)?;
-            let opened = open(&mut sa.core, &established.channel, came, cx)?;
+            let opened = open(&mut sa.core, &mut established.channel, came, cx)?;
             established.heard = cx.now;
             let Some(opened) = opened else { return Ok(()) };
             sa.core.follow(came.remote, &established.children, cx);
@@ -185,8 +202,8 @@ fn init_response(sa: &mut Sa, came: &Came<'_>, cx: &mut Context<'_>) -> Result<(
 
 fn auth_response(sa: &mut Sa, came: &Came<'_>, cx: &mut Context<'_>) -> Result<(), Discard> {
     expect(came, ExchangeType::IKE_AUTH)?;
-    let Phase::AuthSent(sent) = &sa.phase else { unreachable!("just seen") };
-    let Some(opened) = open(&mut sa.core, &sent.channel, came, cx)? else { return Ok(()) };
+    let Phase::AuthSent(sent) = &mut sa.phase else { unreachable!("just seen") };
+    let Some(opened) = open(&mut sa.core, &mut sent.channel, came, cx)? else { return Ok(()) };
     let before = std::mem::replace(&mut sa.phase, Phase::Closed { until: cx.now });
     let Phase::AuthSent(sent) = before else { unreachable!("just seen") };
     sa.core.window.close(auth::MESSAGE_ID);
@@ -210,7 +227,7 @@ fn request(sa: &mut Sa, came: &Came<'_>, cx: &mut Context<'_>) -> Result<(), Dis
                 return Err(Discard::OutsideWindow { got: message_id, low: 1, size: 1 });
             }
             expect(came, ExchangeType::IKE_AUTH)?;
-            let opened = open(&mut sa.core, &responded.channel, came, cx)?;
+            let opened = open(&mut sa.core, &mut responded.channel, came, cx)?;
             let Some(opened) = opened else { return Ok(()) };
             // A NAT or a change to port 4500 (RFC 7296 §2.23): answers go where the request came from.
             sa.core.path.local = came.local;
@@ -228,7 +245,7 @@ fn request(sa: &mut Sa, came: &Came<'_>, cx: &mut Context<'_>) -> Result<(), Dis
                 established.heard = cx.now;
                 return answer_again(sa, message_id, cx);
             }
-            let opened = open(&mut sa.core, &established.channel, came, cx)?;
+            let opened = open(&mut sa.core, &mut established.channel, came, cx)?;
             established.heard = cx.now;
             let Some(opened) = opened else { return Ok(()) };
             let exchange = came.header.exchange;

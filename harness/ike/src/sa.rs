@@ -15,6 +15,7 @@ use crate::channel::Channel;
 use crate::child::{Child, Parent, State};
 use crate::config::Tunnel;
 use crate::context::Context;
+use crate::editor::{Clear, Saying};
 use crate::exchange::{Ongoing, auth, create_child, init};
 use crate::fragments::Fragments;
 use crate::io::Output;
@@ -71,6 +72,11 @@ pub(crate) struct Path {
 }
 
 impl Path {
+    /// Our address and port, and the peer's.
+    pub(crate) fn ends(&self) -> (SocketAddr, SocketAddr) {
+        (self.local, self.remote)
+    }
+
     /// Octets of a datagram around an IKE message: the IP and UDP headers, and the non-ESP marker.
     fn overhead(&self) -> usize {
         let ip = if self.remote.is_ipv4() { 20 } else { 40 };
@@ -195,10 +201,7 @@ impl Core {
 
     /// Sends a message to the peer.
     pub(crate) fn transmit(&self, datagrams: Datagrams, cx: &mut Context<'_>) {
-        let (local, remote) = (self.path.local, self.path.remote);
-        for octets in datagrams {
-            cx.out.push(Output::Transmit { local, remote, octets });
-        }
+        cx.transmit(self.path.ends(), datagrams);
     }
 
     /// The longest message that is not cut into fragments; none: all are sent whole.
@@ -206,6 +209,54 @@ impl Core {
         let datagram =
             cx.tunnel(self.tunnel).options.fragmentation.filter(|_| self.fragmentation)?;
         Some(datagram.saturating_sub(self.path.overhead()))
+    }
+
+    /// Seals a message, or what the editor has in its place.
+    fn seal(
+        &self,
+        channel: &mut Channel,
+        header: &Header,
+        payloads: &[Payload],
+        cx: &mut Context<'_>,
+    ) -> Datagrams {
+        let (ends, longest) = (self.path.ends(), self.longest(cx));
+        let datagrams = match cx.edited(ends, header, payloads, true) {
+            None => channel.seal(header, payloads, longest, cx.entropy),
+            Some(sayings) => {
+                let meant = Some((header, payloads));
+                sayings
+                    .into_iter()
+                    .flat_map(|saying| channel.say(saying.what, meant, longest, cx.entropy))
+                    .collect()
+            }
+        };
+        cx.said(ends, header, payloads, &datagrams);
+        datagrams
+    }
+
+    /// Lets the editor hear a message of the peer; true when it has answered, or is silent, in
+    /// the engine's place. What it says to a request is remembered as the answer.
+    pub(crate) fn hear(
+        &mut self,
+        channel: &mut Channel,
+        message: &Clear<'_>,
+        cx: &mut Context<'_>,
+    ) -> bool {
+        let Some(sayings) = cx.editor.as_mut().and_then(|editor| editor.hear(message)) else {
+            return false;
+        };
+        let longest = self.longest(cx);
+        let ends = (message.local, message.remote);
+        let mut answer = Vec::new();
+        for Saying { delay, what } in sayings {
+            let datagrams = channel.say(what, None, longest, cx.entropy);
+            answer.extend(datagrams.iter().cloned());
+            cx.transmit_after(delay, ends, datagrams);
+        }
+        if !message.header.flags.response() && !answer.is_empty() {
+            self.window.answer(message.header.message_id, answer);
+        }
+        true
     }
 
     /// Sends a sealed request and keeps it until it is answered; gives its message id.
@@ -218,7 +269,7 @@ impl Core {
     ) -> u32 {
         let message_id = self.window.next_id();
         let header = self.header(exchange, false, message_id);
-        let datagrams = channel.seal(&header, payloads, self.longest(cx), cx.entropy);
+        let datagrams = self.seal(channel, &header, payloads, cx);
         let at = cx.now + cx.patience(self.tunnel, 1);
         self.spoke = cx.now;
         self.window.request(datagrams.clone(), at);
@@ -236,7 +287,7 @@ impl Core {
         cx: &mut Context<'_>,
     ) {
         let header = self.header(exchange, true, message_id);
-        let datagrams = channel.seal(&header, payloads, self.longest(cx), cx.entropy);
+        let datagrams = self.seal(channel, &header, payloads, cx);
         self.spoke = cx.now;
         self.window.answer(message_id, datagrams.clone());
         self.transmit(datagrams, cx);

@@ -21,12 +21,11 @@ use crate::cookie::Jar;
 use crate::exchange::auth;
 use crate::fragments::Fragments;
 use crate::guilt::{Discard, PeerMisbehaved, Refusal};
-use crate::io::Output;
 use crate::nat::{self, NAT_PORT, Nat};
 use crate::negotiate::{self, KeyExchange};
 use crate::parts::{self, Parts};
 use crate::sa::{Core, Path, Phase, Sa, Want};
-use crate::window::Window;
+use crate::window::{Datagrams, Window};
 
 const EXCHANGE: ExchangeType = ExchangeType::IKE_SA_INIT;
 /// IKE_SA_INIT always has message id 0, also when it is repeated with a cookie (RFC 7296 §2.2).
@@ -107,17 +106,32 @@ pub(crate) fn begin(
         first_contact,
         wanted,
     };
-    sent.request = request(&core, &sent, cx);
+    let datagrams = request(&core, &mut sent, cx);
     let at = cx.now + cx.patience(tunnel, 1);
-    core.window.request(vec![sent.request.clone()], at);
+    core.window.request(datagrams.clone(), at);
     let sa = Sa::new(core, Phase::InitSent(Box::new(sent)), "", cx);
-    let Phase::InitSent(sent) = &sa.phase else { unreachable!("just made") };
-    sa.core.transmit(vec![sent.request.clone()], cx);
+    sa.core.transmit(datagrams, cx);
     Some(sa)
 }
 
+/// A first message of ours: its octets for AUTH and its nonce, as they went out. Where nothing
+/// went out, they are as they were meant.
+fn as_said(datagrams: &Datagrams, meant: &Message, nonce: &mut Vec<u8>) -> Vec<u8> {
+    let Some(octets) = datagrams.first() else { return meant.emit() };
+    let said = Message::parse(octets).ok().and_then(|message| {
+        message.payloads.into_iter().find_map(|payload| match payload.body {
+            Body::Nonce(Nonce(nonce)) => Some(nonce),
+            _ => None,
+        })
+    });
+    if let Some(said) = said {
+        *nonce = said;
+    }
+    octets.clone()
+}
+
 /// The request: the whole offer each time, so that nobody can shorten it (RFC 7296 §1.2, §2.6.1).
-fn request(core: &Core, sent: &Sent, cx: &Context<'_>) -> Vec<u8> {
+fn request(core: &Core, sent: &mut Sent, cx: &mut Context<'_>) -> Datagrams {
     let tunnel = cx.tunnel(core.tunnel);
     let mut payloads: Vec<Payload> = Vec::new();
     if let Some(cookie) = &sent.cookie {
@@ -137,7 +151,10 @@ fn request(core: &Core, sent: &Sent, cx: &Context<'_>) -> Vec<u8> {
         payloads.push(fragmentation_supported());
     }
     payloads.extend(vendor_ids(&tunnel.vendor_ids));
-    Message { header: core.header(EXCHANGE, false, MESSAGE_ID), payloads }.emit()
+    let message = Message { header: core.header(EXCHANGE, false, MESSAGE_ID), payloads };
+    let datagrams = cx.emit_clear(core.path.ends(), &message);
+    sent.request = as_said(&datagrams, &message, &mut sent.nonce);
+    datagrams
 }
 
 /// Answers a request, or asks for a cookie, or refuses; keeps an SA only in the first case.
@@ -194,8 +211,10 @@ impl Arrival<'_> {
             flags: Flags::RESPONSE,
             message_id: MESSAGE_ID,
         };
-        let octets = Message { header, payloads: vec![Body::Notify(notify).into()] }.emit();
-        cx.out.push(Output::Transmit { local: self.local, remote: self.remote, octets });
+        let message = Message { header, payloads: vec![Body::Notify(notify).into()] };
+        let ends = (self.local, self.remote);
+        let datagrams = cx.emit_clear(ends, &message);
+        cx.transmit(ends, datagrams);
     }
 
     /// True with a good cookie, false without any; a wrong one is neither (RFC 7296 §2.6 lets us
@@ -250,7 +269,7 @@ fn answer(
     let private =
         asked.group.generate(cx.entropy, Purpose::of(Value::KeyExchange, EXCHANGE.0, true));
     let shared = private.agree(&asked.ke.data).map_err(|why| parts::syntax(why.to_string()))?;
-    let nonce_r = cx.nonce(EXCHANGE, true);
+    let mut nonce_r = cx.nonce(EXCHANGE, true);
     let spi = cx.ike_spi(EXCHANGE, true);
     let id = SaId { initiator: arrival.spi, responder: spi };
     let requested = SaId { initiator: arrival.spi, responder: IkeSpi::NONE };
@@ -281,13 +300,15 @@ fn answer(
         payloads.push(childless_supported());
     }
     payloads.extend(vendor_ids(&cx.tunnel(tunnel).vendor_ids));
-    let response = Message { header: core.header(EXCHANGE, true, MESSAGE_ID), payloads }.emit();
+    let message = Message { header: core.header(EXCHANGE, true, MESSAGE_ID), payloads };
+    let datagrams = cx.emit_clear(core.path.ends(), &message);
+    let response = as_said(&datagrams, &message, &mut nonce_r);
     let suite = asked.chosen.suite;
     let keys = keys(&suite, &shared, asked.nonce, &nonce_r, id);
     let channel = Channel::new(suite, keys, Role::Responder).expect("chosen among the supported");
     cx.event(IkeEvent::Keys(channel.logged(id)));
-    core.window.answer(MESSAGE_ID, vec![response.clone()]);
-    core.transmit(vec![response.clone()], cx);
+    core.window.answer(MESSAGE_ID, datagrams.clone());
+    core.transmit(datagrams, cx);
     let first = FirstMessages {
         request: arrival.octets.to_vec(),
         response,
@@ -439,10 +460,10 @@ fn again(
             group.generate(cx.entropy, Purpose::of(Value::KeyExchange, EXCHANGE.0, false));
     }
     sent.restarts += 1;
-    sent.request = request(core, &sent, cx);
+    let datagrams = request(core, &mut sent, cx);
     let at = cx.now + cx.patience(core.tunnel, 1);
-    core.window.replace(MESSAGE_ID, vec![sent.request.clone()], at);
-    core.transmit(vec![sent.request.clone()], cx);
+    core.window.replace(MESSAGE_ID, datagrams.clone(), at);
+    core.transmit(datagrams, cx);
     Phase::InitSent(sent)
 }
 

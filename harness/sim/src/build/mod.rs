@@ -69,6 +69,7 @@ fn build_host(plan: &Plan, links: &[Link], place: u16, host: &plan::Host) -> Hos
         interfaces,
         routes: host.routes.iter().map(route).collect(),
         ike: tunnel::ike(host),
+        editor: None,
         policies: tunnel::policies(host),
         settings: tunnel::settings(host),
         faults: fault::of_packets(plan, place),

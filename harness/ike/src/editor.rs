@@ -1,0 +1,186 @@
+//! Lying: a hostile peer is this engine, with an editor between what it means and what it says.
+//!
+//! The editor sees every message of ours in the clear before it is sealed, and every message of
+//! the peer after it is opened. It may put other octets in the place of ours, and answer in our
+//! place. The engine goes on believing what it meant to say, with one exception: AUTH covers the
+//! first messages as they went out, and the nonce in them, for a liar knows what it said. What is
+//! repeated is repeated as it was edited.
+
+use core::fmt;
+use core::time::Duration;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use ikelab_ambient::Instant;
+use ikelab_wire::ike::Header;
+use ikelab_wire::payload::Payload;
+
+use crate::io::Output;
+
+/// Somebody who may change what an engine says.
+pub trait Editor: fmt::Debug {
+    /// A message of ours is about to be sealed. Gives what is said in its place (nothing at all,
+    /// one message, several), or `None` to leave it as it is.
+    fn speak(&mut self, message: &Clear<'_>) -> Option<Vec<Saying>>;
+
+    /// A message of the peer was opened. Gives what is said at once, without the engine having
+    /// seen the message, or `None` to let the engine have it.
+    fn hear(&mut self, message: &Clear<'_>) -> Option<Vec<Saying>>;
+
+    /// These datagrams are how a message of ours goes out.
+    fn said(&mut self, message: &Clear<'_>, datagrams: &[Vec<u8>]);
+}
+
+/// A message in the clear.
+#[derive(Clone, Copy, Debug)]
+pub struct Clear<'a> {
+    /// The time of the run.
+    pub now: Instant,
+    /// Our address and port.
+    pub local: SocketAddr,
+    /// The peer's address and port.
+    pub remote: SocketAddr,
+    /// Its header.
+    pub header: &'a Header,
+    /// Its payloads: those inside SK where it is protected.
+    pub payloads: &'a [Payload],
+    /// Octets of the datagram it came in; 0 for a message of ours, which has none yet.
+    pub length: usize,
+    /// True when there are keys to seal with, and SK is what holds the payloads.
+    pub protected: bool,
+}
+
+/// One message that is said.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Saying {
+    /// How long it is held back.
+    pub delay: Duration,
+    /// What it is.
+    pub what: What,
+}
+
+impl Saying {
+    /// The octets, where nothing has to be sealed.
+    pub(crate) fn octets(self) -> Option<Vec<u8>> {
+        match self.what {
+            What::Octets(octets) => Some(octets),
+            What::Sealed(_) => None,
+        }
+    }
+}
+
+/// What is said.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum What {
+    /// These octets, as they are.
+    Octets(Vec<u8>),
+    /// What is sealed with the keys of the IKE SA; only where the message was protected.
+    Sealed(Box<ToSeal>),
+}
+
+/// A message before sealing, in octets, so that every field of it can lie.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ToSeal {
+    /// The header, the payloads that stand in the clear, and the generic header of SK. The length
+    /// of the message (octets 24 to 27) and that of SK (the last two) are filled in.
+    pub head: Vec<u8>,
+    /// The chain of payloads inside.
+    pub inner: Vec<u8>,
+    /// What the length of the message says, when it lies.
+    pub length: Option<u32>,
+    /// What the length of SK says, when it lies.
+    pub sk_length: Option<u16>,
+    /// What the octet behind the padding says, when it lies.
+    pub pad_length: Option<u8>,
+    /// True to carry the checksum that the message had before it was edited.
+    pub keep_icv: bool,
+    /// What happens to the sealed octets, in this order.
+    pub damage: Vec<Damage>,
+}
+
+/// What happens to octets that are about to go out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Damage {
+    /// Only so many octets go out.
+    Truncate(usize),
+    /// One bit is turned over, counted from the first octet's highest; below 0, from the last
+    /// octet's lowest, which is -1.
+    Flip(i64),
+}
+
+impl Damage {
+    /// Does it.
+    pub(crate) fn apply(self, octets: &mut Vec<u8>) {
+        match self {
+            Self::Truncate(length) => octets.truncate(length),
+            Self::Flip(bit) => {
+                let bits = i64::try_from(octets.len()).unwrap_or(i64::MAX).saturating_mul(8);
+                let bit = if bit < 0 { bits + bit } else { bit };
+                let place = usize::try_from(bit).ok().map(|bit| (bit / 8, bit % 8));
+                if let Some((octet, bit)) =
+                    place.and_then(|(at, bit)| Some((octets.get_mut(at)?, bit)))
+                {
+                    *octet ^= 0x80 >> bit;
+                }
+            }
+        }
+    }
+}
+
+/// What is held back until its time.
+#[derive(Debug, Default)]
+pub(crate) struct Late {
+    waiting: BTreeMap<(Instant, u64), Output>,
+    count: u64,
+}
+
+impl Late {
+    pub(crate) fn push(&mut self, at: Instant, output: Output) {
+        self.waiting.insert((at, self.count), output);
+        self.count += 1;
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.waiting.keys().next().map(|(at, _)| *at)
+    }
+
+    /// The next one that is due.
+    pub(crate) fn due(&mut self, now: Instant) -> Option<Output> {
+        let first = self.waiting.first_entry().filter(|entry| entry.key().0 <= now)?;
+        Some(first.remove())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn damage_is_done_where_it_is_said() {
+        let done = |damage: Damage| {
+            let mut octets = vec![0, 0, 0, 0];
+            damage.apply(&mut octets);
+            octets
+        };
+        assert_eq!(done(Damage::Truncate(3)), [0, 0, 0]);
+        assert_eq!(done(Damage::Flip(0)), [0x80, 0, 0, 0]);
+        assert_eq!(done(Damage::Flip(9)), [0, 0x40, 0, 0]);
+        assert_eq!(done(Damage::Flip(-1)), [0, 0, 0, 1]);
+        assert_eq!(done(Damage::Flip(-33)), [0; 4], "before the first there is nothing");
+    }
+
+    #[test]
+    fn what_is_late_comes_in_the_order_of_its_time() {
+        let mut late = Late::default();
+        let output = |child: &str| Output::AcquireFailed { child: child.to_owned() };
+        for (at, child) in [(2, "b"), (1, "a"), (2, "c")] {
+            late.push(Instant::from_secs(at), output(child));
+        }
+        assert_eq!(late.deadline(), Some(Instant::from_secs(1)));
+        let mut due = || match late.due(Instant::from_secs(2)) {
+            Some(Output::AcquireFailed { child }) => child,
+            _ => String::new(),
+        };
+        assert_eq!([due(), due(), due(), due()], ["a", "b", "c", ""]);
+    }
+}
