@@ -4,8 +4,21 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::nearest::suggestion;
 use crate::reader::Cx;
+use crate::shape::{self, Form, Shape, may};
 use crate::text::Text;
 use crate::yaml::{Kind, Node};
+
+pub(crate) static SHAPE: Shape = Shape::new(
+    "matrix",
+    "Parameters and their values. A cell is one value of each; `${name}` stands for it.",
+    &[&[
+        may("exclude", SOME, "Cells that do not run: all that have these values."),
+        may("only", SOME, "Cells that run, and no others: all that have these values."),
+    ]],
+)
+.others(&shape::PARAMETER, &Form::List(&shape::TEXT));
+
+const SOME: Form = Form::List(&Form::Names(&shape::PARAMETER, &shape::TEXT));
 
 /// One value for each parameter, in the order of the file.
 pub(crate) type Assignment = Vec<(String, String)>;
@@ -22,7 +35,7 @@ pub(crate) fn read(cx: &Cx<'_>, node: Option<&Node>) -> Vec<Assignment> {
     let entries = cx.map(node, "matrix").unwrap_or_default();
     let mut parameters: Vec<Parameter<'_>> = Vec::new();
     for (key, values) in entries {
-        if !matches!(key.value.as_str(), "exclude" | "only") {
+        if SHAPE.key(&key.value).is_none() {
             parameters.push((key, values_of(cx, key, values)));
         }
     }

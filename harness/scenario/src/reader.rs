@@ -10,6 +10,7 @@ use crate::diagnostic::{Diagnostic, Severity};
 use crate::duration;
 use crate::nearest::suggestion;
 use crate::requirements::Tables;
+use crate::shape::Shape;
 use crate::source::{Source, Span};
 use crate::text::Text;
 use crate::yaml::{Kind, Node};
@@ -204,6 +205,7 @@ pub(crate) fn parse_prefix(text: &str) -> Option<(IpAddr, u8)> {
 /// The entries of a mapping whose keys are known.
 pub(crate) struct Fields<'a, 'n> {
     cx: &'a Cx<'a>,
+    shape: &'static Shape,
     what: String,
     /// Where the mapping begins.
     pub(crate) span: Span,
@@ -211,13 +213,30 @@ pub(crate) struct Fields<'a, 'n> {
 }
 
 impl<'a, 'n> Fields<'a, 'n> {
-    /// Takes a mapping, and complains about keys that are not known.
-    pub(crate) fn of(cx: &'a Cx<'a>, node: &'n Node, what: &str, known: &[&str]) -> Option<Self> {
+    /// Takes a mapping, and complains about keys that its shape does not have or does nothing with.
+    pub(crate) fn of(cx: &'a Cx<'a>, node: &'n Node, shape: &'static Shape) -> Option<Self> {
+        Self::named(cx, node, shape.name, shape)
+    }
+
+    /// The same of a mapping that has a name of its own in the file.
+    pub(crate) fn named(
+        cx: &'a Cx<'a>,
+        node: &'n Node,
+        what: &str,
+        shape: &'static Shape,
+    ) -> Option<Self> {
         let entries = cx.map(node, what)?;
-        for (key, _) in entries {
-            if !known.contains(&key.value.as_str()) {
-                let message = format!("unknown key `{}` in `{what}`", key.value);
-                cx.error(key.span, message, suggestion(&key.value, known.iter().copied()));
+        for (text, _) in entries {
+            match shape.key(&text.value) {
+                Some(key) if key.later => {
+                    cx.not_yet(text.span, &format!("`{}` in `{what}`", key.name));
+                }
+                Some(_) => {}
+                None => {
+                    let message = format!("unknown key `{}` in `{what}`", text.value);
+                    let known = shape.keys().map(|key| key.name);
+                    cx.error(text.span, message, suggestion(&text.value, known));
+                }
             }
         }
         // A block mapping has no octet of its own: its first key stands for it.
@@ -227,10 +246,15 @@ impl<'a, 'n> Fields<'a, 'n> {
         } else {
             first
         };
-        Some(Self { cx, what: what.to_owned(), span, entries })
+        Some(Self { cx, shape, what: what.to_owned(), span, entries })
     }
 
     pub(crate) fn get(&self, key: &str) -> Option<&'n Node> {
+        debug_assert!(
+            self.shape.key(key).is_some(),
+            "`{key}` is not described in {:?}",
+            self.shape
+        );
         self.entries.iter().find(|(known, _)| known.value == key).map(|(_, node)| node)
     }
 
@@ -241,20 +265,15 @@ impl<'a, 'n> Fields<'a, 'n> {
 
     /// A key that has to be there.
     pub(crate) fn need(&self, key: &str) -> Option<&'n Node> {
+        debug_assert!(
+            self.shape.key(key).is_none_or(|key| key.required || !self.shape.one_of.is_empty()),
+            "{key}"
+        );
         let found = self.get(key);
         if found.is_none() {
             self.cx.error(self.span, format!("`{}` has no `{key}`", self.what), "");
         }
         found
-    }
-
-    /// Complains where a key is used that this version does nothing with.
-    pub(crate) fn not_yet(&self, keys: &[&str]) {
-        for key in keys {
-            if let Some(span) = self.key(key) {
-                self.cx.not_yet(span, &format!("`{key}` in `{}`", self.what));
-            }
-        }
     }
 
     pub(crate) fn text(&self, key: &str) -> Option<&'n Text> {

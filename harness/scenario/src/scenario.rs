@@ -16,6 +16,7 @@ use crate::read::world::World;
 use crate::read::{fault, net, peers, pin, routes, tunnel};
 use crate::reader::{Cx, Fields};
 use crate::requirements::Tables;
+use crate::shape::{self, Form, Shape, later, may, need};
 use crate::source::{Source, Span};
 use crate::step::{self, Steps};
 use crate::text::Text;
@@ -126,19 +127,45 @@ fn sorted(found: Vec<Diagnostic>) -> Vec<Diagnostic> {
     once.into_iter().collect()
 }
 
-const KEYS: [&str; 19] = [
-    "ikelab", "name", "title", "summary", "tags", "covers", "cases", "seeds", "duration",
-    "include", "matrix", "explore", "net", "peers", "tunnels", "pin", "faults", "steps", "expect",
-];
-
-fn known_keys() -> Vec<&'static str> {
-    KEYS.into_iter().chain(["known_issues"]).collect()
-}
+/// A scenario file.
+pub static SHAPE: Shape = Shape::new(
+    "scenario",
+    "A scenario: what is shown, where it happens, who takes part, what happens, what must hold.",
+    &[
+        &[
+            need("ikelab", Form::Integer(1, 1), "The format of the file; always 1, always first."),
+            need("name", shape::SLUG, "Its name, which no other scenario of the tree has."),
+            may("title", shape::TEXT, "What it shows, in one sentence."),
+            may("summary", shape::TEXT, "The goal in prose."),
+            may("tags", Form::List(&shape::TAG), "Words for selection: `ikelab run tag:rekey`."),
+            may("covers", Form::List(&shape::REQUIREMENT), "Requirements that it exercises."),
+            may("cases", Form::List(&shape::CASE), "Cases of the catalogue that it implements."),
+        ],
+        &[
+            may("seeds", shape::SEEDS, "The seeds to run with, each a run of its own.")
+                .or("one that follows from the name"),
+            may("duration", shape::DURATION, "When a run ends, in virtual time.")
+                .or("30 s after its last step and its last stated time"),
+            later("include", "Files that are merged in first."),
+            may("matrix", Form::Shape(&matrix::SHAPE), "Parameters: every combination is a cell."),
+            later("explore", "Which messages may cross, in every order."),
+        ],
+        &[
+            need("net", Form::Shape(&net::SHAPE), "Hosts, and the links between them."),
+            may("peers", peers::FORM, "Which program plays a host.").or("builtin"),
+            may("tunnels", tunnel::FORM, "What the hosts protect between them."),
+            may("pin", Form::List(&Form::Shape(&pin::SHAPE)), "Random values that are decided."),
+            may("faults", Form::List(&Form::Shape(&fault::SHAPE)), "What goes wrong."),
+            need("steps", Form::List(&Form::Shape(&step::SHAPE)), "What is done, and when."),
+            need("expect", Form::Shape(&expect::SHAPE), "What must hold."),
+            later("known_issues", "Failures that are expected, each with its reason."),
+        ],
+    ],
+);
 
 /// What holds for all cells: a scenario without cells, and the assignments of its cells.
 fn head(cx: &Cx<'_>, root: &Node) -> Option<(Scenario, Vec<Assignment>)> {
-    let fields = Fields::of(cx, root, "scenario", &known_keys())?;
-    fields.not_yet(&["include", "explore", "known_issues"]);
+    let fields = Fields::of(cx, root, &SHAPE)?;
     version(cx, &fields);
     let name = fields.need("name").and_then(|node| cx.text(node, "name"));
     if let Some(name) = name {
@@ -205,7 +232,7 @@ fn seeds(cx: &Cx<'_>, fields: &Fields<'_, '_>, name: &str) -> RangeInclusive<u64
 /// One cell: its tree with the parameters filled in, read section by section.
 fn cell(cx: &Cx<'_>, root: &Node, assignment: &Assignment) -> Option<Cell> {
     let root = matrix::expand(cx, root, assignment);
-    let fields = Fields::of(cx, &root, "scenario", &known_keys())?;
+    let fields = Fields::of(cx, &root, &SHAPE)?;
     let mut world = fields.need("net").map(|node| net::read(cx, node)).unwrap_or_default();
     let unsupported = fields.get("peers").and_then(|node| peers::read(cx, &world, node));
     if let Some(node) = fields.get("tunnels") {

@@ -9,9 +9,19 @@ use super::{Bench, Complaint, ExpectCx, Expectation};
 use crate::expr::{self, Expr, Eye};
 use crate::reader::Fields;
 use crate::run::Fold;
+use crate::shape::{self, Shape, need};
 use crate::source::Span;
 use crate::verdict::Outcome;
 use crate::yaml::Node;
+
+pub(super) static SHAPE: Shape = Shape::new(
+    "at",
+    "A condition at a moment.",
+    &[&[
+        need("t", shape::DURATION, "When, in virtual time from the beginning of the run."),
+        need("check", shape::EXPRESSION, "What holds then, after all that happens at that time."),
+    ]],
+);
 
 #[derive(Debug)]
 struct At {
@@ -33,7 +43,7 @@ pub(super) fn read(expect: &ExpectCx<'_>, node: &Node) -> (Vec<Arc<dyn Expectati
 }
 
 fn entry(expect: &ExpectCx<'_>, node: &Node) -> Option<At> {
-    let fields = Fields::of(expect.cx, node, "at", &["t", "check"])?;
+    let fields = Fields::of(expect.cx, node, &SHAPE)?;
     let (t, check) = (fields.need("t"), fields.need("check"));
     let at = Instant::ZERO + expect.cx.duration(t?, "t")?;
     expect.check_time(at, t?.span);

@@ -13,10 +13,23 @@ use crate::expr::Expr;
 use crate::pattern::{self, Pattern};
 use crate::reader::Fields;
 use crate::run::{Fold, Moment};
+use crate::shape::{self, Shape, may, need};
 use crate::source::Span;
 use crate::text::Text;
 use crate::verdict::Outcome;
 use crate::yaml::{Kind, Node};
+
+pub(super) static SHAPE: Shape = Shape::new(
+    "eventually",
+    "A condition that comes to hold, and by when.",
+    &[&[
+        need("check", shape::EXPRESSION, "What comes to hold."),
+        may("within", shape::DURATION, "How long it may take, from `after` on.")
+            .or("until the end of the run"),
+        may("after", shape::AFTER, "From when on.").or("the beginning of the run"),
+        may("by", shape::DURATION, "The time of the run by which it holds; not beside the others."),
+    ]],
+);
 
 #[derive(Debug)]
 struct Eventually {
@@ -57,7 +70,7 @@ fn entry(expect: &ExpectCx<'_>, node: &Node) -> Option<Eventually> {
         let (text, span) = (text.value.clone(), text.span);
         return Some(Eventually { text, span, expr, after: After::Start, within: None });
     }
-    let fields = Fields::of(cx, node, "eventually", &["check", "within", "after", "by"])?;
+    let fields = Fields::of(cx, node, &SHAPE)?;
     let text = cx.text(fields.need("check")?, "check")?;
     let (within, by) = (fields.duration("within"), fields.duration("by"));
     bounded(expect, text.span, within.is_some() || by.is_some());

@@ -17,7 +17,7 @@ pub(crate) struct LadderExpectation {
 
 /// A kind of packets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Scope {
+pub(super) enum Scope {
     Ike,
     Esp,
     Keepalive,
@@ -25,7 +25,7 @@ enum Scope {
     Plain,
 }
 
-const SCOPES: [(&str, Scope); 5] = [
+pub(super) const SCOPES: [(&str, Scope); 5] = [
     ("ike", Scope::Ike),
     ("esp", Scope::Esp),
     ("keepalive", Scope::Keepalive),

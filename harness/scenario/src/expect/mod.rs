@@ -20,6 +20,7 @@ use crate::pattern::Variables;
 use crate::read::world::World;
 use crate::reader::{Cx, Fields};
 use crate::run::Run;
+use crate::shape::{self, Form, Shape, may};
 use crate::source::{Source, Span};
 use crate::step::Steps;
 use crate::verdict::Outcome;
@@ -142,17 +143,33 @@ impl ExpectCx<'_> {
     }
 }
 
-const KEYS: [&str; 9] = [
-    "ladder",
-    "ladder_scope",
-    "always",
-    "never",
-    "eventually",
-    "at",
-    "traffic",
-    "snapshot",
-    "statistics",
-];
+/// `expect:`.
+pub(crate) static SHAPE: Shape = Shape::new(
+    "expect",
+    "What must hold of the finished trace.",
+    &[&[
+        may("ladder", shape::LADDER, "The messages of the run, in order."),
+        may(
+            "ladder_scope",
+            Form::List(&Form::Words(&shape::words(&ladder::SCOPES))),
+            "Which kinds of packets the ladder has to explain.",
+        )
+        .or("[ike]"),
+        may("always", CONDITIONS, "What holds after every event."),
+        may("never", CONDITIONS, "What holds after no event; a message pattern may stand here."),
+        may(
+            "eventually",
+            Form::List(&Form::Any(&[shape::EXPRESSION, Form::Shape(&eventually::SHAPE)])),
+            "What comes to hold. A bare expression: by the end of the run.",
+        ),
+        may("at", Form::List(&Form::Shape(&at::SHAPE)), "What holds at a moment."),
+        may("traffic", Form::List(&Form::Shape(&traffic::SHAPE)), "What became of flows."),
+        may("snapshot", Form::List(&shape::VIEW), "Views that are compared with accepted ones."),
+        may("statistics", statistics::FORM, "Rows of the exchange table at the end, by host."),
+    ]],
+);
+
+const CONDITIONS: Form = Form::List(&shape::CONDITION);
 
 pub(crate) fn read(
     cx: &Cx<'_>,
@@ -161,7 +178,7 @@ pub(crate) fn read(
     duration: Option<Instant>,
     node: &Node,
 ) -> Expectations {
-    let Some(fields) = Fields::of(cx, node, "expect", &KEYS) else {
+    let Some(fields) = Fields::of(cx, node, &SHAPE) else {
         return Expectations::default();
     };
     let (ladder, variables) = ladder::read(cx, world, &fields);

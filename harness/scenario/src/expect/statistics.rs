@@ -8,10 +8,26 @@ use ikelab_wire::registry::NotifyType;
 use super::limit::Limit;
 use super::{Bench, Complaint, ExpectCx, Expectation};
 use crate::run::{EXCHANGES, NETWORK, Row, statistics};
+use crate::shape::{self, Form, Shape, may};
 use crate::source::Span;
 use crate::text::Text;
 use crate::verdict::Outcome;
 use crate::yaml::Node;
+
+static COLUMNS: Shape = Shape::new(
+    "columns",
+    "Numbers of a row of the exchange table.",
+    &[&[
+        may("tx_req", shape::LIMIT, "Requests sent, repetitions among them."),
+        may("tx_resp", shape::LIMIT, "Responses sent, repetitions among them."),
+        may("rx_req", shape::LIMIT, "Requests received."),
+        may("rx_resp", shape::LIMIT, "Responses received."),
+    ]],
+);
+
+/// By host and row of the exchange table.
+pub(super) const FORM: Form =
+    Form::Names(&shape::HOST, &Form::Names(&shape::ROW, &Form::Shape(&COLUMNS)));
 
 #[derive(Debug)]
 struct Statistic {
@@ -23,8 +39,6 @@ struct Statistic {
     limit: Limit,
 }
 
-const COLUMNS: [&str; 4] = ["tx_req", "tx_resp", "rx_req", "rx_resp"];
-
 pub(super) fn read(expect: &ExpectCx<'_>, node: &Node) -> (Vec<Arc<dyn Expectation>>, Instant) {
     let cx = expect.cx;
     let mut all: Vec<Arc<dyn Expectation>> = Vec::new();
@@ -33,8 +47,9 @@ pub(super) fn read(expect: &ExpectCx<'_>, node: &Node) -> (Vec<Arc<dyn Expectati
         for (row, columns) in cx.map(rows, &host.value).unwrap_or_default() {
             check_row(expect, row);
             for (column, value) in cx.map(columns, &row.value).unwrap_or_default() {
-                let Some(known) = COLUMNS.iter().find(|known| **known == column.value) else {
-                    cx.unknown(column.span, "column", &column.value, COLUMNS);
+                let Some(known) = COLUMNS.key(&column.value).map(|key| key.name) else {
+                    let names = COLUMNS.keys().map(|key| key.name);
+                    cx.unknown(column.span, "column", &column.value, names);
                     continue;
                 };
                 let Some(text) = cx.text(value, known) else { continue };

@@ -10,10 +10,22 @@ use super::limit::Limit;
 use super::{Bench, Complaint, ExpectCx, Expectation};
 use crate::plan::Command;
 use crate::reader::Fields;
+use crate::shape::{self, Shape, may, need};
 use crate::source::Span;
 use crate::text::Text;
 use crate::verdict::Outcome;
 use crate::yaml::Node;
+
+pub(super) static SHAPE: Shape = Shape::new(
+    "traffic",
+    "What became of the requests of a flow, over the whole run.",
+    &[&[
+        need("flow", shape::FLOW, "The flow: all steps that send from the one to the other."),
+        may("received", shape::LIMIT, "How many requests were answered."),
+        may("lost", shape::LIMIT, "How many requests were not answered."),
+        may("pattern", shape::FLOW_PATTERN, "What became of each request, in order."),
+    ]],
+);
 
 #[derive(Debug)]
 struct Traffic {
@@ -34,7 +46,7 @@ pub(super) fn read(expect: &ExpectCx<'_>, node: &Node) -> (Vec<Arc<dyn Expectati
 
 fn entry(expect: &ExpectCx<'_>, node: &Node) -> Option<Traffic> {
     let cx = expect.cx;
-    let fields = Fields::of(cx, node, "traffic", &["flow", "received", "lost", "pattern"])?;
+    let fields = Fields::of(cx, node, &SHAPE)?;
     let flow = cx.text(fields.need("flow")?, "flow")?;
     let flows = flows(expect, flow)?;
     let limit = |key| fields.text(key).and_then(|text| Some((Limit::read(cx, text)?, text.span)));

@@ -7,10 +7,11 @@ use ikelab_wire::payload::{Proposal, SelectorRange};
 use ikelab_wire::registry::{EsnId, KeId, Protocol, TransformType};
 
 use super::preset::{PRESETS, Preset};
-use super::values::{RekeyAt, group, off_or, proposals, rekey_at, settle_rekey};
+use super::values::{REKEY_AT, RekeyAt, group, off_or, proposals, rekey_at, settle_rekey};
 use super::world::{Tunnel, World};
 use crate::plan::{Child, End, EspMode, Narrow, Start};
 use crate::reader::{Cx, Fields};
+use crate::shape::{self, Form, Key, Shape, may, need};
 use crate::text::Text;
 use crate::yaml::{Kind, Node};
 
@@ -35,39 +36,71 @@ pub(crate) struct ChildLayer {
     pub(crate) transport_between_endpoints: bool,
 }
 
-const CHILD_KEYS: [&str; 13] = [
-    "mode",
-    "proposals",
-    "pfs",
-    "lifetime",
-    "rekey_at",
-    "rekey_jitter",
-    "volume",
-    "start",
-    "esn",
-    "replay_window",
-    "narrow",
-    "name",
-    "between",
+/// What an end may say about all children of a tunnel.
+pub(super) static LAYER: Shape =
+    Shape::new("children", "How the Child SAs of an end are negotiated and kept.", &[LAYER_KEYS]);
+
+/// A child.
+pub(crate) static SHAPE: Shape = Shape::new(
+    "child",
+    "A pair of Child SAs. What an end says under `child:` goes over what stands here.",
+    &[
+        &[
+            need("name", shape::CHILD, "Its name."),
+            need(
+                "between",
+                Form::List(&Form::Any(&[shape::PREFIX, Form::List(&shape::PREFIX)])),
+                "Two sides, in the order of the ends: a network, or a list of them.",
+            ),
+        ],
+        LAYER_KEYS,
+    ],
+);
+
+const LAYER_KEYS: &[Key] = &[
+    may("mode", Form::Words(&shape::words(&MODES)), "Tunnel or transport mode.").or("tunnel"),
+    may("proposals", Form::List(&shape::PROPOSAL), "What is offered and accepted, best first."),
+    may(
+        "pfs",
+        Form::Any(&[Form::Words(&["off"]), shape::GROUP]),
+        "The key exchange of CREATE_CHILD_SA.",
+    )
+    .or("off"),
+    may("lifetime", shape::DURATION, "How long it lives."),
+    may("rekey_at", REKEY_AT, "When an end replaces it: a share of the lifetime, or an age.")
+        .or("90%"),
+    may("rekey_jitter", shape::DURATION, "Up to how much earlier it begins, at random.").or("0s"),
+    may("volume", shape::VOLUME, "How many octets it may carry."),
+    may("start", Form::Words(&shape::words(&STARTS)), "What makes an end ask for it.")
+        .or("on-traffic"),
+    may("esn", Form::Boolean, "Extended sequence numbers.").or("false"),
+    may(
+        "replay_window",
+        Form::Integer(0, 65_536),
+        "Packets in the anti-replay window; 0: no check.",
+    )
+    .or("64"),
+    may("narrow", Form::Words(&["true"]), "Whether narrower selectors are agreed to.").or("true"),
 ];
 
+const MODES: [(&str, Option<EspMode>); 3] =
+    [("tunnel", Some(EspMode::Tunnel)), ("transport", Some(EspMode::Transport)), ("beet", None)];
+
+const STARTS: [(&str, Start); 3] =
+    [("on-traffic", Start::OnTraffic), ("at-start", Start::AtStart), ("manual", Start::Manual)];
+
 pub(super) fn child_layer(cx: &Cx<'_>, node: &Node, whole: bool) -> ChildLayer {
-    let known = if whole { &CHILD_KEYS[..] } else { &CHILD_KEYS[..CHILD_KEYS.len() - 2] };
-    let Some(fields) = Fields::of(cx, node, "child", known) else { return ChildLayer::default() };
+    let shape = if whole { &SHAPE } else { &LAYER };
+    let Some(fields) = Fields::named(cx, node, "child", shape) else {
+        return ChildLayer::default();
+    };
     if let Some(text) = fields.text("narrow").filter(|text| text.value == "false") {
         cx.not_yet(text.span, "`narrow: false`");
     }
-    let modes = [
-        ("tunnel", Some(EspMode::Tunnel)),
-        ("transport", Some(EspMode::Transport)),
-        ("beet", None),
-    ];
-    let mode = fields.choice("mode", &modes);
+    let mode = fields.choice("mode", &MODES);
     if let (Some(None), Some(node)) = (mode, fields.get("mode")) {
         cx.not_yet(node.span, "mode `beet`");
     }
-    let starts =
-        [("on-traffic", Start::OnTraffic), ("at-start", Start::AtStart), ("manual", Start::Manual)];
     let narrow = [("true", Narrow::Allow), ("false", Narrow::Refuse)];
     ChildLayer {
         mode: mode.flatten(),
@@ -77,7 +110,7 @@ pub(super) fn child_layer(cx: &Cx<'_>, node: &Node, whole: bool) -> ChildLayer {
         rekey_at: fields.get("rekey_at").and_then(|node| rekey_at(cx, node)),
         rekey_jitter: fields.duration("rekey_jitter"),
         volume: fields.text("volume").and_then(|text| volume(cx, text)),
-        start: fields.choice("start", &starts),
+        start: fields.choice("start", &STARTS),
         esn: fields.boolean("esn"),
         replay_window: fields
             .integer("replay_window", 0, 65_536)
@@ -174,7 +207,7 @@ pub(crate) fn child(
 ) -> Option<(String, [Child; 2])> {
     let shared = child_layer(cx, node, true);
     let Kind::Map(_) = node.kind else { return None };
-    let fields = Fields::of(cx, node, "child", &CHILD_KEYS)?;
+    let fields = Fields::of(cx, node, &SHAPE)?;
     let name = cx.text(fields.need("name")?, "name")?;
     let between = cx.list(fields.need("between")?, "between")?;
     let [left, right] = between else {

@@ -6,16 +6,51 @@ use super::world::World;
 use crate::pattern::{Pattern, Prop, Variables, What, pattern};
 use crate::plan::{Carries, Fault, FaultKind, Harm, Packets};
 use crate::reader::{Cx, Fields};
+use crate::shape::{self, Form, Key, Shape, later, may};
 use crate::yaml::Node;
 
-/// Keys of faults that happen to single packets.
-const PACKETS: [&str; 4] = ["drop", "delay", "duplicate", "corrupt"];
-/// Keys of the other faults.
-const OTHERS: [&str; 3] = ["loss", "mtu", "partition"];
-/// Keys of faults that this version does nothing with.
-const LATER: [&str; 3] = ["hold", "nat_rebind", "crash"];
+/// `faults:`, an entry.
+pub(crate) static SHAPE: Shape = Shape::new(
+    "fault",
+    "Something that goes wrong. Exactly one kind; `at` and `for` say when.",
+    &[PACKETS, OTHERS, LATER, DETAILS],
+)
+.one_of(&["drop", "delay", "duplicate", "corrupt", "loss", "mtu", "partition"]);
+
+/// Faults that happen to single packets.
+const PACKETS: &[Key] = &[
+    may("drop", shape::MESSAGE, "Such a packet never arrives. `none`: leave this fault out."),
+    may("delay", shape::MESSAGE, "Such a packet arrives later, by `by`."),
+    may("duplicate", shape::MESSAGE, "Such a packet arrives once more."),
+    may("corrupt", shape::MESSAGE, "Bits of such a packet are turned over, `bits` of them."),
+];
+/// The other faults.
+const OTHERS: &[Key] = &[
+    may("loss", shape::SHARE, "How likely `link` loses a packet."),
+    may("mtu", Form::Integer(68, 65_535), "Octets of the largest IP packet that `link` passes."),
+    may("partition", Form::List(&shape::HOST), "These hosts do not reach each other."),
+];
+/// Faults that this version does nothing with.
+const LATER: &[Key] = &[
+    later("hold", "A packet waits for another."),
+    later("nat_rebind", "A NAT forgets its mappings."),
+    later("crash", "A host loses all it knew."),
+];
 /// Keys that say more about a fault.
-const DETAILS: [&str; 6] = ["at", "for", "nth", "by", "bits", "link"];
+const DETAILS: &[Key] = &[
+    may("at", shape::DURATION, "From when on.").or("0s"),
+    may("for", shape::DURATION, "How long.").or("to the end of the run"),
+    may(
+        "nth",
+        Form::Any(&[Form::Words(&["all"]), Form::Integer(1, 1_000_000)]),
+        "Which of the packets that fit, from 1, copies counted.",
+    )
+    .or("all"),
+    may("by", shape::DURATION, "How much later a delayed packet arrives."),
+    may("bits", Form::Integer(1, 100_000), "How many bits of a corrupted packet are turned over.")
+        .or("1"),
+    may("link", shape::LINK, "The link that `loss` or `mtu` happens to."),
+];
 
 pub(crate) fn read(cx: &Cx<'_>, world: &World, node: &Node) -> Vec<Fault> {
     let items = cx.list(node, "faults").unwrap_or_default();
@@ -23,13 +58,11 @@ pub(crate) fn read(cx: &Cx<'_>, world: &World, node: &Node) -> Vec<Fault> {
 }
 
 fn fault(cx: &Cx<'_>, world: &World, node: &Node) -> Option<Fault> {
-    let known: Vec<&str> = [&PACKETS[..], &OTHERS, &LATER, &DETAILS].concat();
-    let fields = Fields::of(cx, node, "fault", &known)?;
-    fields.not_yet(&LATER);
-    let is_there = |key: &&&str| fields.get(key).is_some();
-    let keys: Vec<&str> = PACKETS.iter().chain(&OTHERS).filter(is_there).copied().collect();
+    let fields = Fields::of(cx, node, &SHAPE)?;
+    let is_there = |key: &&str| fields.get(key).is_some();
+    let keys: Vec<&str> = SHAPE.one_of.iter().copied().filter(is_there).collect();
     let &[key] = &keys[..] else {
-        if LATER.iter().all(|key| fields.get(key).is_none()) {
+        if LATER.iter().all(|key| fields.get(key.name).is_none()) {
             let label = "drop, delay, duplicate, corrupt, loss, mtu or partition";
             cx.error(node.span, "a fault is exactly one of its kinds", label);
         }

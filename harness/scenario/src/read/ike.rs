@@ -5,9 +5,12 @@ use std::time::Duration;
 use ikelab_wire::payload::Proposal;
 use ikelab_wire::registry::{KeId, Protocol, TransformType};
 
-use super::values::{RekeyAt, group, off_or, proposals, rekey_at, settle_rekey};
+use super::values::{
+    OFF_OR_DURATION, REKEY_AT, RekeyAt, group, off_or, proposals, rekey_at, settle_rekey,
+};
 use crate::plan::{Cookie, Ike, Retransmit};
 use crate::reader::{Cx, Fields};
+use crate::shape::{self, Form, Shape, later, may};
 use crate::source::Span;
 use crate::yaml::Node;
 
@@ -36,36 +39,70 @@ pub(crate) struct IkeLayer {
     pub(crate) ke_first_span: Option<Span>,
 }
 
-const IKE_KEYS: [&str; 16] = [
-    "proposals",
-    "ke_first",
-    "additional_ke",
-    "lifetime",
-    "rekey_at",
-    "rekey_jitter",
-    "dpd",
+/// `ike:` of a tunnel and of an end.
+pub(super) static SHAPE: Shape = Shape::new(
+    "ike",
+    "How an IKE SA is negotiated and kept. What an end says goes over what the tunnel says, and \
+     that over the preset.",
+    &[&[
+        may("proposals", Form::List(&shape::PROPOSAL), "What is offered and accepted, best first."),
+        may("ke_first", shape::GROUP, "The method of the first KE payload.")
+            .or("the first of the proposals"),
+        later("additional_ke", "Further key exchanges, RFC 9370."),
+        may("lifetime", shape::DURATION, "How long an IKE SA lives."),
+        may("rekey_at", REKEY_AT, "When an end replaces it: a share of the lifetime, or an age.")
+            .or("90%"),
+        may("rekey_jitter", shape::DURATION, "Up to how much earlier it begins, at random.")
+            .or("0s"),
+        may("dpd", OFF_OR_DURATION, "After how long a silence liveness is checked.").or("off"),
+        may("retransmit", Form::Shape(&RETRANSMIT_SHAPE), "How requests are repeated."),
+        may("window", Form::Integer(1, 1024), "How many requests the peer may have open.").or("1"),
+        may(
+            "fragmentation",
+            Form::Any(&[Form::Words(&["off"]), Form::Integer(128, 65_535)]),
+            "Octets of the largest IP datagram before IKE fragments a message, RFC 7383.",
+        )
+        .or("off"),
+        may("mobike", Form::Words(&["false"]), "MOBIKE, RFC 4555.").or("false"),
+        may("cookie", Form::Words(&shape::words(&COOKIES)), "When a cookie is asked for.")
+            .or("never"),
+        may("nat_keepalive", shape::DURATION, "Interval of keepalives behind a NAT.").or("20s"),
+        may("initial_contact", Form::Boolean, "Whether the first IKE_AUTH says INITIAL_CONTACT.")
+            .or("true"),
+        may(
+            "childless",
+            Form::Words(&shape::words(&CHILDLESS)),
+            "Whether an IKE SA without a Child SA is agreed to, RFC 6023.",
+        )
+        .or("never"),
+        may("port", Form::Integer(1, 65_535), "The UDP port that it begins with.").or("500"),
+    ]],
+);
+
+static RETRANSMIT_SHAPE: Shape = Shape::new(
     "retransmit",
-    "window",
-    "fragmentation",
-    "mobike",
-    "cookie",
-    "nat_keepalive",
-    "initial_contact",
-    "childless",
-    "port",
-];
+    "How requests are repeated, RFC 7296 section 2.4.",
+    &[&[
+        may("first", shape::DURATION, "How long after the first time.").or("2s"),
+        may("factor", Form::Number(1.0, 10.0), "How many times longer each further wait is.")
+            .or("2"),
+        may("tries", Form::Integer(1, 100), "How often a request is sent in all.").or("5"),
+    ]],
+);
+
+const COOKIES: [(&str, Cookie); 3] =
+    [("never", Cookie::Never), ("always", Cookie::Always), ("under-load", Cookie::UnderLoad)];
+
+const CHILDLESS: [(&str, Option<bool>); 3] =
+    [("never", Some(false)), ("allow", Some(true)), ("force", None)];
 
 pub(super) fn ike_layer(cx: &Cx<'_>, node: &Node) -> IkeLayer {
-    let Some(fields) = Fields::of(cx, node, "ike", &IKE_KEYS) else { return IkeLayer::default() };
-    fields.not_yet(&["additional_ke"]);
+    let Some(fields) = Fields::of(cx, node, &SHAPE) else { return IkeLayer::default() };
     refuse_unless(cx, &fields, "mobike", "false");
-    let childless = [("never", Some(false)), ("allow", Some(true)), ("force", None)];
-    let childless = fields.choice("childless", &childless);
+    let childless = fields.choice("childless", &CHILDLESS);
     if let (Some(None), Some(node)) = (childless, fields.get("childless")) {
         cx.not_yet(node.span, "`childless: force`");
     }
-    let cookies =
-        [("never", Cookie::Never), ("always", Cookie::Always), ("under-load", Cookie::UnderLoad)];
     IkeLayer {
         proposals: fields.get("proposals").and_then(|node| proposals(cx, node, Protocol::IKE)),
         ke_first: fields.text("ke_first").and_then(|text| group(cx, text)),
@@ -78,7 +115,7 @@ pub(super) fn ike_layer(cx: &Cx<'_>, node: &Node) -> IkeLayer {
             .and_then(|node| off_or(cx, node, |text| cx.duration(node, &text.value).map(Some))),
         retransmit: fields.get("retransmit").and_then(|node| retransmit(cx, node)),
         window: fields.integer("window", 1, 1024).and_then(|n| u32::try_from(n).ok()),
-        cookie: fields.choice("cookie", &cookies),
+        cookie: fields.choice("cookie", &COOKIES),
         initial_contact: fields.boolean("initial_contact"),
         nat_keepalive: fields.duration("nat_keepalive"),
         fragmentation: fields.get("fragmentation").and_then(|node| {
@@ -100,7 +137,7 @@ fn refuse_unless(cx: &Cx<'_>, fields: &Fields<'_, '_>, key: &str, only: &str) {
 }
 
 fn retransmit(cx: &Cx<'_>, node: &Node) -> Option<Retransmit> {
-    let fields = Fields::of(cx, node, "retransmit", &["first", "factor", "tries"])?;
+    let fields = Fields::of(cx, node, &RETRANSMIT_SHAPE)?;
     let factor = fields.text("factor").and_then(|text| {
         let factor = text.value.parse().ok().filter(|factor| (1.0..=10.0).contains(factor));
         if factor.is_none() {

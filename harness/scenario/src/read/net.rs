@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::world::World;
 use crate::plan::{Host, HostKind, Iface, Link, Route};
 use crate::reader::{Cx, Fields};
+use crate::shape::{self, Form, Shape, later, may, need};
 use crate::text::Text;
 use crate::yaml::Node;
 
@@ -14,9 +15,59 @@ const DELAY: Duration = Duration::from_millis(1);
 /// Ethernet's.
 const MTU: u16 = 1500;
 
+/// `net:`.
+pub(crate) static SHAPE: Shape = Shape::new(
+    "net",
+    "A small internet: hosts, and the links between them.",
+    &[&[
+        need("hosts", Form::Names(&shape::HOST, &Form::Shape(&HOST)), "The hosts, by name."),
+        need("links", Form::Names(&shape::LINK, &Form::Shape(&LINK)), "The links, by name."),
+    ]],
+);
+
+static HOST: Shape = Shape::new(
+    "host",
+    "A virtual host.",
+    &[&[
+        may("kind", Form::Words(&shape::words(&KINDS)), "What kind of machine it is.").or("router"),
+        may(
+            "ifaces",
+            Form::Names(&shape::IFACE_NAME, &shape::PREFIX),
+            "Its interfaces: the name, the address and the length of the prefix.",
+        ),
+        may("routes", Form::List(&shape::ROUTE), "Routes beside the connected ones."),
+        later("inside", "The inner interface of a NAT."),
+        later("outside", "The outer interface of a NAT."),
+        later("mapping", "What a NAT makes of ports."),
+        later("mapping_timeout", "How long a NAT remembers."),
+        later("drops_ip_fragments", "Whether it drops IP fragments."),
+    ]],
+);
+
+static LINK: Shape = Shape::new(
+    "link",
+    "A link between interfaces, and what it does to packets.",
+    &[&[
+        need("between", Form::List(&shape::IFACE), "What hangs on it: two interfaces or more."),
+        may("delay", shape::DURATION, "How long each packet takes.").or("1ms"),
+        may("jitter", shape::DURATION, "Up to how much longer it takes, at random.").or("0s"),
+        may("loss", shape::SHARE, "How likely a packet is lost.").or("0"),
+        may("duplicate", shape::SHARE, "How likely a packet arrives twice.").or("0"),
+        may("reorder", shape::SHARE, "How likely a packet is overtaken by later ones.").or("0"),
+        may("mtu", Form::Integer(576, 65_535), "Octets of the largest IP packet.").or("1500"),
+    ]],
+);
+
+const KINDS: [(&str, Option<HostKind>); 4] = [
+    ("router", Some(HostKind::Router)),
+    ("host", Some(HostKind::Host)),
+    ("nat", None),
+    ("attacker", None),
+];
+
 pub(crate) fn read(cx: &Cx<'_>, node: &Node) -> World {
     let mut world = World::default();
-    let Some(fields) = Fields::of(cx, node, "net", &["hosts", "links"]) else { return world };
+    let Some(fields) = Fields::of(cx, node, &SHAPE) else { return world };
     let hosts = fields.need("hosts").and_then(|node| cx.map(node, "hosts")).unwrap_or_default();
     for (name, node) in hosts {
         check_name(cx, name);
@@ -41,18 +92,8 @@ fn check_name(cx: &Cx<'_>, name: &Text) {
 }
 
 fn host(cx: &Cx<'_>, name: &Text, node: &Node) -> Option<Host> {
-    const NAT: [&str; 5] =
-        ["inside", "outside", "mapping", "mapping_timeout", "drops_ip_fragments"];
-    let known = ["kind", "ifaces", "routes"].into_iter().chain(NAT).collect::<Vec<_>>();
-    let fields = Fields::of(cx, node, &name.value, &known)?;
-    fields.not_yet(&NAT);
-    let kinds = [
-        ("router", Some(HostKind::Router)),
-        ("host", Some(HostKind::Host)),
-        ("nat", None),
-        ("attacker", None),
-    ];
-    let kind = fields.choice("kind", &kinds).unwrap_or(Some(HostKind::Router));
+    let fields = Fields::named(cx, node, &name.value, &HOST)?;
+    let kind = fields.choice("kind", &KINDS).unwrap_or(Some(HostKind::Router));
     if kind.is_none()
         && let Some(text) = fields.text("kind")
     {
@@ -95,8 +136,7 @@ fn route(cx: &Cx<'_>, text: &Text) -> Option<Route> {
 }
 
 fn link(cx: &Cx<'_>, world: &mut World, place: u16, name: &Text, node: &Node) -> Option<Link> {
-    let known = ["between", "delay", "jitter", "loss", "duplicate", "reorder", "mtu"];
-    let fields = Fields::of(cx, node, &name.value, &known)?;
+    let fields = Fields::named(cx, node, &name.value, &LINK)?;
     let ends = fields.need("between").map(|node| cx.texts(node, "between")).unwrap_or_default();
     if ends.len() < 2 {
         cx.error(fields.span, format!("link `{}` has fewer than two ends", name.value), "");

@@ -2,8 +2,27 @@
 
 use super::world::World;
 use crate::reader::{Cx, Fields};
+use crate::shape::{self, Form, Shape, later, may, need};
 use crate::text::Text;
 use crate::yaml::{Kind, Node};
+
+/// By host: a program, or more about it.
+pub(crate) const FORM: Form =
+    Form::Names(&shape::HOST, &Form::Any(&[PROGRAM, Form::Shape(&SHAPE)]));
+
+static SHAPE: Shape = Shape::new(
+    "peer",
+    "The program that plays a host.",
+    &[&[
+        need("impl", PROGRAM, "The program."),
+        may("version", shape::TEXT, "Which version of it."),
+        later("preset", "Defaults under a name."),
+        later("options", "What the program is told."),
+        later("behave", "What a crafted peer does."),
+    ]],
+);
+
+const PROGRAM: Form = Form::Words(&["builtin", "strongswan", "libreswan", "openiked", "crafted"]);
 
 const DAEMONS: [&str; 3] = ["strongswan", "libreswan", "openiked"];
 
@@ -35,9 +54,7 @@ fn program<'n>(cx: &Cx<'_>, node: &'n Node) -> Option<&'n Text> {
     match &node.kind {
         Kind::Scalar(_) => cx.text(node, "peers"),
         Kind::List(_) | Kind::Map(_) => {
-            let known = ["impl", "version", "preset", "options", "behave"];
-            let fields = Fields::of(cx, node, "peer", &known)?;
-            fields.not_yet(&["preset", "options", "behave"]);
+            let fields = Fields::of(cx, node, &SHAPE)?;
             cx.text(fields.need("impl")?, "impl")
         }
     }

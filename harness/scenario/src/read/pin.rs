@@ -6,8 +6,20 @@ use ikelab_wire::registry::ExchangeType;
 use super::world::World;
 use crate::plan::Pin;
 use crate::reader::{Cx, Fields};
+use crate::shape::{self, Form, Shape, may, need};
 use crate::text::Text;
 use crate::yaml::Node;
+
+pub(crate) static SHAPE: Shape = Shape::new(
+    "pin",
+    "A random value that the scenario decides.",
+    &[&[
+        need("what", shape::PIN_POINT, "Which value; an index says from which octet on."),
+        may("nth", Form::Integer(1, 1_000_000), "Which of several such values, from 1.")
+            .or("the first SPI; every nonce and key exchange"),
+        need("value", shape::HEX, "The octets."),
+    ]],
+);
 
 pub(crate) fn read(cx: &Cx<'_>, world: &World, node: &Node) -> Vec<Pin> {
     let items = cx.list(node, "pin").unwrap_or_default();
@@ -15,7 +27,7 @@ pub(crate) fn read(cx: &Cx<'_>, world: &World, node: &Node) -> Vec<Pin> {
 }
 
 fn pin(cx: &Cx<'_>, world: &World, node: &Node) -> Option<Pin> {
-    let fields = Fields::of(cx, node, "pin", &["what", "nth", "value"])?;
+    let fields = Fields::of(cx, node, &SHAPE)?;
     let what = cx.text(fields.need("what")?, "what")?;
     let value_text = cx.text(fields.need("value")?, "value")?;
     let value = octets(cx, value_text)?;

@@ -21,6 +21,17 @@ pub(crate) const PRESETS: [Preset; 2] = [
     Preset { name: "ios-15-defaults", ike: ios_15_ike, child: ios_15_child },
 ];
 
+/// The names of all presets.
+pub(crate) const NAMES: [&str; PRESETS.len()] = {
+    let mut names = [""; PRESETS.len()];
+    let mut place = 0;
+    while place < names.len() {
+        names[place] = PRESETS[place].name;
+        place += 1;
+    }
+    names
+};
+
 const DAY: Duration = Duration::from_secs(86_400);
 const HOUR: Duration = Duration::from_secs(3_600);
 

@@ -6,13 +6,76 @@ use ikelab_wire::payload::Identification;
 
 use super::child::{ChildContext, ChildLayer, child, child_layer};
 use super::ike::{IkeLayer, ike_layer};
-use super::preset::{PRESETS, Preset};
+use super::preset::{self, PRESETS, Preset};
 use super::world::{Tunnel, World};
 use crate::plan::{Child, End};
 use crate::reader::{Cx, Fields};
+use crate::shape::{self, Form, Shape, later, may, need};
 use crate::source::Span;
 use crate::text::Text;
 use crate::yaml::Node;
+
+/// By the names of the tunnels.
+pub(crate) const FORM: Form = Form::Names(&shape::TUNNEL, &Form::Shape(&SHAPE));
+
+static SHAPE: Shape = Shape::new(
+    "tunnel",
+    "An IKE SA and its Child SAs, described for both ends at once.",
+    &[&[
+        may("preset", Form::Words(&preset::NAMES), "Defaults under a name.").or("default"),
+        may("auth", Form::Shape(&AUTH), "How both ends prove who they are."),
+        may("ike", Form::Shape(&super::ike::SHAPE), "The IKE SA, for both ends."),
+        need(
+            "ends",
+            Form::Names(&shape::HOST, &Form::Shape(&END)),
+            "The two hosts. The first is the one that `up` and `at-start` make begin.",
+        ),
+        need(
+            "children",
+            Form::List(&Form::Shape(&super::child::SHAPE)),
+            "What is protected. The first is negotiated in IKE_AUTH.",
+        ),
+    ]],
+);
+
+static END: Shape = Shape::new(
+    "end",
+    "One end of a tunnel, and what is different at it.",
+    &[&[
+        need("via", shape::IFACE_NAME, "The interface it goes through."),
+        may("id", shape::IDENTITY, "The identity it shows.").or("its address"),
+        may("expect_id", shape::IDENTITY, "The identity it demands of the peer.")
+            .or("the one that the peer shows"),
+        may("auth", Form::Shape(&AUTH), "How this end proves who it is."),
+        may("ike", Form::Shape(&super::ike::SHAPE), "The IKE SA, as this end has it."),
+        may("child", Form::Shape(&super::child::LAYER), "All children, as this end has them."),
+    ]],
+);
+
+static AUTH: Shape = Shape::new(
+    "auth",
+    "How an end proves who it is.",
+    &[&[
+        may("psk", shape::TEXT, "The pre-shared key."),
+        may("method", Form::Words(&["psk"]), "The method.").or("psk"),
+        later("cert", "A certificate."),
+        later("ca", "The certificate of an authority."),
+        later("ppk", "A postquantum preshared key, RFC 8784."),
+    ]],
+);
+
+/// Methods that the language knows; this version has the first.
+const METHODS: [&str; 9] = [
+    "psk",
+    "rsa",
+    "ecdsa",
+    "eddsa",
+    "digital-signature",
+    "null",
+    "eap-mschapv2",
+    "eap-tls",
+    "eap-only",
+];
 
 pub(crate) fn read(cx: &Cx<'_>, world: &mut World, node: &Node) {
     for (name, node) in cx.map(node, "tunnels").unwrap_or_default() {
@@ -21,8 +84,7 @@ pub(crate) fn read(cx: &Cx<'_>, world: &mut World, node: &Node) {
 }
 
 fn tunnel(cx: &Cx<'_>, world: &mut World, name: &Text, node: &Node) -> Option<()> {
-    let known = ["preset", "auth", "ike", "ends", "children"];
-    let fields = Fields::of(cx, node, &name.value, &known)?;
+    let fields = Fields::named(cx, node, &name.value, &SHAPE)?;
     let shared = Shared {
         name,
         preset: preset(cx, fields.text("preset")),
@@ -156,8 +218,7 @@ impl EndDraft {
 }
 
 fn end_draft(cx: &Cx<'_>, world: &World, place: u16, name: &Text, node: &Node) -> Option<EndDraft> {
-    let known = ["via", "id", "expect_id", "auth", "ike", "child"];
-    let fields = Fields::of(cx, node, &name.value, &known)?;
+    let fields = Fields::named(cx, node, &name.value, &END)?;
     let via = cx.text(fields.need("via")?, "via")?;
     let (_, iface) = world.iface(cx, &format!("{}.{}", name.value, via.value), via.span)?;
     let host = world.hosts.get(usize::from(place))?;
@@ -193,24 +254,12 @@ fn lint_identity(cx: &Cx<'_>, draft: &EndDraft, peer: &Identification) {
 
 /// The pre-shared key.
 fn auth(cx: &Cx<'_>, node: &Node) -> Option<Vec<u8>> {
-    let fields = Fields::of(cx, node, "auth", &["psk", "method", "cert", "ca", "ppk"])?;
-    fields.not_yet(&["cert", "ca", "ppk"]);
-    let methods = [
-        "psk",
-        "rsa",
-        "ecdsa",
-        "eddsa",
-        "digital-signature",
-        "null",
-        "eap-mschapv2",
-        "eap-tls",
-        "eap-only",
-    ];
+    let fields = Fields::of(cx, node, &AUTH)?;
     if let Some(method) = fields.text("method").filter(|method| method.value != "psk") {
-        if methods.contains(&method.value.as_str()) {
+        if METHODS.contains(&method.value.as_str()) {
             cx.not_yet(method.span, &format!("method `{}`", method.value));
         } else {
-            cx.unknown(method.span, "method", &method.value, methods);
+            cx.unknown(method.span, "method", &method.value, METHODS);
         }
     }
     fields.text("psk").map(|psk| psk.value.clone().into_bytes())

@@ -7,11 +7,18 @@ use ikelab_wire::registry::{KeId, Protocol, short};
 
 use crate::nearest::nearest;
 use crate::reader::Cx;
+use crate::shape::{self, Form};
 use crate::text::Text;
 use crate::yaml::Node;
 
 /// Where no end says when to replace an SA: after this share of its lifetime.
 const REKEY_PERCENT: u32 = 90;
+
+/// `off`, or a duration.
+pub(super) const OFF_OR_DURATION: Form = Form::Any(&[Form::Words(&["off"]), shape::DURATION]);
+/// A time to replace an SA.
+pub(super) const REKEY_AT: Form =
+    Form::Any(&[Form::Words(&["never"]), shape::PERCENT, shape::DURATION]);
 
 /// When an SA is replaced.
 #[derive(Clone, Copy)]

@@ -4,14 +4,28 @@ use std::time::Duration;
 
 use super::Draft;
 use crate::plan::Command;
-use crate::read::child::{ChildContext, child};
+use crate::read::child::{self, ChildContext, child};
 use crate::read::routes;
 use crate::read::world::World;
 use crate::reader::{Cx, Fields};
+use crate::shape::{self, Form, Shape, need};
 use crate::yaml::Node;
 
+pub(super) static SHAPE: Shape = Shape::new(
+    "change",
+    "A new configuration, at both ends of a tunnel.",
+    &[&[
+        need("tunnel", shape::TUNNEL, "The tunnel."),
+        need(
+            "add_child",
+            Form::Shape(&child::SHAPE),
+            "A further child; the first traffic asks for it.",
+        ),
+    ]],
+);
+
 pub(super) fn read(cx: &Cx<'_>, world: &mut World, node: &Node) -> Option<Draft> {
-    let fields = Fields::of(cx, node, "change", &["tunnel", "add_child"])?;
+    let fields = Fields::of(cx, node, &SHAPE)?;
     let name = cx.text(fields.need("tunnel")?, "tunnel")?;
     let tunnel = world.tunnel(cx, &name.value, name.span)?.clone();
     let node = fields.need("add_child")?;

@@ -16,6 +16,7 @@ use crate::duration;
 use crate::plan::{Action, Command};
 use crate::read::world::World;
 use crate::reader::{Cx, Fields};
+use crate::shape::{self, Form, Key, Shape, later, may};
 use crate::source::Span;
 use crate::yaml::Node;
 
@@ -32,22 +33,52 @@ pub(crate) struct Draft {
 
 type Reader = fn(&Cx<'_>, &mut World, &Node) -> Option<Draft>;
 
-/// Every kind of step, by its key; none for those that this version does nothing with.
-const KINDS: [(&str, Option<Reader>); 13] = [
-    ("ping", Some(ping::read)),
-    ("send", None),
-    ("up", Some(updown::up)),
-    ("down", Some(updown::down)),
-    ("rekey", Some(rekey::read)),
-    ("clear", Some(clear::read)),
-    ("change", Some(change::read)),
-    ("move", None),
-    ("inject", None),
-    ("restart", None),
-    ("wait", Some(wait::read)),
-    ("wait_for", None),
-    ("note", Some(note::read)),
+/// `steps:`, an entry.
+pub(crate) static SHAPE: Shape =
+    Shape::new("step", "Something that is done. Exactly one kind.", &[DETAILS, KINDS, LATER])
+        .one_of(&["ping", "up", "down", "rekey", "clear", "change", "wait", "note"]);
+
+/// Keys that say more about a step.
+const DETAILS: &[Key] = &[
+    may("at", shape::DURATION, "When, in virtual time.").or("when the step before it is done"),
+    may("name", shape::TEXT, "A name, for `after: step(name)`."),
 ];
+
+/// The kinds of steps.
+const KINDS: &[Key] = &[
+    may("ping", Form::Shape(&ping::SHAPE), "Echo requests."),
+    may("up", shape::CHILD, "The tunnel's first end brings this child up."),
+    may("down", shape::TUNNEL, "The tunnel's first end takes it down."),
+    may("rekey", Form::Shape(&rekey::SHAPE), "A host replaces an SA."),
+    may("clear", Form::Shape(&clear::SHAPE), "A host deletes SAs and tells its peers."),
+    may("change", Form::Shape(&change::SHAPE), "A new configuration, at both ends of a tunnel."),
+    may("wait", shape::DURATION, "Nothing, for so long."),
+    may("note", shape::TEXT, "A remark in the transcript."),
+];
+
+/// Kinds that this version does nothing with.
+const LATER: &[Key] = &[
+    later("send", "A message that the file writes."),
+    later("move", "An interface gets another address."),
+    later("inject", "A packet out of nowhere."),
+    later("restart", "A host begins anew."),
+    later("wait_for", "Nothing, until a condition holds."),
+];
+
+/// Who reads a kind of step.
+fn reader(key: &str) -> Option<Reader> {
+    match key {
+        "ping" => Some(ping::read),
+        "up" => Some(updown::up),
+        "down" => Some(updown::down),
+        "rekey" => Some(rekey::read),
+        "clear" => Some(clear::read),
+        "change" => Some(change::read),
+        "wait" => Some(wait::read),
+        "note" => Some(note::read),
+        _ => None,
+    }
+}
 
 /// What the steps of a file come to.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -87,32 +118,24 @@ pub(crate) fn read(cx: &Cx<'_>, world: &mut World, node: &Node) -> Steps {
 type Read = (Instant, Span, Option<String>, Draft);
 
 fn step(cx: &Cx<'_>, world: &mut World, node: &Node, now: Instant) -> Option<Read> {
-    let known: Vec<_> = ["at", "name"].into_iter().chain(KINDS.map(|(key, _)| key)).collect();
-    let fields = Fields::of(cx, node, "step", &known)?;
+    let fields = Fields::of(cx, node, &SHAPE)?;
     let at = fields.duration("at").map_or(now, |span| Instant::ZERO + span);
     let name = fields.text("name").map(|text| text.value.clone());
-    let mut kinds = KINDS.iter().filter(|(key, _)| fields.get(key).is_some());
-    let (Some((key, reader)), second) = (kinds.next(), kinds.next()) else {
-        cx.error(
-            fields.span,
-            "a step that does nothing",
-            format!("expected one of: {}", known[2..].join(", ")),
-        );
+    let mut kinds = SHAPE.one_of.iter().filter(|key| fields.get(key).is_some());
+    let (Some(key), second) = (kinds.next(), kinds.next()) else {
+        if LATER.iter().all(|key| fields.get(key.name).is_none()) {
+            let label = format!("expected one of: {}", SHAPE.one_of.join(", "));
+            cx.error(fields.span, "a step that does nothing", label);
+        }
         return None;
     };
     let key_span = fields.key(key)?;
-    if let Some((second, _)) = second {
-        let span = fields.key(second)?;
-        cx.error(
-            span,
-            format!("a step does one thing: `{key}` or `{second}`"),
-            "make it two steps",
-        );
+    if let Some(span) = second.and_then(|second| fields.key(second)) {
+        let second = second.copied().unwrap_or_default();
+        let message = format!("a step does one thing: `{key}` or `{second}`");
+        cx.error(span, message, "make it two steps");
     }
-    let Some(reader) = reader else {
-        cx.not_yet(key_span, &format!("step `{key}`"));
-        return None;
-    };
+    let reader = reader(key)?;
     let span = fields.get("at").map_or(key_span, |node| node.span);
     Some((at, span, name, reader(cx, world, fields.get(key)?)?))
 }

@@ -6,6 +6,7 @@ use super::{Draft, words};
 use crate::plan::{Command, Ping};
 use crate::read::world::World;
 use crate::reader::{Cx, Fields};
+use crate::shape::{self, Form, Shape, may, need};
 use crate::yaml::Node;
 
 /// Data octets that the usual programs send.
@@ -14,8 +15,20 @@ const SIZE: u16 = 56;
 const COUNT: u32 = 5;
 const EVERY: Duration = Duration::from_secs(1);
 
+pub(super) static SHAPE: Shape = Shape::new(
+    "ping",
+    "Echo requests.",
+    &[&[
+        need("from", shape::IFACE, "Whose address they come from."),
+        need("to", shape::IFACE, "Whose address they go to."),
+        may("count", Form::Integer(1, 1_000_000), "How many.").or("5"),
+        may("every", shape::DURATION, "How long between two.").or("1s"),
+        may("size", Form::Integer(0, 65_000), "Octets of data in each.").or("56"),
+    ]],
+);
+
 pub(super) fn read(cx: &Cx<'_>, world: &mut World, node: &Node) -> Option<Draft> {
-    let fields = Fields::of(cx, node, "ping", &["from", "to", "count", "every", "size"])?;
+    let fields = Fields::of(cx, node, &SHAPE)?;
     let (from, to) = (fields.need("from"), fields.need("to"));
     let from_text = cx.text(from?, "from")?;
     let to_text = cx.text(to?, "to")?;

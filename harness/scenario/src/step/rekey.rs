@@ -6,10 +6,22 @@ use super::Draft;
 use crate::plan::Command;
 use crate::read::world::World;
 use crate::reader::{Cx, Fields};
+use crate::shape::{self, Shape, may, need};
 use crate::yaml::Node;
 
+pub(super) static SHAPE: Shape = Shape::new(
+    "rekey",
+    "A host replaces an SA: one of `ike` and `child`.",
+    &[&[
+        need("host", shape::HOST, "The host that begins."),
+        may("ike", shape::TUNNEL, "The tunnel whose IKE SA is replaced."),
+        may("child", shape::CHILD, "The child that is replaced."),
+    ]],
+)
+.one_of(&["ike", "child"]);
+
 pub(super) fn read(cx: &Cx<'_>, world: &mut World, node: &Node) -> Option<Draft> {
-    let fields = Fields::of(cx, node, "rekey", &["host", "ike", "child"])?;
+    let fields = Fields::of(cx, node, &SHAPE)?;
     let host_text = cx.text(fields.need("host")?, "host")?;
     let host = world.host_in(cx, host_text)?;
     let (tunnel, command, what) = match (fields.text("ike"), fields.text("child")) {
