@@ -46,12 +46,15 @@ pub struct SaSettings {
     pub replay_window: u32,
     /// How much it may carry.
     pub lifetime: Lifetime,
+    /// Whether the peer has its address from us: then no policy asks for the Child SA, and its
+    /// selectors become the policy for as long as it is there.
+    pub roaming: bool,
 }
 
 impl Default for SaSettings {
     /// RFC 4303 §3.4.3 wants a window of at least 32 packets and suggests 64.
     fn default() -> Self {
-        Self { replay_window: 64, lifetime: Lifetime::default() }
+        Self { replay_window: 64, lifetime: Lifetime::default(), roaming: false }
     }
 }
 

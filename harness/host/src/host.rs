@@ -6,6 +6,7 @@ use ikelab_ambient::{Instant, Seeded};
 use ikelab_esp::Esp;
 use ikelab_net::{Faults, Frame, Port, Reassembly, Stack};
 use ikelab_trace::{AppEvent, Fact, HostId, HostInfo, IfaceInfo, LinkId, Octets, Record};
+use ikelab_wire::ike::EspSpi;
 
 use crate::log::Log;
 use crate::ping::Pings;
@@ -29,6 +30,8 @@ pub struct Host {
     pub(crate) ike: ikelab_ike::Engine,
     pub(crate) esp: Esp,
     pub(crate) settings: BTreeMap<String, SaSettings>,
+    /// Policies that were made of the selectors of Child SAs, by the inbound SPIs of these.
+    pub(crate) roaming: BTreeMap<EspSpi, String>,
     pub(crate) reassembly: Reassembly,
     pub(crate) pings: Pings,
     pub(crate) entropy: Pinned<Seeded>,
@@ -88,6 +91,7 @@ impl Host {
             ike,
             esp: Esp::new(config.policies),
             settings: config.settings,
+            roaming: BTreeMap::new(),
             reassembly: Reassembly::default(),
             pings: Pings::default(),
             entropy: Pinned::new(chance, config.pins),

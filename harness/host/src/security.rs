@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 
 use ikelab_ambient::Instant;
-use ikelab_esp::{OuterPolicy, SaConfig, SaKeys};
+use ikelab_esp::{Action, OuterPolicy, Policy, SaConfig, SaKeys};
 use ikelab_ike::{Acquire, ChildSa};
 use ikelab_trace::{EspEvent, Fact};
+use ikelab_wire::ike::EspSpi;
 use ikelab_wire::ip::{IcmpMessage, IpPacket, IpView, KEEPALIVE, Udp, with_marker};
 use ikelab_wire::registry::IpProtocol;
 
@@ -57,6 +58,7 @@ impl Host {
             Output::Install(child) => {
                 let settings = self.settings.get(&child.child).copied().unwrap_or_default();
                 let config = sa_config(*child, settings);
+                self.follow_selectors(&config);
                 let child = config.policy.clone();
                 if !self.esp.install(config) {
                     let reason = "neither encryption nor integrity".into();
@@ -69,9 +71,36 @@ impl Host {
             Output::Keepalive { local, remote } => {
                 self.send_udp(now, local, remote, KEEPALIVE.to_vec());
             }
-            Output::Remove { spi_in } => self.esp.remove(spi_in),
+            Output::Remove { spi_in } => {
+                self.esp.remove(spi_in);
+                self.forget_selectors(spi_in);
+            }
+            Output::Assign { address } => self.stack.assign(address),
+            Output::Unassign { address } => self.stack.unassign(address),
             Output::AcquireFailed { child } => self.esp.acquire_failed(&child),
             Output::Event(event) => self.log.write(Fact::Ike(event)),
+        }
+    }
+
+    /// A Child SA with a peer that has its address from us has no policy of its own: its selectors
+    /// become one as long as it is there.
+    fn follow_selectors(&mut self, sa: &SaConfig) {
+        let roaming = self.settings.get(&sa.policy).is_some_and(|settings| settings.roaming);
+        if roaming {
+            self.esp.add_policy(Policy {
+                name: sa.policy.clone(),
+                local: sa.local_ts.clone(),
+                remote: sa.remote_ts.clone(),
+                action: Action::Protect,
+            });
+            self.roaming.insert(sa.spi_in, sa.policy.clone());
+        }
+    }
+
+    fn forget_selectors(&mut self, spi_in: EspSpi) {
+        let Some(policy) = self.roaming.remove(&spi_in) else { return };
+        if self.roaming.values().all(|other| *other != policy) {
+            self.esp.remove_policy(&policy);
         }
     }
 

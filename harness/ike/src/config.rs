@@ -126,6 +126,38 @@ pub struct Options {
     /// Whether ADDITIONAL_TS_POSSIBLE is said where several Child SA configurations fit what the
     /// peer asks for (RFC 7296 §2.9).
     pub additional_ts: bool,
+    /// Whether an end asks for an internal address, or gives some out.
+    pub virtual_ip: VirtualIp,
+}
+
+/// Whether an end asks for an internal address with CP, or gives some out (RFC 7296 §2.19).
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum VirtualIp {
+    /// Neither.
+    #[default]
+    None,
+    /// It asks for one of each of these families.
+    Request {
+        /// Whether for an IPv4 address.
+        ipv4: bool,
+        /// Whether for an IPv6 address.
+        ipv6: bool,
+    },
+    /// It gives them out.
+    Pool(Pool),
+}
+
+/// Internal addresses, and what belongs to them.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Pool {
+    /// Blocks of addresses with the lengths of their prefixes. Tunnels may share them.
+    pub blocks: Vec<(IpAddr, u8)>,
+    /// Name servers: INTERNAL_IP4_DNS, INTERNAL_IP6_DNS.
+    pub dns: Vec<IpAddr>,
+    /// What is reached through us: INTERNAL_IP4_SUBNET, INTERNAL_IP6_SUBNET.
+    pub subnets: Vec<(IpAddr, u8)>,
+    /// Whether a peer without such an address is refused a Child SA: FAILED_CP_REQUIRED.
+    pub required: bool,
 }
 
 /// One Child SA configuration.

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use ikelab_ambient::{Entropy, Instant, Purpose, Value};
 use ikelab_trace::{IkeEvent, SaId};
@@ -15,6 +15,7 @@ use crate::config::{Config, Tunnel};
 use crate::editor::{Clear, Editor, Late, Saying};
 use crate::guilt::{Discard, PeerMisbehaved, Refusal};
 use crate::io::Output;
+use crate::leases::Leases;
 use crate::sa::{Sa, Want};
 use crate::window::Datagrams;
 
@@ -24,6 +25,7 @@ pub(crate) struct Context<'a> {
     pub(crate) entropy: &'a mut dyn Entropy,
     pub(crate) config: &'a Config,
     pub(crate) spis: &'a mut Spis,
+    pub(crate) leases: &'a mut Leases,
     pub(crate) out: &'a mut Vec<Output>,
     /// What is held back until its time.
     pub(crate) late: &'a mut Late,
@@ -38,7 +40,7 @@ pub(crate) enum Effect {
     /// A new IKE SA.
     Born(Box<Sa>),
     /// Child SAs and open wishes go over to another IKE SA, by our SPI of it.
-    Inherit { to: IkeSpi, children: Vec<Child>, wanted: Vec<Want> },
+    Inherit { to: IkeSpi, estate: Estate },
     /// Our rekeying of the IKE SA is decided: this one, by our SPI, is redundant and ours to delete.
     DeleteIke { spi: IkeSpi },
     /// The peer's rekeying of the IKE SA lost against ours: this one, by our SPI, is the peer's to
@@ -51,6 +53,15 @@ pub(crate) enum Effect {
     Again { tunnel: usize, wanted: Vec<Want>, attempt: u32 },
     /// A Child SA has to be made from scratch.
     Up { tunnel: usize, child: usize },
+}
+
+/// What an IKE SA leaves to the one that replaces it.
+#[derive(Debug)]
+pub(crate) struct Estate {
+    pub(crate) children: Vec<Child>,
+    pub(crate) wanted: Vec<Want>,
+    /// The internal addresses that were agreed on over it.
+    pub(crate) leased: Vec<IpAddr>,
 }
 
 impl Context<'_> {

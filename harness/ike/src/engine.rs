@@ -15,6 +15,7 @@ use crate::editor::{Editor, Late};
 use crate::exchange::{self, init};
 use crate::guilt::Discard;
 use crate::io::{Input, Output};
+use crate::leases::Leases;
 use crate::limit::Bucket;
 use crate::sa::{Phase, Sa, Want};
 use crate::{operator, receive, timers};
@@ -37,6 +38,7 @@ pub(crate) struct State {
     /// The IKE SAs by our SPI.
     pub(crate) sas: BTreeMap<IkeSpi, Sa>,
     spis: Spis,
+    leases: Leases,
     jar: Jar,
     /// IKE_SA_INIT requests that made SAs which still exist: a repeated one is for that SA.
     requests: BTreeMap<RequestKey, IkeSpi>,
@@ -56,6 +58,7 @@ impl Engine {
         let state = State {
             sas: BTreeMap::new(),
             spis: Spis::default(),
+            leases: Leases::default(),
             jar: Jar::default(),
             requests: BTreeMap::new(),
             half_open: 0,
@@ -302,6 +305,7 @@ impl Turn<'_> {
             entropy: self.entropy,
             config: self.config,
             spis: &mut self.state.spis,
+            leases: &mut self.state.leases,
             out: self.out,
             late: self.late,
             editor: self.editor.as_deref_mut(),
@@ -318,8 +322,8 @@ impl Turn<'_> {
     fn carry_out_one(&mut self, effect: Effect) {
         match effect {
             Effect::Born(sa) => self.admit(*sa),
-            Effect::Inherit { to, children, wanted } => {
-                self.with(to, |sa, cx| receive::inherit(sa, children, wanted, cx));
+            Effect::Inherit { to, estate } => {
+                self.with(to, |sa, cx| receive::inherit(sa, estate, cx));
             }
             Effect::DeleteIke { spi } => {
                 self.with(spi, |sa, _| {

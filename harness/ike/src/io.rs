@@ -1,6 +1,6 @@
 //! What goes into an engine and what comes out: the two enums that everything else hangs on.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use ikelab_crypto::{ChildKeys, Protection};
 use ikelab_trace::{EspMode, IkeEvent};
@@ -143,6 +143,16 @@ pub enum Output {
         local: SocketAddr,
         /// The peer's address and port.
         remote: SocketAddr,
+    },
+    /// An internal address is ours now, given by the peer with CP (RFC 7296 §2.19).
+    Assign {
+        /// The address.
+        address: IpAddr,
+    },
+    /// An internal address is not ours any more.
+    Unassign {
+        /// The address.
+        address: IpAddr,
     },
     /// An acquire came to nothing: the next packet may ask again.
     AcquireFailed {

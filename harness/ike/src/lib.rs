@@ -11,6 +11,7 @@ pub mod config;
 
 mod channel;
 mod child;
+mod configuration;
 mod context;
 mod cookie;
 mod editor;
@@ -19,6 +20,7 @@ mod exchange;
 mod fragments;
 mod guilt;
 mod io;
+mod leases;
 mod limit;
 mod nat;
 mod negotiate;

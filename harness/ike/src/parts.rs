@@ -1,7 +1,7 @@
 //! The payloads of a message, sorted: each where the RFC's tables have it.
 
 use ikelab_wire::payload::{
-    Authentication, Body, Delete, Identification, KeyExchange, Notify, Payload,
+    Authentication, Body, Configuration, Delete, Identification, KeyExchange, Notify, Payload,
     SecurityAssociation, TrafficSelectors,
 };
 use ikelab_wire::registry::NotifyType;
@@ -24,6 +24,7 @@ pub(crate) struct Parts<'a> {
     pub(crate) auth: Option<&'a Authentication>,
     pub(crate) tsi: Option<&'a TrafficSelectors>,
     pub(crate) tsr: Option<&'a TrafficSelectors>,
+    pub(crate) config: Option<&'a Configuration>,
     pub(crate) notifies: Vec<&'a Notify>,
     pub(crate) deletes: Vec<&'a Delete>,
 }
@@ -42,6 +43,7 @@ impl<'a> Parts<'a> {
                 Body::Auth(auth) => once(&mut parts.auth, auth, "AUTH")?,
                 Body::TsI(ts) => once(&mut parts.tsi, ts, "TSi")?,
                 Body::TsR(ts) => once(&mut parts.tsr, ts, "TSr")?,
+                Body::Config(config) => once(&mut parts.config, config, "CP")?,
                 Body::Notify(notify) => parts.notifies.push(notify),
                 Body::Delete(delete) => parts.deletes.push(delete),
                 Body::Unknown(unknown) if payload.critical => {
@@ -57,7 +59,6 @@ impl<'a> Parts<'a> {
                 | Body::VendorId(_)
                 | Body::Sk(_)
                 | Body::Skf(_)
-                | Body::Config(_)
                 | Body::Eap(_)
                 | Body::Unknown(_) => {}
             }

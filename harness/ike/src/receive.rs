@@ -9,8 +9,8 @@ use ikelab_wire::payload::{Body, Notify, Payload};
 use ikelab_wire::registry::{ExchangeType, NotifyType, Protocol};
 
 use crate::channel::{Channel, Opened};
-use crate::child::Child;
-use crate::context::Context;
+use crate::configuration;
+use crate::context::{Context, Estate};
 use crate::editor::Clear;
 use crate::exchange::{self, After, auth, init};
 use crate::fragments::{Key, Mark};
@@ -304,16 +304,19 @@ pub(crate) fn answer_again(
 }
 
 /// The Child SAs of an IKE SA that this one replaces, and what was still wanted there.
-pub(crate) fn inherit(sa: &mut Sa, children: Vec<Child>, wanted: Vec<Want>, cx: &mut Context<'_>) {
+pub(crate) fn inherit(sa: &mut Sa, estate: Estate, cx: &mut Context<'_>) {
+    let Estate { children, wanted, leased } = estate;
     let to = sa.core.id;
     let Phase::Established(established) = &mut sa.phase else {
         // It went in the meantime, and its Child SAs with it (RFC 7296 §1.4.1).
         for child in children {
             child.uninstall("its IKE SA is gone", cx);
         }
+        configuration::release(&sa.core, &leased, cx);
         return;
     };
     established.undecided = false;
+    established.leased.extend(leased);
     for child in children {
         let spi_in = child.spi_in;
         cx.event(IkeEvent::ChildMoved { spi_in, to });

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use ikelab_ambient::Instant;
 use ikelab_trace::{IkeEvent, Suite};
@@ -14,6 +14,7 @@ use ikelab_wire::registry::{ExchangeType, KeId, NotifyType};
 use crate::channel::Channel;
 use crate::child::{Child, Parent, State};
 use crate::config::Tunnel;
+use crate::configuration;
 use crate::context::Context;
 use crate::editor::{Clear, Saying};
 use crate::exchange::{Ongoing, auth, create_child, init};
@@ -104,6 +105,8 @@ pub(crate) enum Phase {
 #[derive(Debug)]
 pub(crate) struct Established {
     pub(crate) channel: Channel,
+    /// Internal addresses that were agreed on over it: ours, or those of the peer.
+    pub(crate) leased: Vec<IpAddr>,
     /// The Child SAs by our inbound SPI.
     pub(crate) children: BTreeMap<EspSpi, Child>,
     /// Our open exchanges by message id.
@@ -355,6 +358,7 @@ impl Sa {
             }
             let wanted: Vec<Want> = established.wanted.iter().cloned().collect();
             auth::give_up(&self.core, None, &wanted, cx);
+            configuration::release(&self.core, &established.leased, cx);
             for ongoing in established.ongoing.values() {
                 if let Ongoing::CreateChild(sent) = ongoing {
                     create_child::forget(&self.core, sent, cx);
@@ -406,6 +410,7 @@ impl Established {
     pub(crate) fn new(channel: Channel, peers: Peers, now: Instant) -> Self {
         Self {
             channel,
+            leased: Vec::new(),
             children: BTreeMap::new(),
             ongoing: BTreeMap::new(),
             wanted: VecDeque::new(),

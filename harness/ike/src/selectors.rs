@@ -39,6 +39,17 @@ pub(crate) fn is_subset(answer: &[SelectorRange], offer: &[SelectorRange]) -> bo
         && answer.iter().all(|range| offer.iter().any(|wider| is_within(range, wider)))
 }
 
+/// What of these ranges is about these addresses.
+pub(crate) fn only(ranges: &[SelectorRange], addresses: &[IpAddr]) -> Vec<SelectorRange> {
+    let hosts = addresses.iter().map(|address| {
+        let length = if address.is_ipv4() { 32 } else { 128 };
+        SelectorRange::from_prefix(*address, length)
+    });
+    hosts
+        .flat_map(|host| ranges.iter().filter_map(move |range| intersection(&host, range)))
+        .collect()
+}
+
 /// A payload of these ranges.
 pub(crate) fn payload(ranges: &[SelectorRange]) -> TrafficSelectors {
     TrafficSelectors { selectors: ranges.iter().copied().map(TrafficSelector::Range).collect() }

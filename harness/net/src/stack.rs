@@ -1,5 +1,6 @@
 //! The network layer's one decision: is a packet for this host, for another, or for nobody?
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::{Hop, Interface, Route, Routes};
@@ -13,6 +14,8 @@ pub struct Stack {
     pub routes: Routes,
     /// True when it forwards what is not for itself, as a router does.
     pub forwarding: bool,
+    /// Addresses that it was given and that stand on no interface (RFC 7296 §2.19).
+    internal: BTreeSet<IpAddr>,
 }
 
 /// What is to be done with a packet that arrived.
@@ -31,13 +34,24 @@ impl Stack {
     #[must_use]
     pub fn new(interfaces: Vec<Interface>, routes: &[Route], forwarding: bool) -> Self {
         let routes = Routes::new(&interfaces, routes);
-        Self { interfaces, routes, forwarding }
+        Self { interfaces, routes, forwarding, internal: BTreeSet::new() }
     }
 
     /// True when `address` is one of the host's own.
     #[must_use]
     pub fn owns(&self, address: IpAddr) -> bool {
         self.interfaces.iter().any(|interface| interface.owns(address))
+            || self.internal.contains(&address)
+    }
+
+    /// Makes an address one of the host's own, on no interface.
+    pub fn assign(&mut self, address: IpAddr) {
+        self.internal.insert(address);
+    }
+
+    /// Takes back what `assign` gave.
+    pub fn unassign(&mut self, address: IpAddr) {
+        self.internal.remove(&address);
     }
 
     /// What is to be done with a packet to `destination` that arrived with this time to live.
@@ -110,6 +124,16 @@ mod tests {
         ] {
             assert_eq!(stack(forwarding).decide(ip(destination), ttl), expected, "{destination}");
         }
+    }
+
+    #[test]
+    fn an_address_that_was_given_is_the_hosts_own_until_it_is_taken_back() {
+        let (mut stack, given) = (stack(false), ip("10.9.0.1"));
+        assert!(!stack.owns(given));
+        stack.assign(given);
+        assert_eq!(stack.decide(given, 64), Decision::Local);
+        stack.unassign(given);
+        assert!(!stack.owns(given));
     }
 
     #[test]

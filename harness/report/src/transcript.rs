@@ -241,6 +241,14 @@ fn ike(event: &IkeEvent) -> Option<(Class, String)> {
         IkeEvent::PeerMisbehaved { sa, rule, detail } => {
             (Class::Fault, format!("{}peer misbehaved: {}", of(*sa), because(rule, detail)))
         }
+        IkeEvent::AddressLeased { sa, address, ours } => {
+            let whose = if *ours { "is ours" } else { "given to the peer" };
+            (Class::State, format!("{} {address} {whose}", name(*sa)))
+        }
+        IkeEvent::AddressReleased { sa, address, ours } => {
+            let whose = if *ours { "is not ours any more" } else { "is free again" };
+            (Class::State, format!("{} {address} {whose}", name(*sa)))
+        }
         IkeEvent::PeerRefused { sa, exchange, notify } => {
             (Class::Fault, format!("{} peer refused {exchange} with N({notify})", name(*sa)))
         }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use ikelab_ambient::Instant;
 use ikelab_wire::ike::{EspSpi, IkeSpi};
@@ -298,6 +298,24 @@ pub enum IkeEvent {
         rule: Cow<'static, str>,
         /// What was met and what was expected.
         detail: String,
+    },
+    /// An internal address was agreed on with CP, RFC 7296 §2.19.
+    AddressLeased {
+        /// The IKE SA.
+        sa: SaId,
+        /// The address.
+        address: IpAddr,
+        /// True when it is ours, false when we gave it to the peer.
+        ours: bool,
+    },
+    /// Nobody holds an internal address any more.
+    AddressReleased {
+        /// The IKE SA that held it last.
+        sa: SaId,
+        /// The address.
+        address: IpAddr,
+        /// True when it was ours, false when we had given it to the peer.
+        ours: bool,
     },
     /// The peer answered one of our requests with an error.
     PeerRefused {

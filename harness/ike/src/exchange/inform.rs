@@ -6,6 +6,7 @@ use ikelab_wire::payload::{Body, Delete, Notify, Payload};
 use ikelab_wire::registry::{NotifyType, Protocol};
 
 use crate::child::State;
+use crate::configuration;
 use crate::context::Context;
 use crate::exchange::{After, Answer, Ongoing, rekey_ike};
 use crate::io::Output;
@@ -83,7 +84,8 @@ pub(crate) fn respond(
     let ours: Vec<EspSpi> =
         spis.filter_map(|spi_out| delete_child(established, spi_out, cx)).collect();
     let delete = (!ours.is_empty()).then(|| Body::Delete(Delete::esp(&ours)).into());
-    Answer { payloads: delete.into_iter().collect(), closes: None }
+    let config = configuration::acknowledge(parts);
+    Answer { payloads: config.into_iter().chain(delete).collect(), closes: None }
 }
 
 /// Deletes the pair whose outbound SPI the peer named; gives the inbound one to name in return,

@@ -99,7 +99,9 @@ fn begin(
     cx: &mut Context<'_>,
 ) -> Option<(Vec<Payload>, Ongoing)> {
     match want {
-        Want::NewChild { child, packet } => create_child::begin_new(core, child, packet, cx),
+        Want::NewChild { child, packet } => {
+            create_child::begin_new(core, established, child, packet, cx)
+        }
         Want::RekeyChild { spi_in } => create_child::begin_rekey(core, established, spi_in, cx),
         Want::RekeyIke => rekey_ike::begin(core, established, cx),
         Want::DeleteChildren { spis } => inform::begin_delete_children(established, &spis, cx),

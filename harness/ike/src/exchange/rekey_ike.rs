@@ -12,7 +12,7 @@ use ikelab_wire::payload::{Body, Nonce, Notify, Payload, Proposal, SecurityAssoc
 use ikelab_wire::registry::{ExchangeType, KeId, NotifyType, Protocol};
 
 use crate::channel::Channel;
-use crate::context::{Context, Effect};
+use crate::context::{Context, Effect, Estate};
 use crate::exchange::auth::announce;
 use crate::exchange::init::{check_group, ke};
 use crate::exchange::{After, Ongoing};
@@ -275,7 +275,8 @@ pub(crate) fn hand_over(established: &mut Established, to: IkeSpi, cx: &mut Cont
     let wanted = established.wanted.drain(..).filter(|want| *want != Want::RekeyIke);
     let later = std::mem::take(&mut established.later).into_iter().map(|(_, want)| want);
     let wanted = wanted.chain(later.filter(|want| *want != Want::RekeyIke)).collect();
-    cx.effects.push(Effect::Inherit { to, children, wanted });
+    let leased = std::mem::take(&mut established.leased);
+    cx.effects.push(Effect::Inherit { to, estate: Estate { children, wanted, leased } });
     established.replaced = true;
     established.rekey_at = None;
 }

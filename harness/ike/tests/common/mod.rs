@@ -4,8 +4,8 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 use core::time::Duration;
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
 
 use ikelab_ambient::{Instant, Seeded};
 use ikelab_crypto::{Encr, Integ, Protection, Sealer};
@@ -26,6 +26,8 @@ pub(crate) struct End {
     pub(crate) installed: BTreeMap<EspSpi, ChildSa>,
     pub(crate) failed: Vec<String>,
     pub(crate) keepalives: Vec<Instant>,
+    /// Internal addresses that are ours.
+    pub(crate) addresses: BTreeSet<IpAddr>,
 }
 
 /// A datagram under way.
@@ -123,6 +125,7 @@ impl Cable {
                 installed: BTreeMap::new(),
                 failed: Vec::new(),
                 keepalives: Vec::new(),
+                addresses: BTreeSet::new(),
             }
         };
         Self {
@@ -186,6 +189,8 @@ impl Cable {
                     side.installed.get_mut(&spi_in).expect("what moves is installed").remote =
                         remote;
                 }
+                Output::Assign { address } => assert!(side.addresses.insert(address)),
+                Output::Unassign { address } => assert!(side.addresses.remove(&address)),
                 Output::Keepalive { .. } => side.keepalives.push(self.now),
                 Output::Activate { .. } | Output::Retire { .. } => {}
             }
@@ -337,6 +342,16 @@ impl Cable {
 }
 
 impl End {
+    /// Forgets everything and begins anew, with the configuration that `change` makes. SAs that
+    /// were installed are gone without a word.
+    pub(crate) fn restart(&mut self, change: impl Fn(usize, &mut Config), place: usize) {
+        let mut config = Config::new(vec![tunnel(place)]);
+        change(place, &mut config);
+        self.engine = Engine::new(config);
+        self.installed.clear();
+        self.addresses.clear();
+    }
+
     /// True when it said something that fits.
     pub(crate) fn said(&self, fits: impl Fn(&IkeEvent) -> bool) -> bool {
         self.events.iter().any(|(_, event)| fits(event))

@@ -13,7 +13,7 @@ use ikelab_ambient::{Instant, Purpose};
 pub use agenda::{Action, ClearWhat, Command, Ping};
 pub use fault::{Carries, Fault, FaultKind, Harm, Packets};
 pub use topology::{Host, HostKind, Iface, Link, Route};
-pub use tunnel::{Child, Cookie, End, EspMode, Ike, Narrow, Retransmit, Start};
+pub use tunnel::{Child, Cookie, End, EspMode, Ike, Narrow, Pool, Retransmit, Start, VirtualIp};
 
 /// One run, ready to be driven.
 #[derive(Clone, PartialEq, Debug)]

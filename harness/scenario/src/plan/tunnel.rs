@@ -27,8 +27,40 @@ pub struct End {
     pub psk: Vec<u8>,
     /// The IKE SA.
     pub ike: Ike,
+    /// Whether it asks for an internal address, or gives some out.
+    pub virtual_ip: VirtualIp,
     /// The Child SAs, in the order of the file; the first is negotiated in IKE_AUTH.
     pub children: Vec<Child>,
+}
+
+/// Whether an end asks for an internal address with CP, or gives some out, RFC 7296 §2.19.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum VirtualIp {
+    /// Neither.
+    #[default]
+    None,
+    /// It asks, with its first Child SA.
+    Request {
+        /// Whether for an IPv4 address.
+        ipv4: bool,
+        /// Whether for an IPv6 address.
+        ipv6: bool,
+    },
+    /// It gives them out.
+    Pool(Pool),
+}
+
+/// Internal addresses, and what belongs to them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Pool {
+    /// Blocks of addresses, with the lengths of their prefixes.
+    pub blocks: Vec<(IpAddr, u8)>,
+    /// Name servers that the peer is told of.
+    pub dns: Vec<IpAddr>,
+    /// Networks that the peer is told of.
+    pub subnets: Vec<(IpAddr, u8)>,
+    /// Whether a peer that does not ask gets no Child SA.
+    pub required: bool,
 }
 
 /// How an end negotiates and keeps an IKE SA.

@@ -9,7 +9,7 @@ use ikelab_wire::registry::{EsnId, KeId, Protocol, TransformType};
 use super::preset::{PRESETS, Preset};
 use super::values::{REKEY_AT, RekeyAt, group, off_or, proposals, rekey_at, settle_rekey};
 use super::world::{Tunnel, World};
-use crate::plan::{Child, End, EspMode, Narrow, Start};
+use crate::plan::{Child, End, EspMode, Narrow, Start, VirtualIp};
 use crate::reader::{Cx, Fields};
 use crate::shape::{self, Form, Key, Shape, may, need};
 use crate::text::Text;
@@ -164,6 +164,8 @@ pub(crate) struct ChildContext {
     pub(super) addresses: [IpAddr; 2],
     pub(super) ends: [u16; 2],
     pub(super) layers: [ChildLayer; 2],
+    /// Whether an end gets an address of its side later.
+    pub(super) roaming: [bool; 2],
 }
 
 impl ChildContext {
@@ -194,7 +196,9 @@ impl ChildContext {
         };
         let [preset, ..] = &PRESETS;
         let layers = [layer(one), layer(other)];
-        Some(Self { preset, addresses: [one.local, other.local], ends: tunnel.ends, layers })
+        let roams = |end: &End| matches!(end.virtual_ip, VirtualIp::Request { .. });
+        let (addresses, roaming) = ([one.local, other.local], [roams(one), roams(other)]);
+        Some(Self { preset, addresses, ends: tunnel.ends, layers, roaming })
     }
 }
 
@@ -215,8 +219,9 @@ pub(crate) fn child(
         cx.error(span, format!("`between` has {} sides", between.len()), "expected two");
         return None;
     };
-    let sides =
-        [selectors(cx, world, context.ends[0], left), selectors(cx, world, context.ends[1], right)];
+    let side =
+        |side: usize, node| selectors(cx, world, (context.ends[side], context.roaming[side]), node);
+    let sides = [side(0, left), side(1, right)];
     let make = |side: usize| {
         let layer = context.layers[side].clone();
         let settled = layer.over(shared.clone()).over((context.preset.child)());
@@ -271,8 +276,14 @@ fn settle_child(
     })
 }
 
-/// One side of `between`: a network or a list of them, which lie at an interface of the end.
-fn selectors(cx: &Cx<'_>, world: &World, host: u16, node: &Node) -> Vec<SelectorRange> {
+/// One side of `between`: a network or a list of them, which lie at an interface of the end unless
+/// its address comes later.
+fn selectors(
+    cx: &Cx<'_>,
+    world: &World,
+    (host, roaming): (u16, bool),
+    node: &Node,
+) -> Vec<SelectorRange> {
     let texts: Vec<_> = match &node.kind {
         Kind::Scalar(text) => vec![text],
         Kind::List(_) | Kind::Map(_) => cx.texts(node, "between"),
@@ -283,7 +294,7 @@ fn selectors(cx: &Cx<'_>, world: &World, host: u16, node: &Node) -> Vec<Selector
         let range = SelectorRange::from_prefix(address, length);
         let Some(host) = world.hosts.get(usize::from(host)) else { continue };
         let own = host.ifaces.iter().flat_map(|iface| &iface.addresses);
-        if !own.into_iter().any(|(own, _)| range.contains(*own)) {
+        if !roaming && !own.into_iter().any(|(own, _)| range.contains(*own)) {
             let message = format!("no interface of {} lies in {}", host.name, text.value);
             cx.warning(text.span, message, "nothing there can use this selector");
         }

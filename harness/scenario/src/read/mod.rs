@@ -10,4 +10,5 @@ pub(crate) mod preset;
 pub(crate) mod routes;
 pub(crate) mod tunnel;
 mod values;
+mod virtual_ip;
 pub(crate) mod world;

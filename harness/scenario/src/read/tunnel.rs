@@ -7,8 +7,9 @@ use ikelab_wire::payload::Identification;
 use super::child::{ChildContext, ChildLayer, child, child_layer};
 use super::ike::{IkeLayer, ike_layer};
 use super::preset::{self, PRESETS, Preset};
+use super::virtual_ip::virtual_ip;
 use super::world::{Tunnel, World};
-use crate::plan::{Child, End};
+use crate::plan::{Child, End, VirtualIp};
 use crate::reader::{Cx, Fields};
 use crate::shape::{self, Form, Shape, later, may, need};
 use crate::source::Span;
@@ -49,6 +50,11 @@ static END: Shape = Shape::new(
         may("auth", Form::Shape(&AUTH), "How this end proves who it is."),
         may("ike", Form::Shape(&super::ike::SHAPE), "The IKE SA, as this end has it."),
         may("child", Form::Shape(&super::child::LAYER), "All children, as this end has them."),
+        may(
+            "virtual_ip",
+            super::virtual_ip::FORM,
+            "An internal address asked for by CP, or a pool to give some out of, RFC 7296 section 2.19.",
+        ),
     ]],
 );
 
@@ -95,7 +101,9 @@ fn tunnel(cx: &Cx<'_>, world: &mut World, name: &Text, node: &Node) -> Option<()
     let (ends, drafts) = ends(cx, world, &fields, name)?;
     let addresses = [drafts[0].address, drafts[1].address];
     let layers = [drafts[0].child.clone(), drafts[1].child.clone()];
-    let context = ChildContext { preset: shared.preset, addresses, ends, layers };
+    let roams = |draft: &EndDraft| matches!(draft.virtual_ip, VirtualIp::Request { .. });
+    let roaming = [roams(&drafts[0]), roams(&drafts[1])];
+    let context = ChildContext { preset: shared.preset, addresses, ends, layers, roaming };
     let (children, sides) = children(cx, world, &context, nodes.unwrap_or_default());
     let peers = [ends[1], ends[0]];
     for (side, own) in sides.into_iter().enumerate() {
@@ -184,6 +192,7 @@ fn settle(
         expect_id: own.expect_id.clone().unwrap_or_else(|| other.identity()),
         psk: psk.unwrap_or_default(),
         ike: ike.settle(cx)?,
+        virtual_ip: own.virtual_ip.clone(),
         children,
     })
 }
@@ -208,6 +217,7 @@ struct EndDraft {
     psk: Option<Vec<u8>>,
     ike: IkeLayer,
     child: ChildLayer,
+    virtual_ip: VirtualIp,
 }
 
 impl EndDraft {
@@ -233,6 +243,10 @@ fn end_draft(cx: &Cx<'_>, world: &World, place: u16, name: &Text, node: &Node) -
         psk: fields.get("auth").and_then(|node| auth(cx, node)),
         ike: fields.get("ike").map(|node| ike_layer(cx, node)).unwrap_or_default(),
         child: fields.get("child").map(|node| child_layer(cx, node, false)).unwrap_or_default(),
+        virtual_ip: fields
+            .get("virtual_ip")
+            .and_then(|node| virtual_ip(cx, node))
+            .unwrap_or_default(),
     })
 }
 

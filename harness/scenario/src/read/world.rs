@@ -1,5 +1,7 @@
 //! What the later sections of a file look names up in.
 
+use std::net::IpAddr;
+
 use crate::nearest::suggestion;
 use crate::plan;
 use crate::reader::Cx;
@@ -66,6 +68,19 @@ impl World {
             cx.error(at, message, suggestion(iface, names));
         }
         Some((place, u16::try_from(found?).ok()?))
+    }
+
+    /// `R1.wan` as the place of the host and the interface's first address; `R1.10.9.0.1` names an
+    /// address itself, one that the host may only get later.
+    pub(crate) fn address(&self, cx: &Cx<'_>, text: &str, span: Span) -> Option<(u16, IpAddr)> {
+        let literal =
+            text.split_once('.').and_then(|(host, rest)| Some((host, rest.parse().ok()?)));
+        if let Some((host, address)) = literal {
+            return Some((self.host(cx, host, span)?, address));
+        }
+        let (host, iface) = self.iface(cx, text, span)?;
+        let at = self.hosts.get(usize::from(host))?.ifaces.get(usize::from(iface))?;
+        Some((host, at.addresses.first()?.0))
     }
 
     pub(crate) fn tunnel(&self, cx: &Cx<'_>, name: &str, span: Span) -> Option<&Tunnel> {

@@ -124,6 +124,8 @@ fn take(host: &mut HostState, event: &IkeEvent, trace: &Trace) {
         | IkeEvent::Discarded { .. }
         | IkeEvent::Refused { .. }
         | IkeEvent::PeerMisbehaved { .. }
+        | IkeEvent::AddressLeased { .. }
+        | IkeEvent::AddressReleased { .. }
         | IkeEvent::PeerRefused { .. } => {}
     }
 }

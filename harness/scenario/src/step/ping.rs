@@ -32,24 +32,14 @@ pub(super) fn read(cx: &Cx<'_>, world: &mut World, node: &Node) -> Option<Draft>
     let (from, to) = (fields.need("from"), fields.need("to"));
     let from_text = cx.text(from?, "from")?;
     let to_text = cx.text(to?, "to")?;
-    let (source, source_iface) = world.iface(cx, &from_text.value, from_text.span)?;
-    let (target, target_iface) = world.iface(cx, &to_text.value, to_text.span)?;
-    let address = |host: u16, iface: u16| {
-        let host = world.hosts.get(usize::from(host))?;
-        Some(host.ifaces.get(usize::from(iface))?.addresses.first()?.0)
-    };
+    let (source, from) = world.address(cx, &from_text.value, from_text.span)?;
+    let (_, to) = world.address(cx, &to_text.value, to_text.span)?;
     let count = fields.integer("count", 1, 1_000_000).and_then(|n| u32::try_from(n).ok());
     let count = count.unwrap_or(COUNT);
     let every = fields.duration("every").unwrap_or(EVERY);
     let size = fields.integer("size", 0, 65_000).and_then(|n| u16::try_from(n).ok());
-    let command = Command::Ping(Ping {
-        flow: 0,
-        from: address(source, source_iface)?,
-        to: address(target, target_iface)?,
-        count,
-        every,
-        size: size.unwrap_or(SIZE),
-    });
+    let command =
+        Command::Ping(Ping { flow: 0, from, to, count, every, size: size.unwrap_or(SIZE) });
     let text =
         format!("ping {} > {}, {count} every {}", from_text.value, to_text.value, words(every));
     Some(Draft { actions: vec![(source, command)], text, takes: every * count })

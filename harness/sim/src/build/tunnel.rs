@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use ikelab_esp::{self as esp, Action, Policy, Volume};
 use ikelab_host::SaSettings;
-use ikelab_ike::config::{Child, Config, Cookie, Lifetime, Options, Retransmit, Tunnel};
+use ikelab_ike::config::{
+    Child, Config, Cookie, Lifetime, Options, Pool, Retransmit, Tunnel, VirtualIp,
+};
 use ikelab_scenario::plan;
 use ikelab_trace::EspMode;
 use ikelab_wire::payload::{Proposal, Transform};
@@ -20,14 +22,24 @@ pub(super) fn ike(host: &plan::Host) -> Config {
     Config::new(host.tunnels.iter().map(end).collect())
 }
 
-/// The policies of a host: one for each Child SA configuration.
+/// The policies of a host: one for each Child SA configuration, except for those of peers that get
+/// their addresses from it.
 pub(super) fn policies(host: &plan::Host) -> Vec<Policy> {
-    children(host).map(|(tunnel, child)| policy(tunnel, child)).collect()
+    let fixed = children(host).filter(|(end, _)| !gives_addresses(end));
+    fixed.map(|(end, child)| policy(&end.tunnel, child)).collect()
 }
 
 /// What IKE does not negotiate, by the names of policies.
 pub(super) fn settings(host: &plan::Host) -> BTreeMap<String, SaSettings> {
-    children(host).map(|(tunnel, child)| (name(tunnel, child), sa_settings(child))).collect()
+    let settings = |(end, child): (&plan::End, &plan::Child)| {
+        let settings = SaSettings { roaming: gives_addresses(end), ..sa_settings(child) };
+        (name(&end.tunnel, child), settings)
+    };
+    children(host).map(settings).collect()
+}
+
+fn gives_addresses(end: &plan::End) -> bool {
+    matches!(end.virtual_ip, plan::VirtualIp::Pool(_))
 }
 
 /// What IKE does not negotiate about a Child SA. It is replaced when nine tenths of what it may
@@ -36,7 +48,7 @@ pub(super) fn sa_settings(child: &plan::Child) -> SaSettings {
     let volume = |octets| Volume { octets, packets: None };
     let soft = child.volume.map(|octets| octets - octets / 10);
     let lifetime = esp::Lifetime { soft: volume(soft), hard: volume(child.volume) };
-    SaSettings { replay_window: child.replay_window, lifetime }
+    SaSettings { replay_window: child.replay_window, lifetime, roaming: false }
 }
 
 /// The policy that asks for a Child SA.
@@ -65,10 +77,8 @@ pub(super) fn child(child: &plan::Child) -> Child {
     }
 }
 
-fn children(host: &plan::Host) -> impl Iterator<Item = (&str, &plan::Child)> {
-    host.tunnels
-        .iter()
-        .flat_map(|end| end.children.iter().map(|child| (end.tunnel.as_str(), child)))
+fn children(host: &plan::Host) -> impl Iterator<Item = (&plan::End, &plan::Child)> {
+    host.tunnels.iter().flat_map(|end| end.children.iter().map(move |child| (end, child)))
 }
 
 fn name(tunnel: &str, child: &plan::Child) -> String {
@@ -107,9 +117,23 @@ fn end(end: &plan::End) -> Tunnel {
             fragmentation: ike.fragmentation.map(usize::from),
             keepalive: ike.nat_keepalive,
             childless: ike.childless,
+            virtual_ip: virtual_ip(&end.virtual_ip),
             ..Options::default()
         },
         children: end.children.iter().map(child).collect(),
+    }
+}
+
+fn virtual_ip(virtual_ip: &plan::VirtualIp) -> VirtualIp {
+    match virtual_ip {
+        plan::VirtualIp::None => VirtualIp::None,
+        plan::VirtualIp::Request { ipv4, ipv6 } => VirtualIp::Request { ipv4: *ipv4, ipv6: *ipv6 },
+        plan::VirtualIp::Pool(pool) => VirtualIp::Pool(Pool {
+            blocks: pool.blocks.clone(),
+            dns: pool.dns.clone(),
+            subnets: pool.subnets.clone(),
+            required: pool.required,
+        }),
     }
 }
 

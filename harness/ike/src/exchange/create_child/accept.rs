@@ -12,6 +12,7 @@ use ikelab_wire::registry::{ExchangeType, KeId, NotifyType};
 
 use super::{Correction, Sent, forget, keys};
 use crate::child::{Agreed, Child, State};
+use crate::configuration;
 use crate::context::{Context, Effect};
 use crate::exchange::After;
 use crate::exchange::init::check_group;
@@ -46,7 +47,10 @@ pub(crate) fn accept_in_auth(
         return forget(core, sent, cx);
     }
     match Answered::of(sent, parts) {
-        Ok(answered) => install(core, established, sent, answered, None, nonces, true, cx),
+        Ok(answered) => {
+            configuration::accept(core, established, parts, cx);
+            install(core, established, sent, answered, None, nonces, true, cx);
+        }
         Err(why) => {
             cx.misbehaved(Some(core.id), why);
             forget(core, sent, cx);
@@ -118,6 +122,7 @@ fn accept_new(
     let nonces = (sent.nonce.as_slice(), nonce_r);
     let shared = shared.as_ref().map(AsRef::as_ref);
     let send_at_once = !loses(sent, nonce_r);
+    configuration::accept(core, established, parts, cx);
     install(core, established, sent, answered, shared, nonces, send_at_once, cx);
     Ok(Some(nonce_r.to_vec()))
 }

@@ -1,6 +1,8 @@
 //! Answering a request for a Child SA: what the peer wants, what of it policy allows, and whether
 //! this is the moment for it (RFC 7296 §2.9, §2.25).
 
+use std::net::IpAddr;
+
 use ikelab_ambient::{Purpose, Value};
 use ikelab_crypto::{Group, SharedSecret};
 use ikelab_trace::{EspMode, Role};
@@ -13,6 +15,7 @@ use ikelab_wire::registry::{ExchangeType, KeId, NotifyType, Protocol};
 
 use super::{Collision, EXCHANGE, keys, status};
 use crate::child::{Agreed, Child, State};
+use crate::configuration;
 use crate::context::Context;
 use crate::exchange::Ongoing;
 use crate::exchange::init::check_group;
@@ -30,9 +33,11 @@ pub(crate) fn respond_in_auth(
     nonces: (&[u8], &[u8]),
     cx: &mut Context<'_>,
 ) -> Result<Vec<Payload>, Refusal> {
-    let wish = Wish::of(core, parts, None, KeyExchange::Inherited, cx)?;
+    let config = configuration::respond(core, established, parts, cx)?;
+    let wish = Wish::of(core, established, parts, None, KeyExchange::Inherited, cx)?;
     let spi_in = cx.esp_spi(ExchangeType::IKE_AUTH, true);
-    Ok(grant(core, established, wish, spi_in, None, nonces, None, cx))
+    let payloads = grant(core, established, wish, spi_in, None, nonces, None, cx);
+    Ok(config.into_iter().chain(payloads).collect())
 }
 
 /// Answers CREATE_CHILD_SA about a Child SA.
@@ -52,7 +57,8 @@ pub(crate) fn respond(
         check_room(core, established, cx)?;
     }
     let nonce_i = parts.nonce()?;
-    let wish = Wish::of(core, parts, old.as_ref(), KeyExchange::Negotiated, cx)?;
+    let config = configuration::respond(core, established, parts, cx)?;
+    let wish = Wish::of(core, established, parts, old.as_ref(), KeyExchange::Negotiated, cx)?;
     let (ke, shared) = match wish.chosen.suite.ke {
         Some(group) => {
             let (payload, shared) = agree(group, parts, cx)?;
@@ -73,7 +79,7 @@ pub(crate) fn respond(
     if let Some(old) = replaces {
         note_rekey(established, old, spi_in, nonce_i.min(nonce_r.as_slice()));
     }
-    Ok(payloads)
+    Ok(config.into_iter().chain(payloads).collect())
 }
 
 /// NO_ADDITIONAL_SAS when the peer has as many Child SAs as it may (RFC 7296 §1.3).
@@ -128,6 +134,7 @@ struct Wish {
 impl Wish {
     fn of(
         core: &Core,
+        established: &Established,
         parts: &Parts<'_>,
         old: Option<&Child>,
         ke: KeyExchange,
@@ -140,8 +147,8 @@ impl Wish {
             Some(old) => vec![old.config],
             None => (0..tunnel.children.len()).collect(),
         };
-        let (config, remote_ts, local_ts, more_possible) = fitting(tunnel, &configs, tsi, tsr)
-            .ok_or_else(|| {
+        let (config, remote_ts, local_ts, more_possible) =
+            fitting(tunnel, &established.leased, &configs, tsi, tsr).ok_or_else(|| {
                 Refusal::new(NotifyType::TS_UNACCEPTABLE, "no configured child has these selectors")
             })?;
         let child = &tunnel.children[config];
@@ -175,6 +182,7 @@ impl Wish {
 /// others would have fitted.
 fn fitting(
     tunnel: &crate::config::Tunnel,
+    leased: &[IpAddr],
     configs: &[usize],
     tsi: &TrafficSelectors,
     tsr: &TrafficSelectors,
@@ -185,9 +193,8 @@ fn fitting(
     let mut fitting: Vec<_> = configs
         .iter()
         .filter_map(|config| {
-            let child = tunnel.children.get(*config)?;
-            let peers = selectors::narrow(tsi, &child.remote);
-            let ours = selectors::narrow(tsr, &child.local);
+            let peers = selectors::narrow(tsi, &configuration::remote_ts(tunnel, *config, leased));
+            let ours = selectors::narrow(tsr, &configuration::local_ts(tunnel, *config, leased));
             (!peers.is_empty() && !ours.is_empty()).then_some((*config, peers, ours))
         })
         .collect();

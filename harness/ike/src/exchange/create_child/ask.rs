@@ -1,6 +1,8 @@
 //! Asking for a Child SA: in IKE_AUTH, by itself, in the place of another, and once more with the
 //! group that the peer prefers.
 
+use std::net::IpAddr;
+
 use ikelab_ambient::{Purpose, Value};
 use ikelab_crypto::Group;
 use ikelab_trace::EspMode;
@@ -12,6 +14,7 @@ use ikelab_wire::registry::{ExchangeType, NotifyType, Protocol};
 
 use super::{EXCHANGE, Packet, Sent, status};
 use crate::child::{Child, State};
+use crate::configuration;
 use crate::context::Context;
 use crate::exchange::Ongoing;
 use crate::negotiate::{self, KeyExchange};
@@ -25,18 +28,19 @@ pub(crate) fn offer_in_auth(
     packet: Packet,
     cx: &mut Context<'_>,
 ) -> (Vec<Payload>, Sent) {
-    let sent = prepare(core, config, packet, None, KeyExchange::Inherited, None, cx);
-    (body(core, &sent, cx), sent)
+    let sent = prepare(core, &[], config, packet, None, KeyExchange::Inherited, None, cx);
+    (body(core, &[], &sent, cx), sent)
 }
 
 /// Asks for a new Child SA.
 pub(crate) fn begin_new(
     core: &Core,
+    established: &Established,
     config: usize,
     packet: Packet,
     cx: &mut Context<'_>,
 ) -> Option<(Vec<Payload>, Ongoing)> {
-    Some(begin(core, config, packet, None, None, cx))
+    Some(begin(core, &established.leased, config, packet, None, None, cx))
 }
 
 /// Asks for a Child SA in the place of another; nothing if that is gone or already being replaced.
@@ -48,23 +52,25 @@ pub(crate) fn begin_rekey(
 ) -> Option<(Vec<Payload>, Ongoing)> {
     let child = established.children.get_mut(&spi_in).filter(|child| child.state == State::Live)?;
     child.state = State::Rekeying;
-    Some(begin(core, child.config, None, Some(spi_in), None, cx))
+    let config = child.config;
+    Some(begin(core, &established.leased, config, None, Some(spi_in), None, cx))
 }
 
 fn begin(
     core: &Core,
+    leased: &[IpAddr],
     config: usize,
     packet: Packet,
     replaces: Option<EspSpi>,
     group: Option<Group>,
     cx: &mut Context<'_>,
 ) -> (Vec<Payload>, Ongoing) {
-    let sent = prepare(core, config, packet, replaces, KeyExchange::Negotiated, group, cx);
+    let sent = prepare(core, leased, config, packet, replaces, KeyExchange::Negotiated, group, cx);
     let mut payloads: Vec<Payload> = Vec::new();
     if let Some(old) = sent.replaces {
         payloads.push(rekey_sa(old));
     }
-    let rest = body(core, &sent, cx);
+    let rest = body(core, leased, &sent, cx);
     payloads.extend(rest);
     // SA first, then Ni and KE, as RFC 7296 §1.3 draws them.
     let after_sa = payloads.iter().position(|payload| matches!(payload.body, Body::Sa(_)));
@@ -80,6 +86,7 @@ fn begin(
 
 fn prepare(
     core: &Core,
+    leased: &[IpAddr],
     config: usize,
     packet: Packet,
     replaces: Option<EspSpi>,
@@ -92,9 +99,11 @@ fn prepare(
         KeyExchange::Inherited => ExchangeType::IKE_AUTH,
     };
     let spi_in = cx.esp_spi(exchange, false);
-    let child = &cx.tunnel(core.tunnel).children[config];
+    let tunnel = cx.tunnel(core.tunnel);
+    let child = &tunnel.children[config];
     let offer = negotiate::with_spi(&child.proposals, &spi_in.0.to_be_bytes(), ke);
-    let (local_ts, remote_ts) = (child.local.clone(), child.remote.clone());
+    let local_ts = configuration::local_ts(tunnel, config, leased);
+    let remote_ts = configuration::remote_ts(tunnel, config, leased);
     let first_group = offer.iter().flat_map(negotiate::groups).find_map(Group::from_id);
     let private =
         (ke == KeyExchange::Negotiated).then(|| group.or(first_group)).flatten().map(|group| {
@@ -120,9 +129,10 @@ fn prepare(
     }
 }
 
-/// SA, TSi, TSr and the notifies about the kind of SA.
-fn body(core: &Core, sent: &Sent, cx: &Context<'_>) -> Vec<Payload> {
-    let child = &cx.tunnel(core.tunnel).children[sent.config];
+/// CP where it is wanted, SA, TSi, TSr and the notifies about the kind of SA.
+fn body(core: &Core, leased: &[IpAddr], sent: &Sent, cx: &Context<'_>) -> Vec<Payload> {
+    let tunnel = cx.tunnel(core.tunnel);
+    let child = &tunnel.children[sent.config];
     let with_packet = |packet: Option<SelectorRange>, ranges: &[SelectorRange]| {
         // The packet that asks stands first, RFC 7296 §2.9.
         let packet = packet.filter(|packet| ranges.iter().all(|range| range != packet));
@@ -130,11 +140,13 @@ fn body(core: &Core, sent: &Sent, cx: &Context<'_>) -> Vec<Payload> {
         selectors::payload(&all)
     };
     let (local, remote) = sent.packet.unzip();
-    let mut payloads = vec![
+    let config = configuration::request(tunnel, leased).filter(|_| sent.replaces.is_none());
+    let mut payloads: Vec<Payload> = config.into_iter().collect();
+    payloads.extend([
         Body::Sa(SecurityAssociation { proposals: sent.offer.clone() }).into(),
         Body::TsI(with_packet(local, &sent.local_ts)).into(),
         Body::TsR(with_packet(remote, &sent.remote_ts)).into(),
-    ];
+    ]);
     if child.mode == EspMode::Transport {
         payloads.push(status(NotifyType::USE_TRANSPORT_MODE));
     }
@@ -176,7 +188,8 @@ pub(crate) fn begin_again(
         established.children.get_mut(&spi_in).filter(live)?.state = State::Rekeying;
     }
     let Correction { config, packet, replaces, group, restarts } = correction;
-    let (payloads, mut ongoing) = begin(core, config, packet, replaces, Some(group), cx);
+    let leased = &established.leased;
+    let (payloads, mut ongoing) = begin(core, leased, config, packet, replaces, Some(group), cx);
     if let Ongoing::CreateChild(sent) = &mut ongoing {
         sent.restarts = restarts;
     }
