@@ -54,7 +54,7 @@ impl Host {
         }
         let mut octets = packet.octets().to_vec();
         decrement_ttl(&mut octets);
-        self.leave(now, octets);
+        self.leave(now, octets, arrival.origin());
     }
 
     /// Drops a packet that goes nowhere, and says so to its sender where that is customary.
@@ -75,7 +75,7 @@ impl Host {
     /// come in the clear, and so may what never left the host.
     fn may_come_in_the_clear(&mut self, packet: &IpView<'_>, arrival: &Arrival) -> bool {
         let from_outside = match arrival {
-            Arrival::Link(_) => true,
+            Arrival::Link(..) => true,
             Arrival::Own(_) | Arrival::Inner(_) => false,
         };
         if !from_outside || self.carries_ipsec(packet) {

@@ -6,7 +6,7 @@ use ikelab_esp::Lifetime;
 use ikelab_net::{Fault, Interface, Port, Route};
 use ikelab_trace::HostId;
 
-use crate::Pin;
+use crate::{Pin, Software};
 
 /// What a host is made from.
 #[derive(Debug)]
@@ -35,6 +35,8 @@ pub struct HostConfig {
     pub faults: Vec<Fault>,
     /// Values that are not left to chance.
     pub pins: Vec<Pin>,
+    /// What the host runs in place of a stack, where it is an attacker; none: nothing.
+    pub software: Option<Box<dyn Software>>,
     /// The seed of the run.
     pub seed: u64,
 }
@@ -65,6 +67,8 @@ pub enum HostKind {
     Router,
     /// It does not.
     Host,
+    /// It sees what others send on its links, and does what its software does.
+    Attacker,
 }
 
 impl HostKind {
@@ -72,7 +76,7 @@ impl HostKind {
     pub(crate) fn forwards(self) -> bool {
         match self {
             Self::Router => true,
-            Self::Host => false,
+            Self::Host | Self::Attacker => false,
         }
     }
 }

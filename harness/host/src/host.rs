@@ -5,12 +5,14 @@ use std::collections::{BTreeMap, VecDeque};
 use ikelab_ambient::{Instant, Seeded};
 use ikelab_esp::Esp;
 use ikelab_net::{Faults, Frame, Port, Reassembly, Stack};
-use ikelab_trace::{AppEvent, Fact, HostId, HostInfo, IfaceInfo, LinkId, Octets, Record};
+use ikelab_trace::{
+    AppEvent, Fact, HostId, HostInfo, IfaceInfo, LinkId, Octets, Origin, PacketId, Record,
+};
 use ikelab_wire::ike::EspSpi;
 
 use crate::log::Log;
 use crate::ping::Pings;
-use crate::{Change, Command, HostConfig, Order, Pinned, SaSettings};
+use crate::{Change, Command, Event, HostConfig, HostKind, Order, Pinned, SaSettings, Software};
 
 /// How many packets one input may lead to within a host: a handful is usual.
 const WALKS_MAX: u32 = 10_000;
@@ -20,6 +22,7 @@ const WALKS_MAX: u32 = 10_000;
 pub struct Host {
     pub(crate) id: HostId,
     name: String,
+    pub(crate) kind: HostKind,
     pub(crate) stack: Stack,
     /// For each interface its end of a link, if it is attached to one.
     pub(crate) ports: Vec<Option<Port>>,
@@ -35,6 +38,8 @@ pub struct Host {
     pub(crate) reassembly: Reassembly,
     pub(crate) pings: Pings,
     pub(crate) entropy: Pinned<Seeded>,
+    /// What an attacker runs.
+    pub(crate) software: Option<Box<dyn Software>>,
     pub(crate) log: Log,
     /// The identification of the next packet that is made here.
     pub(crate) identification: u16,
@@ -48,7 +53,7 @@ pub struct Host {
 #[derive(Debug)]
 pub(crate) enum Arrival {
     /// It came from a link.
-    Link(Octets),
+    Link(PacketId, Octets),
     /// It was made here, for here.
     Own(Vec<u8>),
     /// It came out of an ESP packet.
@@ -59,12 +64,7 @@ pub(crate) enum Arrival {
 #[derive(Clone, Debug)]
 pub enum Input {
     /// A packet arrives at an interface.
-    Packet {
-        /// The place of the interface.
-        iface: u16,
-        /// The whole IP packet.
-        octets: Octets,
-    },
+    Frame(Frame),
     /// It is told something.
     Command(Command),
     /// Its deadline is reached.
@@ -84,6 +84,7 @@ impl Host {
         Self {
             id: config.id,
             name: config.name,
+            kind: config.kind,
             counts: vec![0; config.interfaces.len()],
             stack: Stack::new(config.interfaces, &config.routes, config.kind.forwards()),
             ports: config.ports,
@@ -95,6 +96,7 @@ impl Host {
             reassembly: Reassembly::default(),
             pings: Pings::default(),
             entropy: Pinned::new(chance, config.pins),
+            software: config.software,
             log: Log::new(config.id),
             identification: 0,
             tray: VecDeque::new(),
@@ -106,7 +108,7 @@ impl Host {
     pub fn handle(&mut self, now: Instant, input: Input, out: &mut Vec<Frame>) {
         self.log.now = now;
         match input {
-            Input::Packet { iface: _, octets } => self.tray.push_back(Arrival::Link(octets)),
+            Input::Frame(frame) => self.take(now, frame),
             Input::Command(command) => self.obey(now, command),
             Input::Deadline => self.wake(now),
         }
@@ -117,7 +119,8 @@ impl Host {
     /// When it wants to be called next, if nothing happens before.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        [self.ike.deadline(), self.pings.deadline()].into_iter().flatten().min()
+        let deadlines = [self.ike.deadline(), self.pings.deadline(), self.software_deadline()];
+        deadlines.into_iter().flatten().min()
     }
 
     /// Hands over what was written down since the last time.
@@ -146,6 +149,16 @@ impl Host {
     #[must_use]
     pub fn idle_faults(&self) -> Vec<u32> {
         self.faults.idle().collect()
+    }
+
+    /// Takes a packet from a link: to the network layer, or to what an attacker runs.
+    fn take(&mut self, now: Instant, frame: Frame) {
+        match self.kind {
+            HostKind::Router | HostKind::Host => {
+                self.tray.push_back(Arrival::Link(frame.packet, frame.octets));
+            }
+            HostKind::Attacker => self.tell_software(now, Event::Packet(&frame)),
+        }
     }
 
     fn obey(&mut self, now: Instant, Command { step, order }: Command) {
@@ -189,6 +202,9 @@ impl Host {
         if self.ike.deadline().is_some_and(|at| at <= now) {
             self.tell_ike(now, ikelab_ike::Input::Deadline);
         }
+        if self.software_deadline().is_some_and(|at| at <= now) {
+            self.tell_software(now, Event::Deadline);
+        }
         self.ping(now);
     }
 
@@ -216,9 +232,18 @@ impl Host {
 }
 
 impl Arrival {
+    /// Where a packet is from that came like this and goes on.
+    pub(crate) fn origin(&self) -> Origin {
+        match self {
+            Self::Link(packet, _) => Origin::PassedOn(*packet),
+            Self::Own(_) => Origin::Here,
+            Self::Inner(_) => Origin::Opened,
+        }
+    }
+
     pub(crate) fn octets(&self) -> &[u8] {
         match self {
-            Self::Link(octets) => octets,
+            Self::Link(_, octets) => octets,
             Self::Own(octets) | Self::Inner(octets) => octets,
         }
     }

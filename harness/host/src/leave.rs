@@ -2,17 +2,26 @@
 
 use ikelab_ambient::Instant;
 use ikelab_net::{Frame, Hop, fragments};
-use ikelab_trace::{Fact, Fate, LinkId, Octets, Sent};
+use ikelab_trace::{Fact, Fate, HostId, LinkId, Octets, Origin, Overheard, PacketId, Sent};
 use ikelab_wire::ip::{IcmpMessage, IpPacket, IpView};
 
 use crate::Host;
 use crate::host::Arrival;
 
+/// Where a packet goes on a link, and what it is known by.
+#[derive(Clone, Copy)]
+struct Way {
+    link: LinkId,
+    /// The place of the interface that it leaves by.
+    place: usize,
+    packet: PacketId,
+}
+
 impl Host {
     /// Lets a packet leave that was made here.
     pub(crate) fn originate(&mut self, now: Instant, packet: IpPacket) {
         let octets = self.seal_header(packet);
-        self.leave(now, octets);
+        self.leave(now, octets, Origin::Here);
     }
 
     /// The octets of a packet that was made here, with an identification of its own.
@@ -23,17 +32,17 @@ impl Host {
     }
 
     /// Lets a packet in the clear leave as policy says; what is for this host stays.
-    pub(crate) fn leave(&mut self, now: Instant, octets: Vec<u8>) {
+    pub(crate) fn leave(&mut self, now: Instant, octets: Vec<u8>, origin: Origin) {
         let own = IpView::parse(&octets).is_ok_and(|packet| self.stack.owns(packet.dst));
         if own {
             self.tray.push_back(Arrival::Own(octets));
         } else {
-            self.protect(now, octets);
+            self.protect(now, octets, origin);
         }
     }
 
     /// Sends a packet as it is, in pieces where it is too long.
-    pub(crate) fn send(&mut self, now: Instant, octets: Vec<u8>) {
+    pub(crate) fn send(&mut self, now: Instant, octets: Vec<u8>, origin: Origin) {
         let packet = match IpView::parse(&octets) {
             Ok(packet) => packet,
             Err(error) => return self.log.dropped("bad IP packet", error.to_string(), &octets),
@@ -46,12 +55,12 @@ impl Host {
         };
         let mtu = self.stack.interface(hop.iface).map_or(0, |interface| interface.mtu);
         if octets.len() <= usize::from(mtu) {
-            return self.transmit(now, hop, octets.into());
+            return self.transmit(now, hop, octets.into(), origin);
         }
         match self.pieces(&packet, mtu) {
             Some(pieces) => {
                 for piece in pieces {
-                    self.transmit(now, hop, piece.into());
+                    self.transmit(now, hop, piece.into(), origin);
                 }
             }
             None => self.too_big(now, &packet, mtu),
@@ -78,33 +87,43 @@ impl Host {
     }
 
     /// Puts a packet on the link of an interface.
-    fn transmit(&mut self, now: Instant, hop: Hop, octets: Octets) {
+    fn transmit(&mut self, now: Instant, hop: Hop, octets: Octets, origin: Origin) {
         let place = usize::from(hop.iface);
         let Some(port) = self.ports.get_mut(place).and_then(Option::as_mut) else {
             return self.log.dropped("interface without a link", "", &octets);
         };
         let harms = self.faults.strike(now, &octets);
         let fates = port.send(now, hop.neighbour, &octets, &harms);
+        let overheard = port.overhear(now, hop.neighbour, &fates);
         let link = port.link();
+        let packet = match origin {
+            Origin::PassedOn(packet) => packet,
+            Origin::Here | Origin::Opened => PacketId { host: self.id, seq: self.log.next_seq() },
+        };
+        let way = Way { link, place, packet };
         for fate in &fates {
-            self.launch(link, place, &octets, fate);
+            let Fate::Arrives { host, iface, at, altered } = fate else { continue };
+            let octets = altered.as_ref().unwrap_or(&octets).clone();
+            self.launch(way, (*host, *iface), *at, octets, false);
         }
-        self.log.write(Fact::Sent(Sent { link, octets, fates }));
+        for Overheard { host, iface, at } in &overheard {
+            self.launch(way, (*host, *iface), *at, octets.clone(), true);
+        }
+        self.log.write(Fact::Sent(Sent { link, octets, fates, origin, overheard }));
     }
 
     /// Lets a copy travel that will arrive.
-    fn launch(&mut self, link: LinkId, place: usize, octets: &Octets, fate: &Fate) {
-        let Fate::Arrives { host, iface, at, altered } = fate else { return };
+    fn launch(
+        &mut self,
+        Way { link, place, packet }: Way,
+        (to, iface): (HostId, u16),
+        at: Instant,
+        octets: Octets,
+        overheard: bool,
+    ) {
         let Some(count) = self.counts.get_mut(place) else { return };
-        self.out.push(Frame {
-            at: *at,
-            link,
-            from: self.id,
-            seq: *count,
-            to: *host,
-            iface: *iface,
-            octets: altered.as_ref().unwrap_or(octets).clone(),
-        });
+        let seq = *count;
         *count += 1;
+        self.out.push(Frame { at, link, from: self.id, seq, to, iface, packet, overheard, octets });
     }
 }

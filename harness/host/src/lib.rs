@@ -27,6 +27,7 @@ mod log;
 mod ping;
 mod pinned;
 mod security;
+mod software;
 #[cfg(test)]
 mod tests;
 
@@ -34,3 +35,4 @@ pub use command::{Change, Command, Order, Ping};
 pub use config::{HostConfig, HostKind, SaSettings};
 pub use host::{Host, Input};
 pub use pinned::{Pin, Pinned};
+pub use software::{Event, Software};

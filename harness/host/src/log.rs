@@ -20,6 +20,11 @@ impl Log {
         Self { host, now: Instant::ZERO, seq: 0, records: Vec::new() }
     }
 
+    /// The count that the next record will have.
+    pub(crate) fn next_seq(&self) -> u64 {
+        self.seq
+    }
+
     /// Writes down that something happened now.
     pub(crate) fn write(&mut self, fact: Fact) {
         self.records.push(Record { at: self.now, host: self.host, seq: self.seq, fact });

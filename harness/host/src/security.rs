@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use ikelab_ambient::Instant;
 use ikelab_esp::{Action, OuterPolicy, Policy, SaConfig, SaKeys};
 use ikelab_ike::{Acquire, ChildSa};
-use ikelab_trace::{EspEvent, Fact};
+use ikelab_trace::{EspEvent, Fact, Origin};
 use ikelab_wire::ike::EspSpi;
 use ikelab_wire::ip::{IcmpMessage, IpPacket, IpView, KEEPALIVE, Udp, with_marker};
 use ikelab_wire::registry::IpProtocol;
@@ -23,24 +23,26 @@ impl Host {
     }
 
     /// Hands a packet in the clear to policy.
-    pub(crate) fn protect(&mut self, now: Instant, octets: Vec<u8>) {
+    pub(crate) fn protect(&mut self, now: Instant, octets: Vec<u8>, origin: Origin) {
         let mut out = Vec::new();
         self.esp.outbound(now, &mut self.entropy, octets, &mut out);
-        self.obey_esp(now, out);
+        self.obey_esp(now, out, origin);
     }
 
     /// Opens an ESP packet that came in `outer`.
     pub(crate) fn open(&mut self, now: Instant, outer: &IpView<'_>, esp: &[u8]) {
         let mut out = Vec::new();
         self.esp.inbound(outer, esp, &mut out);
-        self.obey_esp(now, out);
+        self.obey_esp(now, out, Origin::Opened);
     }
 
     /// Cuts a packet that would be too long once it is sealed, or tells its sender.
-    fn too_big_to_seal(&mut self, now: Instant, mtu: u16, octets: &[u8]) {
+    fn too_big_to_seal(&mut self, now: Instant, mtu: u16, octets: &[u8], origin: Origin) {
         let Ok(packet) = IpView::parse(octets) else { return };
         match self.pieces(&packet, mtu) {
-            Some(pieces) => pieces.into_iter().for_each(|piece| self.protect(now, piece)),
+            Some(pieces) => {
+                pieces.into_iter().for_each(|piece| self.protect(now, piece, origin));
+            }
             None => self.report(now, &packet, &IcmpMessage::too_big(mtu.into(), octets)),
         }
     }
@@ -109,14 +111,16 @@ impl Host {
         let udp = udp.emit(local.ip(), remote.ip());
         let packet = IpPacket::new(local.ip(), remote.ip(), IpProtocol::UDP, udp);
         let octets = self.seal_header(packet);
-        self.send(now, octets);
+        self.send(now, octets, Origin::Here);
     }
 
-    fn obey_esp(&mut self, now: Instant, outputs: Vec<ikelab_esp::Output>) {
+    /// Does what ESP wants done about a packet that is from there.
+    fn obey_esp(&mut self, now: Instant, outputs: Vec<ikelab_esp::Output>, origin: Origin) {
         use ikelab_esp::Output;
         for output in outputs {
             match output {
-                Output::Transmit(octets) | Output::Pass(octets) => self.send(now, octets),
+                Output::Transmit(octets) => self.send(now, octets, Origin::Here),
+                Output::Pass(octets) => self.send(now, octets, origin),
                 Output::Deliver(octets) => self.tray.push_back(Arrival::Inner(octets)),
                 Output::Acquire { child, local, remote } => {
                     let acquire = Acquire { child, local, remote };
@@ -128,7 +132,7 @@ impl Host {
                 Output::Expire { spi_in, hard } => {
                     self.tell_ike(now, ikelab_ike::Input::Expire { spi_in, hard });
                 }
-                Output::TooBig { mtu, packet } => self.too_big_to_seal(now, mtu, &packet),
+                Output::TooBig { mtu, packet } => self.too_big_to_seal(now, mtu, &packet, origin),
                 Output::Event(event) => {
                     let opened = match &event {
                         EspEvent::Opened { spi, .. } => Some(*spi),

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use ikelab_ambient::Instant;
+use ikelab_ambient::{Entropy, Instant};
 use ikelab_esp::{Action, Policy};
 use ikelab_net::{Attachment, Conditions, Frame, Interface, Link, Prefix, Route, Via};
-use ikelab_trace::{AppEvent, EspEvent, Fact, HostId, LinkId, NetEvent, Record};
-use ikelab_wire::ip::{IcmpMessage, IpPacket, IpView, Udp, Unreachable};
+use ikelab_trace::{AppEvent, EspEvent, Fact, HostId, LinkId, NetEvent, PacketId, Record};
+use ikelab_wire::ip::{IcmpEcho, IcmpMessage, IpPacket, IpView, Udp, Unreachable};
 use ikelab_wire::payload::SelectorRange;
 use ikelab_wire::registry::IpProtocol;
 
-use crate::{Command, Host, HostConfig, HostKind, Input, Order, Ping};
+use crate::{Command, Event, Host, HostConfig, HostKind, Input, Order, Ping, Software};
 
 #[test]
 fn a_ping_to_a_neighbour_is_answered_after_twice_the_delay() {
@@ -159,6 +159,49 @@ fn policy_stands_in_the_way_of_what_comes_in_and_what_goes_out() {
 }
 
 #[test]
+fn an_attacker_does_what_its_software_does_and_nothing_else() {
+    let mut world = World::quiet();
+    world.hosts[0].kind = HostKind::Attacker;
+    world.hosts[0].software = Some(Box::new(Forger));
+    let (victim, other) = (ip("10.0.1.254"), ip("10.0.1.9"));
+    let echo = IcmpEcho { reply: false, identifier: 1, sequence: 1, data: Vec::new() };
+    let echo = IcmpMessage::Echo(echo).to_packet(victim, ip("10.0.1.1")).emit();
+    world.arrive(0, 0, &echo);
+    world.arrive(0, 0, &packet("10.0.1.254", "10.0.2.2", 8).emit());
+    assert!(world.records().is_empty(), "neither answered nor passed on: {:?}", world.records());
+    let mut overheard = frame(0, 0, &packet("10.0.1.254", "10.0.1.9", 8).emit());
+    overheard.overheard = true;
+    world.drive(0, Input::Frame(overheard));
+    let sent = world.sent();
+    let forged = view(&sent[0]);
+    assert_eq!((sent.len(), forged.src, forged.dst), (1, other, victim));
+}
+
+/// Answers what it overhears, under the address that was asked.
+#[derive(Debug)]
+struct Forger;
+
+impl Software for Forger {
+    fn handle(
+        &mut self,
+        _: Instant,
+        _: &mut dyn Entropy,
+        event: Event<'_>,
+        out: &mut Vec<Vec<u8>>,
+    ) {
+        let Event::Packet(frame) = event else { return };
+        if frame.overheard {
+            let seen = view(&frame.octets);
+            out.push(IpPacket::new(seen.dst, seen.src, seen.protocol, vec![0; 4]).emit());
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        None
+    }
+}
+
+#[test]
 fn records_are_counted_without_gaps() {
     let mut world = World::quiet();
     world.ping(0, "10.0.1.1", "10.0.2.2", 3, 56);
@@ -189,6 +232,7 @@ impl World {
                 name: format!("H{host}"),
                 iface,
                 addresses: addresses(id as u8 + 1, last).into_iter().map(|own| own.0).collect(),
+                listens: false,
             };
             Link {
                 id: LinkId(id),
@@ -226,7 +270,7 @@ impl World {
     }
 
     fn arrive(&mut self, host: usize, iface: u16, octets: &[u8]) {
-        self.drive(host, Input::Packet { iface, octets: octets.into() });
+        self.drive(host, Input::Frame(frame(host, iface, octets)));
     }
 
     /// Gives a host an input, and lets everything happen that follows from it.
@@ -252,8 +296,8 @@ impl World {
         let frame =
             frames.first_entry().filter(|entry| wake.is_none_or(|(at, _)| entry.get().at <= at));
         if let Some(entry) = frame {
-            let Frame { at, to, iface, octets, .. } = entry.remove();
-            return Some((at, usize::from(to.0), Input::Packet { iface, octets }));
+            let frame = entry.remove();
+            return Some((frame.at, usize::from(frame.to.0), Input::Frame(frame)));
         }
         wake.map(|(at, place)| (at, place, Input::Deadline))
     }
@@ -342,8 +386,24 @@ fn host(
         settings: BTreeMap::new(),
         faults: Vec::new(),
         pins: Vec::new(),
+        software: None,
         seed: 1,
     })
+}
+
+/// A packet that comes out of nowhere to an interface of a host.
+fn frame(host: usize, iface: u16, octets: &[u8]) -> Frame {
+    Frame {
+        at: Instant::ZERO,
+        link: LinkId(iface),
+        from: HostId(99),
+        seq: 0,
+        to: HostId(host as u16),
+        iface,
+        packet: PacketId { host: HostId(99), seq: 0 },
+        overheard: false,
+        octets: octets.into(),
+    }
 }
 
 fn everything(action: Action) -> Policy {

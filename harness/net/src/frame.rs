@@ -1,7 +1,7 @@
 //! A packet on its way to an interface, and the order in which packets arrive.
 
 use ikelab_ambient::Instant;
-use ikelab_trace::{HostId, LinkId, Octets};
+use ikelab_trace::{HostId, LinkId, Octets, PacketId};
 
 /// A copy of a packet that will arrive.
 ///
@@ -21,6 +21,10 @@ pub struct Frame {
     pub to: HostId,
     /// The place of the interface that takes it.
     pub iface: u16,
+    /// The packet that it carries, under the name that the packet keeps on its way.
+    pub packet: PacketId,
+    /// True for the copy that an attacker gets of a packet that is not addressed to it.
+    pub overheard: bool,
     /// The whole IP packet.
     pub octets: Octets,
 }

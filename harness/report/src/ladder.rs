@@ -5,11 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
-use std::net::IpAddr;
 
 use ikelab_ambient::Instant;
 use ikelab_dissect::Dissected;
-use ikelab_trace::{Fact, Fate, HostId, IkeEvent, LinkId, Trace};
+use ikelab_trace::{Fact, Fate, HostId, IkeEvent, LinkId, Origin, PacketId, Trace};
 use ikelab_wire::ike::{EspSpi, IkeSpi};
 use ikelab_wire::ip::IpView;
 use ikelab_wire::registry::IpProtocol;
@@ -107,7 +106,7 @@ enum End {
 /// Every packet once, in the order in which they were sent.
 fn rungs(reading: &Reading<'_>) -> Vec<Rung> {
     let mut rungs: Vec<Rung> = Vec::new();
-    let mut under_way = UnderWay { trace: reading.trace, at: BTreeMap::new() };
+    let mut under_way: BTreeMap<PacketId, usize> = BTreeMap::new();
     let mut known = BTreeSet::new();
     let children = children(reading.trace);
     let mut packets = reading.packets.iter().peekable();
@@ -116,7 +115,12 @@ fn rungs(reading: &Reading<'_>) -> Vec<Rung> {
             rungs.push(Rung::new(record.at, record.host, What::Step { text: text.clone() }));
         }
         let Some(seen) = packets.next_if(|seen| seen.record == place) else { continue };
-        let rung = match under_way.passed_on(seen.host, &seen.sent.octets) {
+        let own = PacketId { host: record.host, seq: record.seq };
+        let rung = match seen.sent.origin {
+            Origin::PassedOn(packet) => under_way.get(&packet).copied(),
+            Origin::Here | Origin::Opened => None,
+        };
+        let rung = match rung {
             Some(rung) => rung,
             None => {
                 let Some(what) = what(seen, &children) else { continue };
@@ -127,49 +131,18 @@ fn rungs(reading: &Reading<'_>) -> Vec<Rung> {
                 rung.again = message_octets(seen)
                     .is_some_and(|octets| !known.insert((seen.host, octets.to_vec())));
                 rungs.push(rung);
+                under_way.insert(own, rungs.len() - 1);
                 rungs.len() - 1
             }
         };
         let ends = seen.sent.fates.iter().map(|fate| End::of(fate, seen.sent.link));
         for end in ends {
-            if let End::At { host, .. } = end {
-                under_way.arrived(host, &seen.sent.octets, rung);
-            }
             if let Some(rung) = rungs.get_mut(rung) {
                 rung.end(seen.host, end);
             }
         }
     }
     rungs
-}
-
-/// Which packets are at a host that may pass them on.
-struct UnderWay<'a> {
-    trace: &'a Trace,
-    at: BTreeMap<(HostId, &'a [u8]), Vec<Waiting>>,
-}
-
-/// The rung of a packet, and whether it was addressed to the host that it is at.
-type Waiting = (usize, bool);
-
-impl<'a> UnderWay<'a> {
-    fn arrived(&mut self, host: HostId, packet: &'a [u8], rung: usize) {
-        let to_it = IpView::parse(packet).is_ok_and(|view| self.owns(host, view.dst));
-        self.at.entry((host, payload(packet))).or_default().push((rung, to_it));
-    }
-
-    /// The rung of a packet that a host had received before. One that was addressed to it and
-    /// comes from its own address is not passed on: two keepalives are alike, and yet two.
-    fn passed_on(&mut self, host: HostId, packet: &'a [u8]) -> Option<usize> {
-        let from_it = IpView::parse(packet).is_ok_and(|view| self.owns(host, view.src));
-        let waiting = self.at.get_mut(&(host, payload(packet)))?;
-        let place = waiting.iter().position(|(_, to_it)| !(*to_it && from_it))?;
-        Some(waiting.remove(place).0)
-    }
-
-    fn owns(&self, host: HostId, address: IpAddr) -> bool {
-        self.trace.owner(address) == Some(host)
-    }
 }
 
 /// What stays the same when a packet is passed on: not addresses, hops, and UDP's ports.

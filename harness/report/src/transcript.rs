@@ -5,7 +5,9 @@ use std::ops::RangeInclusive;
 
 use ikelab_ambient::Instant;
 use ikelab_dissect::{Dissected, IkeMessage};
-use ikelab_trace::{AppEvent, EspEvent, Fact, Fate, HostId, IkeEvent, NetEvent, SaId, Trace};
+use ikelab_trace::{
+    AppEvent, EspEvent, Fact, Fate, HostId, IkeEvent, NetEvent, Overheard, SaId, Trace,
+};
 use ikelab_wire::ike::{Header, IkeSpi};
 
 use crate::ladder::link_name;
@@ -131,6 +133,9 @@ fn packet_events(trace: &Trace, seen: &Seen<'_>, events: &mut Vec<Event>) {
             events.push(Event { at, order, host, class, words });
         };
         push(seen.at, seen.host, class, format!("tx {words}"));
+        for Overheard { host, at, .. } in &seen.sent.overheard {
+            push(*at, *host, class, format!("overheard {words}"));
+        }
         for fate in &seen.sent.fates {
             match fate {
                 Fate::Arrives { host, at, .. } => push(*at, *host, class, format!("rx {words}")),

@@ -53,9 +53,7 @@ impl Node for Host {
     fn handle(&mut self, now: Instant, input: Input<Self::Command>, out: &mut Vec<Frame>) {
         let input = match input {
             Input::Command(command) => ikelab_host::Input::Command(command),
-            Input::Frame(Frame { iface, octets, .. }) => {
-                ikelab_host::Input::Packet { iface, octets }
-            }
+            Input::Frame(frame) => ikelab_host::Input::Frame(frame),
             Input::Deadline => ikelab_host::Input::Deadline,
         };
         Self::handle(self, now, input, out);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ikelab_ambient::{Entropy, Instant, Purpose, Seeded, Value};
 use ikelab_net::Frame;
-use ikelab_trace::{HostId, LinkId};
+use ikelab_trace::{HostId, LinkId, PacketId};
 
 use crate::{Input, Node, Station};
 
@@ -50,6 +50,8 @@ impl Toy {
             seq: self.seq,
             to: HostId(u16::try_from(to).unwrap()),
             iface: 0,
+            packet: PacketId { host: self.host, seq: self.seq },
+            overheard: false,
             octets: vec![times_on, 1, 2, 3].into(),
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ikelab_scenario::plan::Plan;
 use ikelab_scenario::{Tables, parse};
 use ikelab_sim::{Driver, RunResult, run};
-use ikelab_trace::{AppEvent, EspEvent, Fact, IkeEvent, Trace};
+use ikelab_trace::{AppEvent, EspEvent, Fact, IkeEvent, Record, Trace};
 
 /// Two routers, PSK; a ping from network to network brings the tunnel up.
 const SITE_TO_SITE: &str = r#"
@@ -118,6 +118,33 @@ fn pattern_with(faults: &str, pings: u32) -> (String, RunResult) {
         .unwrap_or_else(|found| panic!("{found:#?}"));
     let result = run_on_both(&scenario.plan(&scenario.cells[0], 1));
     (pattern(&result.trace, pings), result)
+}
+
+#[test]
+fn an_attacker_on_the_link_sees_every_packet_and_changes_nothing() {
+    let evil = SITE_TO_SITE
+        .replace("  links:", "    EVIL: {kind: attacker, ifaces: {wan: 10.0.0.66/24}}\n  links:")
+        .replace("R2.wan]", "R2.wan, EVIL.wan]");
+    let run = |text: &str| {
+        let text = text.replace("LINK", ", loss: 10%").replace("SIZE", "56").replace("COUNT", "9");
+        let scenario = parse("evil.yaml", &text, &Arc::new(Tables::builtin()))
+            .unwrap_or_else(|found| panic!("{found:#?}"));
+        run_on_both(&scenario.plan(&scenario.cells[0], 3)).trace
+    };
+    let (with, without) = (run(&evil), run(SITE_TO_SITE));
+    let sent = |trace: &Trace| {
+        let sent = |record: &Record| match &record.fact {
+            Fact::Sent(sent) => Some((record.at, sent.fates.clone(), sent.overheard.len())),
+            _ => None,
+        };
+        trace.records.iter().filter_map(sent).collect::<Vec<_>>()
+    };
+    let (with, without) = (sent(&with), sent(&without));
+    assert!(with.iter().all(|(_, _, overheard)| *overheard == 1));
+    assert!(without.iter().all(|(_, _, overheard)| *overheard == 0));
+    let fates =
+        |sent: Vec<_>| sent.into_iter().map(|(at, fates, _)| (at, fates)).collect::<Vec<_>>();
+    assert_eq!(fates(with), fates(without));
 }
 
 #[test]

@@ -17,6 +17,6 @@ pub use ike::{
     ChildInstalled, ChildKeysLogged, EspMode, Established, IkeEvent, IkeKeysLogged, Phase, Role,
     SaId, Suite,
 };
-pub use net::{Fate, NetEvent, Sent};
+pub use net::{Fate, NetEvent, Origin, Overheard, PacketId, Sent};
 pub use octets::Octets;
 pub use record::{Fact, HostId, HostInfo, IfaceInfo, LinkId, LinkInfo, Record, Trace};

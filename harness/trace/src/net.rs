@@ -16,6 +16,55 @@ pub struct Sent {
     pub octets: Octets,
     /// One fate for each copy: several when the link duplicates.
     pub fates: Vec<Fate>,
+    /// Where the host has it from.
+    #[serde(default, skip_serializing_if = "Origin::is_here")]
+    pub origin: Origin,
+    /// Copies that reached an attacker on the link to whom the packet was not addressed. They are
+    /// no deliveries: who looks for what became of the packet looks at its fates.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overheard: Vec<Overheard>,
+}
+
+/// Where a host has a packet from that it puts on a link.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// It was made here, whatever source address it bears.
+    #[default]
+    Here,
+    /// It came over another link, and is passed on: this packet, on its further way.
+    PassedOn(PacketId),
+    /// It came in an ESP packet, and goes on in the clear.
+    Opened,
+}
+
+impl Origin {
+    /// True for what was made here.
+    #[must_use]
+    pub fn is_here(&self) -> bool {
+        *self == Self::Here
+    }
+}
+
+/// A packet under the name that it keeps on its way, whatever routers and NATs make of it: the host
+/// that made it, and that host's count of the record with which it first went on a link.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct PacketId {
+    /// The host.
+    pub host: HostId,
+    /// The host's own count of the record.
+    pub seq: u64,
+}
+
+/// A copy of a packet that an attacker got beside the one that travels on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Overheard {
+    /// The attacker.
+    pub host: HostId,
+    /// Place of its interface.
+    pub iface: u16,
+    /// When.
+    pub at: Instant,
 }
 
 /// What became of a copy of a packet on a link.

@@ -34,6 +34,8 @@ pub struct Attachment {
     pub iface: u16,
     /// The addresses that it answers to on the link.
     pub addresses: Vec<IpAddr>,
+    /// True when it gets a copy of every packet on the link, also of those for others.
+    pub listens: bool,
 }
 
 impl Link {

@@ -5,13 +5,23 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use ikelab_ambient::Instant;
-use ikelab_trace::{Fate, HostId, LinkId, Octets};
+use ikelab_trace::{Fate, HostId, LinkId, Octets, Overheard};
 
 use super::chance::Chance;
 use super::{Attachment, Conditions, Link};
 use crate::Harm;
+
+/// Nothing is instantaneous: an effect comes later than its cause.
+const MOMENT: Duration = Duration::from_nanos(1);
+/// Reasons of losses that happen before a packet is on the link.
+const NEVER_LEFT: [&str; 4] = [NO_NEIGHBOUR, LINK_DOWN, LARGER_THAN_MTU, QUEUE_FULL];
+const NO_NEIGHBOUR: &str = "no such neighbour";
+const LINK_DOWN: &str = "link is down";
+const LARGER_THAN_MTU: &str = "larger than the MTU";
+const QUEUE_FULL: &str = "queue is full";
 
 /// A host's end of a link.
 #[derive(Clone, Debug)]
@@ -73,17 +83,17 @@ impl Port {
         octets: &Octets,
         harms: &[Harm],
     ) -> Vec<Fate> {
-        let Some(to) = self.receiver(neighbour) else { return lost("no such neighbour") };
+        let Some(to) = self.receiver(neighbour) else { return lost(NO_NEIGHBOUR) };
         if !self.conditions.up {
-            return lost("link is down");
+            return lost(LINK_DOWN);
         }
         if self.cut_off.contains(&to.0) {
             return lost("partition");
         }
         if octets.len() > usize::from(self.conditions.mtu) {
-            return lost("larger than the MTU");
+            return lost(LARGER_THAN_MTU);
         }
-        let Some(left) = self.leave(now, octets.len()) else { return lost("queue is full") };
+        let Some(left) = self.leave(now, octets.len()) else { return lost(QUEUE_FULL) };
         if self.chance.loss.happens(self.conditions.loss) {
             return lost("loss");
         }
@@ -93,6 +103,23 @@ impl Port {
         let again = harms.iter().filter(|harm| **harm == Harm::Duplicate).count();
         let again = again + usize::from(self.chance.duplicate.happens(self.conditions.duplicate));
         (0..=again).map(|_| self.arrive(left, to, octets, harms)).collect()
+    }
+
+    /// The copies of a packet with these fates that attackers on the link get: everything that went
+    /// on the link, whatever becomes of it there, but for what is addressed to them. They stand
+    /// beside the sender, so that their copy is the first; nothing of it is left to chance.
+    #[must_use]
+    pub fn overhear(&self, now: Instant, neighbour: IpAddr, fates: &[Fate]) -> Vec<Overheard> {
+        let addressed = self.receiver(neighbour);
+        if fates.iter().any(never_left) {
+            return Vec::new();
+        }
+        let at = self.busy_until.max(now) + MOMENT;
+        let ears = self.neighbours.iter().filter(|end| {
+            let own = Some((end.host, end.iface));
+            end.listens && own != addressed && !self.cut_off.contains(&end.host)
+        });
+        ears.map(|end| Overheard { host: end.host, iface: end.iface, at }).collect()
     }
 
     /// The interface that answers to an address, as Ethernet finds it, without asking.
@@ -166,10 +193,16 @@ fn lost(reason: &'static str) -> Vec<Fate> {
     vec![Fate::Lost { reason: reason.into() }]
 }
 
+/// True for a packet that was not put on the link at all.
+fn never_left(fate: &Fate) -> bool {
+    match fate {
+        Fate::Arrives { .. } => false,
+        Fate::Lost { reason } => NEVER_LEFT.contains(&reason.as_ref()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use core::time::Duration;
-
     use proptest::prelude::*;
 
     use super::*;
@@ -188,6 +221,7 @@ mod tests {
             name: name.into(),
             iface: 1,
             addresses: vec![ip(last)],
+            listens: false,
         };
         let attached = vec![end(R1, "R1", 1), end(R2, "R2", 2)];
         Link { id: LinkId(0), name: "wan".into(), attached, conditions }
@@ -323,6 +357,69 @@ mod tests {
             reason(&port.send(Instant::ZERO, ip(2), &packet(), &[])).to_owned()
         };
         assert_eq!([send(true), send(false)], ["partition", "arrives"]);
+    }
+
+    /// The same link with an attacker on it, who has the address that ends in 66.
+    fn tapped(conditions: Conditions, seed: u64) -> Port {
+        let mut link = link(conditions);
+        let ear = Attachment {
+            host: HostId(2),
+            name: "EVIL".into(),
+            iface: 0,
+            addresses: vec![ip(66)],
+            listens: true,
+        };
+        link.attached.push(ear);
+        link.port(R1, 1, seed).unwrap()
+    }
+
+    #[test]
+    fn an_attacker_hears_at_once_what_goes_on_the_link_whatever_becomes_of_it() {
+        let now = Instant::from_secs(1);
+        let hears = |conditions, to, harms: &[Harm]| {
+            let mut port = tapped(conditions, 1);
+            let fates = port.send(now, ip(to), &packet(), harms);
+            let overheard = port.overhear(now, ip(to), &fates);
+            let at = Instant::from_nanos(1_000_000_001);
+            assert!(
+                overheard.iter().all(|one| (one.host, one.iface, one.at) == (HostId(2), 0, at))
+            );
+            overheard.len()
+        };
+        let quiet = Conditions::default;
+        assert_eq!(hears(quiet(), 2, &[]), 1);
+        assert_eq!(hears(quiet(), 2, &[Harm::Drop]), 1, "it is lost further on");
+        assert_eq!(hears(quiet(), 2, &[Harm::Duplicate]), 1, "it was sent once");
+        assert_eq!(hears(Conditions { loss: 1.0, ..quiet() }, 2, &[]), 1);
+        assert_eq!(hears(quiet(), 66, &[]), 0, "what is addressed to it is delivered to it");
+        assert_eq!(hears(quiet(), 9, &[]), 0, "it was not sent");
+        assert_eq!(hears(Conditions { up: false, ..quiet() }, 2, &[]), 0);
+        assert_eq!(hears(Conditions { mtu: 99, ..quiet() }, 2, &[]), 0);
+    }
+
+    #[test]
+    fn an_attacker_that_is_cut_off_hears_nothing() {
+        let mut port = tapped(Conditions::default(), 1);
+        port.cut_off(HostId(2), true);
+        let fates = port.send(Instant::ZERO, ip(2), &packet(), &[]);
+        assert_eq!(
+            (reason(&fates), port.overhear(Instant::ZERO, ip(2), &fates)),
+            ("arrives", vec![])
+        );
+    }
+
+    #[test]
+    fn an_ear_on_the_link_changes_no_fate() {
+        let fates_of = |mut port: Port| {
+            let at = |number: u64| Instant::from_nanos(number * 1_000_000);
+            let send = |number: u64| {
+                let fates = port.send(at(number), ip(2), &packet(), &[]);
+                let _ = port.overhear(at(number), ip(2), &fates);
+                fates
+            };
+            (0..200).map(send).collect::<Vec<_>>()
+        };
+        assert_eq!(fates_of(tapped(rough(), 4)), fates_of(port(rough(), 4)));
     }
 
     #[test]

@@ -9,8 +9,8 @@ use ikelab_dissect::keys::{Check, EspKeys, IkeKeys};
 use ikelab_dissect::{Frames, KeyTable, Stripped};
 use ikelab_trace::{
     ChildInstalled, ChildKeysLogged, EspEvent, EspMode, Established, Fact, Fate, HostId, HostInfo,
-    IfaceInfo, IkeEvent, IkeKeysLogged, LinkId, LinkInfo, Octets, Phase, Record, Role, SaId, Sent,
-    Suite, Trace,
+    IfaceInfo, IkeEvent, IkeKeysLogged, LinkId, LinkInfo, Octets, Origin, PacketId, Phase, Record,
+    Role, SaId, Sent, Suite, Trace,
 };
 use ikelab_wire::ike::EspSpi;
 use ikelab_wire::ip::IpView;
@@ -60,7 +60,13 @@ fn packets(file: &[u8]) -> Vec<Record> {
         let from_first = IpView::parse(octets).unwrap().src == Ipv4Addr::new(10, 9, 0, 1);
         let (host, to) = if from_first { (HostId(0), HostId(1)) } else { (HostId(1), HostId(0)) };
         let fates = vec![Fate::Arrives { host: to, iface: 0, at: at + DELAY, altered: None }];
-        let sent = Sent { link: LinkId(0), octets: Octets::from(octets), fates };
+        let sent = Sent {
+            link: LinkId(0),
+            octets: Octets::from(octets),
+            fates,
+            origin: Origin::Here,
+            overheard: Vec::new(),
+        };
         Record { at, host, seq: u64::from(frame.number) * 10, fact: Fact::Sent(sent) }
     };
     frames.map(packet).collect()
@@ -254,6 +260,7 @@ pub(crate) fn through_a_router(name: &str) -> Trace {
         ikelab_wire::ip::decrement_ttl(&mut octets).unwrap();
         passed_on.octets = Octets::from(octets);
         let seq = record.seq;
+        passed_on.origin = Origin::PassedOn(PacketId { host: record.host, seq });
         trace.records.push(record);
         trace.records.push(Record { at, host: HostId(2), seq, fact: Fact::Sent(passed_on) });
     }

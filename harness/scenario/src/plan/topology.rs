@@ -28,6 +28,8 @@ pub enum HostKind {
     Router,
     /// It does not.
     Host,
+    /// It sees what others send on its links, and does nothing by itself.
+    Attacker,
 }
 
 /// An interface of a host.

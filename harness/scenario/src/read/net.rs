@@ -62,7 +62,7 @@ const KINDS: [(&str, Option<HostKind>); 4] = [
     ("router", Some(HostKind::Router)),
     ("host", Some(HostKind::Host)),
     ("nat", None),
-    ("attacker", None),
+    ("attacker", Some(HostKind::Attacker)),
 ];
 
 pub(crate) fn read(cx: &Cx<'_>, node: &Node) -> World {

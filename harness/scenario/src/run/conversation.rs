@@ -144,7 +144,7 @@ impl Conversation {
             let Fact::Sent(sent) = &entry.fact else { continue };
             let Ok(view) = IpView::parse(&sent.octets) else { continue };
             // A packet that is only passed on was told of by its maker.
-            if trace.owner(view.src).is_some_and(|owner| owner != entry.host) {
+            if !sent.origin.is_here() {
                 continue;
             }
             let frame = u32::try_from(record).unwrap_or(u32::MAX);

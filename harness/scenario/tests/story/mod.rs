@@ -8,7 +8,7 @@ use std::time::Duration;
 use ikelab_ambient::Instant;
 use ikelab_scenario::{Scenario, Tables, Verdict, parse};
 use ikelab_trace::{
-    Fact, Fate, HostId, HostInfo, IfaceInfo, LinkId, LinkInfo, Record, Sent, Trace,
+    Fact, Fate, Origin, HostId, HostInfo, IfaceInfo, LinkId, LinkInfo, Record, Sent, Trace,
 };
 use ikelab_wire::ike::{Flags, Header, IkeSpi, Message, Version};
 use ikelab_wire::ip::{IpPacket, Udp};
@@ -69,7 +69,13 @@ impl Story {
         } else {
             Fate::Arrives { host: HostId(1 - from), iface: 1, at: arrival, altered: None }
         };
-        let sent = Sent { link: LinkId(0), octets: packet.emit().into(), fates: vec![fate] };
+        let sent = Sent {
+            link: LinkId(0),
+            octets: packet.emit().into(),
+            fates: vec![fate],
+            origin: Origin::Here,
+            overheard: Vec::new(),
+        };
         self.fact(at_ms, from, Fact::Sent(sent))
     }
 

@@ -38,6 +38,7 @@ fn build_link(plan: &Plan, id: u16, link: &plan::Link) -> Link {
             name: at.name.clone(),
             iface: *iface,
             addresses: interface.addresses.iter().map(|(address, _)| *address).collect(),
+            listens: at.kind == plan::HostKind::Attacker,
         })
     };
     let conditions = Conditions {
@@ -64,6 +65,7 @@ fn build_host(plan: &Plan, links: &[Link], place: u16, host: &plan::Host) -> Hos
         kind: match host.kind {
             plan::HostKind::Router => HostKind::Router,
             plan::HostKind::Host => HostKind::Host,
+            plan::HostKind::Attacker => HostKind::Attacker,
         },
         ports: ports.collect(),
         interfaces,
@@ -74,6 +76,7 @@ fn build_host(plan: &Plan, links: &[Link], place: u16, host: &plan::Host) -> Hos
         settings: tunnel::settings(host),
         faults: fault::of_packets(plan, place),
         pins: pins(plan, place),
+        software: None,
         seed: plan.seed,
     })
 }
