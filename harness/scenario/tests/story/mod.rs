@@ -8,7 +8,7 @@ use std::time::Duration;
 use ikelab_ambient::Instant;
 use ikelab_scenario::{Scenario, Tables, Verdict, parse};
 use ikelab_trace::{
-    Fact, Fate, Origin, HostId, HostInfo, IfaceInfo, LinkId, LinkInfo, Record, Sent, Trace,
+    Fact, Fate, HostId, HostInfo, IfaceInfo, LinkId, LinkInfo, Origin, Record, Sent, Trace,
 };
 use ikelab_wire::ike::{Flags, Header, IkeSpi, Message, Version};
 use ikelab_wire::ip::{IpPacket, Udp};
