@@ -41,7 +41,7 @@ const CLOSED: &[(&str, &str, &str)] = &[
 const COMMON: &[&str] = &["hex", "serde", "serde_json"];
 
 /// Outside crates that only tests use, anywhere.
-const FOR_TESTS: &[&str] = &["csv", "hex-literal", "insta", "proptest"];
+const FOR_TESTS: &[&str] = &["boon", "csv", "hex-literal", "insta", "proptest"];
 
 /// Outside crates with an owner.
 const OWNED: &[(&str, &[&str])] = &[
