@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::author::{cover::Cover, explain::Explain, fmt::Fmt, new::New};
 use clap::{Parser, Subcommand, ValueEnum};
 
 /// A proving ground for IKEv2 and ESP.
@@ -31,6 +32,14 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Show(Show),
     Decode(Decode),
+    New(New),
+    Fmt(Fmt),
+    Explain(Explain),
+    Cover(Cover),
+    /// Prints the JSON Schema of scenarios, for editors.
+    Schema,
+    /// Tells whether everything that a run needs is here.
+    Doctor,
 }
 
 /// Runs scenarios, judges them, and leaves the evidence.

@@ -202,7 +202,7 @@ fn read(path: &Path, tables: &Arc<Tables>) -> Read {
 }
 
 /// A YAML file is a scenario when it has the key `ikelab` at its beginning.
-fn is_scenario(text: &str) -> bool {
+pub(crate) fn is_scenario(text: &str) -> bool {
     let mut lines = text.lines().map(str::trim_end);
     let first = lines.find(|line| !line.is_empty() && !line.starts_with('#') && *line != "---");
     first.is_some_and(|line| line.starts_with("ikelab:"))
@@ -220,7 +220,7 @@ fn is_one_file(one: &str, other: &str) -> bool {
 }
 
 /// The YAML files of a folder and below, in order.
-fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
+pub(crate) fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     paths.sort();

@@ -4,6 +4,7 @@
 //! worst of several is the exit code.
 
 mod args;
+mod author;
 mod decode;
 mod evidence;
 mod exit;
@@ -46,6 +47,12 @@ fn command(args: &Args) -> Exit {
         Command::Check(args) => list::check(args, &mut terminal),
         Command::Show(what) => show::show(what, &mut terminal),
         Command::Decode(args) => decode::decode(args, &mut terminal),
+        Command::New(args) => author::new::new(args, &mut terminal),
+        Command::Fmt(args) => author::fmt::fmt(args, &mut terminal),
+        Command::Explain(args) => author::explain::explain(args, &mut terminal),
+        Command::Cover(args) => author::cover::cover(args, &mut terminal),
+        Command::Schema => author::schema::schema(&mut terminal),
+        Command::Doctor => author::doctor::doctor(&mut terminal),
     };
     exit.and(terminal.close())
 }

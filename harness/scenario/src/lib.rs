@@ -38,9 +38,9 @@ mod yaml;
 
 pub use diagnostic::{Diagnostic, Label, Severity};
 pub use duration::parse as parse_duration;
-pub use format::format;
 pub use expect::{Snapshot, View};
-pub use requirements::{Case, Requirement, Tables};
+pub use format::format;
+pub use requirements::{Case, Requirement, Tables, table};
 pub use scenario::{Cell, SETTLE, SHAPE, Scenario, parse};
 pub use schema::schema;
 pub use source::{Position, Source, Span};

@@ -28,8 +28,12 @@ pub struct Requirement {
 pub struct Case {
     /// Its id: `COLL-CC-08`.
     pub id: String,
+    /// Its area: `collision`.
+    pub area: String,
     /// What it is about, in a line.
     pub title: String,
+    /// How soon it is wanted, 1 to 3.
+    pub prio: String,
 }
 
 /// The tables.
@@ -117,6 +121,14 @@ impl Tables {
 
 fn rows<T: for<'de> Deserialize<'de>>(text: &str) -> Result<Vec<T>, csv::Error> {
     csv::Reader::from_reader(text.as_bytes()).deserialize().collect()
+}
+
+/// Reads a table that lies beside them: CSV with a line of headers.
+///
+/// # Errors
+/// Which line is wrong, and how.
+pub fn table<T: for<'de> Deserialize<'de>>(text: &str) -> Result<Vec<T>, String> {
+    rows(text).map_err(|why| why.to_string())
 }
 
 /// Ids look alike: of two that are equally near, the one with the longer common beginning wins.

@@ -80,7 +80,10 @@ const TABLE: [(&str, &str); 9] = [
     ),
     ("a:\n    # about b\n    b: 'it''s  {fine}'\n", "a:\n  # about b\n  b: 'it''s  {fine}'\n"),
     ("s: |\n     text\n       more\nb: 1\n", "s: |\n  text\n    more\nb: 1\n"),
-    ("a: {x: 1,\n    y:  2}\r\nb: it's [ not ] flow\r\n", "a: {x: 1,\n    y: 2}\nb: it's [ not ] flow\n"),
+    (
+        "a: {x: 1,\n    y:  2}\r\nb: it's [ not ] flow\r\n",
+        "a: {x: 1,\n    y: 2}\nb: it's [ not ] flow\n",
+    ),
 ];
 
 #[test]

@@ -62,8 +62,7 @@ fn every_scenario_names_the_schema_for_editors() {
     for path in paths {
         let text = fs::read_to_string(&path).unwrap();
         let depth = path.strip_prefix(folder()).unwrap().components().count() - 1;
-        let line =
-            format!("# yaml-language-server: $schema={}{KEPT}\n", "../".repeat(depth));
+        let line = format!("# yaml-language-server: $schema={}{KEPT}\n", "../".repeat(depth));
         assert!(text.starts_with(&line), "{} should begin with {line}", path.display());
     }
 }
@@ -76,7 +75,7 @@ fn the_copy_beside_the_scenarios_is_current() {
         fs::write(&path, format!("{now:#}\n")).unwrap();
     }
     let kept: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
-    assert_eq!(kept, now, "run: ikelab schema > scenarios/{KEPT}");
+    assert!(kept == now, "run: ikelab schema > scenarios/{KEPT}");
 }
 
 #[test]

@@ -56,7 +56,9 @@ pub(super) fn clean(text: &str) -> String {
             }
             Some(_) | None => lines.push(line.to_owned()),
         }
-        if block.is_none() && let Some((outer, ladder)) = header(line, indent) {
+        if block.is_none()
+            && let Some((outer, ladder)) = header(line, indent)
+        {
             block = Some(Block { outer, margin: outer + STEP, old_margin: None, ladder });
         }
     }
@@ -162,7 +164,8 @@ impl Layout {
         self.moved = isize::try_from(level.new).ok()? - isize::try_from(old).ok()?;
         self.settle_comments(Some((old, level.new)));
         if let Some((_, ladder)) = header(line, old) {
-            self.block = Some(Block { outer: inner_old, margin: new + STEP, old_margin: None, ladder });
+            self.block =
+                Some(Block { outer: inner_old, margin: new + STEP, old_margin: None, ladder });
             if body.ends_with(|c: char| c.is_ascii_digit()) {
                 return None; // it says its own indentation
             }
