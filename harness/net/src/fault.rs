@@ -3,7 +3,9 @@
 //! A fault sees what any box on the way could see: addresses, protocols, ports, and the header of
 //! an IKE message. It acts where the packet is first put on a link.
 
+use std::fmt;
 use std::net::IpAddr;
+use std::rc::Rc;
 use std::time::Duration;
 
 use ikelab_ambient::Instant;
@@ -17,7 +19,7 @@ const PORT_IKE: u16 = 500;
 const PORT_NAT_T: u16 = 4500;
 
 /// A fault that a scenario names.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub struct Fault {
     /// Its place among the scenario's faults.
     pub index: u32,
@@ -33,8 +35,14 @@ pub struct Fault {
     pub harm: Harm,
 }
 
+/// Somebody who knows more of a packet than everybody can see.
+pub trait Insight: fmt::Debug {
+    /// Whether this IP packet, sent now, is meant.
+    fn is_meant(&self, now: Instant, octets: &[u8]) -> bool;
+}
+
 /// Which packets a fault is meant for.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub struct Victims {
     /// Addresses that they come from.
     pub src: Vec<IpAddr>,
@@ -42,6 +50,8 @@ pub struct Victims {
     pub dst: Vec<IpAddr>,
     /// What they carry.
     pub kind: Kind,
+    /// Who is asked about those that fit so far; nobody if all of them are meant.
+    pub insight: Option<Rc<dyn Insight>>,
 }
 
 /// What a packet carries, as far as everybody can see.
@@ -125,9 +135,8 @@ impl Faults {
 
 impl Counted {
     fn strike(&mut self, now: Instant, packet: &IpView<'_>, seen: Seen) -> Option<Harm> {
-        let Fault { victims: Victims { src, dst, kind }, nth, from, until, harm, .. } = &self.fault;
-        let meant = src.contains(&packet.src) && dst.contains(&packet.dst) && kind.includes(seen);
-        if !meant || now < *from || now >= *until {
+        let Fault { victims, nth, from, until, harm, .. } = &self.fault;
+        if now < *from || now >= *until || !victims.include(now, packet, seen) {
             return None;
         }
         let place = self.victims;
@@ -135,6 +144,14 @@ impl Counted {
         let strikes = nth.is_none_or(|nth| nth == place);
         self.struck |= strikes;
         strikes.then_some(*harm)
+    }
+}
+
+impl Victims {
+    fn include(&self, now: Instant, packet: &IpView<'_>, seen: Seen) -> bool {
+        let Self { src, dst, kind, insight } = self;
+        let seems = src.contains(&packet.src) && dst.contains(&packet.dst) && kind.includes(seen);
+        seems && insight.as_ref().is_none_or(|insight| insight.is_meant(now, packet.octets()))
     }
 }
 
@@ -236,7 +253,7 @@ mod tests {
     fn fault(kind: Kind) -> Fault {
         Fault {
             index: 4,
-            victims: Victims { src: vec![ip(1)], dst: vec![ip(2), ip(3)], kind },
+            victims: Victims { src: vec![ip(1)], dst: vec![ip(2), ip(3)], kind, insight: None },
             nth: None,
             from: Instant::ZERO,
             until: Instant::FAR,

@@ -14,7 +14,7 @@ mod reassembly;
 mod routes;
 mod stack;
 
-pub use fault::{Fault, Faults, Harm, Kind, Victims};
+pub use fault::{Fault, Faults, Harm, Insight, Kind, Victims};
 pub use fragment::fragments;
 pub use frame::Frame;
 pub use interface::Interface;

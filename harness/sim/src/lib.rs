@@ -8,6 +8,7 @@ mod build;
 mod direct;
 mod driver;
 mod error;
+mod liar;
 mod node;
 mod run;
 mod station;

@@ -4,6 +4,7 @@
 //! so that what was parsed is emitted again. Parsing never panics, never reads past its input and
 //! never allocates more than the input justifies.
 
+pub mod anatomy;
 mod error;
 pub mod esp;
 pub mod ike;

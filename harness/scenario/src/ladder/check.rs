@@ -175,6 +175,9 @@ fn check_prop(prop: &Prop, span: Span, message: &Message, env: &Env) -> Result<E
         (Prop::ResponderSpi(spi), Content::Ike(ike)) => {
             spi_is(span, "spi_r", *spi, ike.header.responder_spi, env)
         }
+        (Prop::Fragment(number), Content::Ike(ike)) if ike.fragment.is_some() => {
+            same("frag", (*number).into(), ike.fragment.unwrap_or_default().into())
+        }
         (Prop::Ike(name), Content::Ike(ike)) => check_ike(name, span, ike, env),
         (_, _) => fail("a message that has this property".to_owned(), message.words()),
     }

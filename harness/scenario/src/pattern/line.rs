@@ -17,6 +17,8 @@ pub(super) struct LineCx<'a> {
     pub(super) world: &'a World,
     /// Whether variables may be bound here.
     pub(super) binds: bool,
+    /// Whether fragments are told apart here: in a ladder a message is one line.
+    pub(super) fragments: bool,
 }
 
 const EXCHANGES: [&str; 11] = [
@@ -35,7 +37,7 @@ const EXCHANGES: [&str; 11] = [
 
 /// Reads a ladder; lines that are wrong are told and left out.
 pub(crate) fn ladder(cx: &Cx<'_>, world: &World, text: &Text) -> (Ladder, Variables) {
-    let line_cx = LineCx { cx, world, binds: true };
+    let line_cx = LineCx { cx, world, binds: true, fragments: false };
     let mut variables = Variables::default();
     let mut lines = Vec::new();
     let mut start = 0;
@@ -88,9 +90,19 @@ pub(crate) fn pattern(
     text: &Text,
     known: &Variables,
 ) -> Option<Pattern> {
-    let line_cx = LineCx { cx, world, binds: false };
+    let line_cx = LineCx { cx, world, binds: false, fragments: false };
     let mut scan = Scan::new(text, 0..text.value.len());
     let pattern = message(&line_cx, &mut scan, &mut known.clone())?;
+    finish(&line_cx, &mut scan)?;
+    Some(pattern)
+}
+
+/// Reads what a fault is meant for: a pattern without variables, in which `frag=` tells the
+/// fragments of a message apart.
+pub(crate) fn fault_pattern(cx: &Cx<'_>, world: &World, text: &Text) -> Option<Pattern> {
+    let line_cx = LineCx { cx, world, binds: false, fragments: true };
+    let mut scan = Scan::new(text, 0..text.value.len());
+    let pattern = message(&line_cx, &mut scan, &mut Variables::default())?;
     finish(&line_cx, &mut scan)?;
     Some(pattern)
 }
@@ -277,6 +289,7 @@ fn prop(cx: &LineCx<'_>, scan: &Scan<'_>, word: Word<'_>, known: &mut Variables)
         "seq" => value.text.parse().ok().map(Prop::Sequence),
         "spi_i" => value.text.parse().ok().map(Prop::InitiatorSpi),
         "spi_r" => value.text.parse().ok().map(Prop::ResponderSpi),
+        "frag" if cx.fragments => value.text.parse().ok().map(Prop::Fragment),
         "ike" => return ike_variable(cx, scan, value, known),
         other if PROPS.contains(&other) => {
             cx.cx.not_yet(scan.span(word), &format!("property `{other}`"));

@@ -13,7 +13,7 @@ use ikelab_wire::registry::{
     AuthMethod, ExchangeType, IdType, KeId, NotifyType, PayloadType, Protocol,
 };
 
-pub(crate) use line::{ladder, pattern};
+pub(crate) use line::{fault_pattern, ladder, pattern};
 
 use crate::source::Span;
 
@@ -110,6 +110,8 @@ pub(crate) enum Prop {
     InitiatorSpi(IkeSpi),
     ResponderSpi(IkeSpi),
     Sequence(u64),
+    /// The number of a fragment.
+    Fragment(u16),
 }
 
 /// The payloads of a message.

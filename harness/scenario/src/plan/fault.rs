@@ -5,6 +5,8 @@ use std::time::Duration;
 use ikelab_ambient::Instant;
 use ikelab_wire::registry::ExchangeType;
 
+use super::Matcher;
+
 /// A fault.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Fault {
@@ -51,8 +53,8 @@ pub enum FaultKind {
     },
 }
 
-/// Packets, as far as everybody on the way can tell them apart.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// Packets: as everybody on the way can tell them apart, and as only those with the keys can.
+#[derive(Clone, PartialEq, Debug)]
 pub struct Packets {
     /// Place of the host that sends them.
     pub from: u16,
@@ -60,6 +62,8 @@ pub struct Packets {
     pub to: u16,
     /// What they carry.
     pub what: Carries,
+    /// What else is said of them: payloads, ports, lengths, SPIs.
+    pub also: Option<Matcher>,
 }
 
 /// What a packet carries.

@@ -5,6 +5,7 @@
 
 mod agenda;
 mod fault;
+mod matcher;
 mod topology;
 mod tunnel;
 
@@ -12,6 +13,7 @@ use ikelab_ambient::{Instant, Purpose};
 
 pub use agenda::{Action, ClearWhat, Command, Ping};
 pub use fault::{Carries, Fault, FaultKind, Harm, Packets};
+pub use matcher::Matcher;
 pub use topology::{Host, HostKind, Iface, Link, Route};
 pub use tunnel::{Child, Cookie, End, EspMode, Ike, Narrow, Pool, Retransmit, Start, VirtualIp};
 

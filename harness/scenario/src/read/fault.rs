@@ -3,8 +3,8 @@
 use ikelab_ambient::Instant;
 
 use super::world::World;
-use crate::pattern::{Pattern, Prop, Variables, What, pattern};
-use crate::plan::{Carries, Fault, FaultKind, Harm, Packets};
+use crate::pattern::{Pattern, Prop, What, fault_pattern};
+use crate::plan::{Carries, Fault, FaultKind, Harm, Matcher, Packets};
 use crate::reader::{Cx, Fields};
 use crate::shape::{self, Form, Key, Shape, later, may};
 use crate::yaml::Node;
@@ -107,8 +107,8 @@ fn packets(
     if text.value == "none" {
         return None;
     }
-    let pattern = pattern(cx, world, text, &Variables::default())?;
-    let which = which(cx, &pattern)?;
+    let pattern = fault_pattern(cx, world, text)?;
+    let which = which(pattern, &text.value);
     let nth = match fields.text("nth") {
         Some(all) if all.value == "all" => None,
         _ => fields.integer("nth", 1, 1_000_000).and_then(|nth| u32::try_from(nth - 1).ok()),
@@ -125,23 +125,12 @@ fn packets(
     Some((format!("{key} {}", text.value), FaultKind::Packets { which, nth, harm }))
 }
 
-/// What everybody on the way can see of a pattern; more than that is an error.
-fn which(cx: &Cx<'_>, pattern: &Pattern) -> Option<Packets> {
-    let mut message_id = None;
-    for (prop, span) in &pattern.props {
-        match prop {
-            Prop::MessageId(id) => message_id = Some(*id),
-            _ => {
-                cx.not_yet(*span, "this property in a fault");
-                return None;
-            }
-        }
-    }
-    if let Some(payloads) = &pattern.payloads {
-        let label = "exchange, direction and mid can be told on the way";
-        cx.error(payloads.span, "a fault sees no payloads", label);
-        return None;
-    }
+/// What everybody on the way can see of a pattern; and the pattern itself, where it says more.
+fn which(pattern: Pattern, text: &str) -> Packets {
+    let message_id = pattern.props.iter().find_map(|(prop, _)| match prop {
+        Prop::MessageId(id) => Some(*id),
+        _ => None,
+    });
     let what = match pattern.what {
         What::Any => Carries::Anything,
         What::Ike(exchange) => Carries::Ike { exchange, response: pattern.response, message_id },
@@ -150,7 +139,10 @@ fn which(cx: &Cx<'_>, pattern: &Pattern) -> Option<Packets> {
         What::Icmp => Carries::Icmp,
         What::Plain => Carries::Plain,
     };
-    Some(Packets { from: pattern.from, to: pattern.to, what })
+    let told = pattern.props.iter().all(|(prop, _)| matches!(prop, Prop::MessageId(_)));
+    let (from, to) = (pattern.from, pattern.to);
+    let also = (!told || pattern.payloads.is_some()).then(|| Matcher::new(pattern, text));
+    Packets { from, to, what, also }
 }
 
 fn loss(cx: &Cx<'_>, world: &World, fields: &Fields<'_, '_>) -> Option<(String, FaultKind)> {

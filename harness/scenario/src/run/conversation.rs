@@ -80,6 +80,8 @@ pub struct IkeContent {
     pub readable: bool,
     /// The whole message as it was sent.
     pub octets: Vec<u8>,
+    /// The number of the fragment that this is, where fragments are looked at one by one.
+    pub fragment: Option<u16>,
 }
 
 impl IkeContent {
@@ -228,5 +230,6 @@ fn ike(message: IkeMessage) -> Content {
         header: message.header,
         payloads: message.payloads,
         octets: message.octets,
+        fragment: None,
     }))
 }

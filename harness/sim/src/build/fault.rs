@@ -1,21 +1,23 @@
 //! Faults: for single packets, which the sender knows beforehand, and of links, at their times.
 
 use std::net::IpAddr;
+use std::rc::Rc;
 
 use ikelab_ambient::Instant;
 use ikelab_host::{Change, Command, Order};
-use ikelab_net::{Fault, Harm, Kind, Victims};
+use ikelab_net::{Fault, Harm, Insight, Kind, Victims};
 use ikelab_scenario::plan::{self, Carries, FaultKind, Packets, Plan};
 use ikelab_trace::{HostId, LinkId};
 
 use super::Agenda;
+use crate::liar::{Eyes, Memory};
 
 /// The faults that wait for packets which the host in a place sends.
-pub(super) fn of_packets(plan: &Plan, place: u16) -> Vec<Fault> {
+pub(super) fn of_packets(plan: &Plan, place: u16, memory: &Memory) -> Vec<Fault> {
     let fault = |(index, fault): (u32, &plan::Fault)| match &fault.kind {
         FaultKind::Packets { which, nth, harm } if which.from == place => Some(Fault {
             index,
-            victims: victims(plan, *which),
+            victims: victims(plan, which, memory),
             nth: *nth,
             from: fault.at,
             until: fault.until,
@@ -27,6 +29,15 @@ pub(super) fn of_packets(plan: &Plan, place: u16) -> Vec<Fault> {
         | FaultKind::Partition { .. } => None,
     };
     (0..).zip(&plan.faults).filter_map(fault).collect()
+}
+
+/// Whether a fault has to know what the host in a place says in the clear.
+pub(super) fn looks_inside(plan: &Plan, place: u16) -> bool {
+    let inside = |fault: &plan::Fault| match &fault.kind {
+        FaultKind::Packets { which, .. } => which.from == place && which.also.is_some(),
+        FaultKind::Loss { .. } | FaultKind::Mtu { .. } | FaultKind::Partition { .. } => false,
+    };
+    plan.faults.iter().any(inside)
 }
 
 /// What the host in a place is told about the faults of its links, and when.
@@ -73,7 +84,7 @@ fn changes(plan: &Plan, place: u16, fault: &FaultKind) -> (Changes, Changes) {
     }
 }
 
-fn victims(plan: &Plan, which: Packets) -> Victims {
+fn victims(plan: &Plan, which: &Packets, memory: &Memory) -> Victims {
     let addresses = |host: u16| -> Vec<IpAddr> {
         let ifaces = plan.hosts.get(usize::from(host)).map_or(&[][..], |host| &host.ifaces);
         ifaces.iter().flat_map(|iface| &iface.addresses).map(|(address, _)| *address).collect()
@@ -88,7 +99,9 @@ fn victims(plan: &Plan, which: Packets) -> Victims {
         Carries::Icmp => Kind::Icmp,
         Carries::Plain => Kind::Plain,
     };
-    Victims { src: addresses(which.from), dst: addresses(which.to), kind }
+    let eyes = which.also.clone().map(|matcher| Eyes { matcher, memory: memory.clone() });
+    let insight = eyes.map(|eyes| Rc::new(eyes) as Rc<dyn Insight>);
+    Victims { src: addresses(which.from), dst: addresses(which.to), kind, insight }
 }
 
 fn harm(harm: plan::Harm) -> Harm {

@@ -6,12 +6,14 @@ mod tunnel;
 
 use std::net::IpAddr;
 
+use ikelab_ike::Editor;
 use ikelab_host::{Command, Host, HostConfig, HostKind};
 use ikelab_net::{Attachment, Conditions, Interface, Link, Port, Prefix, Route, Via};
 use ikelab_scenario::plan::{self, Plan};
 use ikelab_trace::{HostId, LinkId};
 
 use crate::Station;
+use crate::liar::{Liar, Memory};
 
 /// The hosts of a plan, each with what it is to do.
 pub(crate) fn stations(plan: &Plan) -> Vec<Station<Host>> {
@@ -59,6 +61,9 @@ fn build_host(plan: &Plan, links: &[Link], place: u16, host: &plan::Host) -> Hos
         host.ifaces.iter().map(|iface| interface(links, iface)).collect();
     let ports =
         (0..).zip(&interfaces).map(|(iface, interface)| port(plan, links, place, iface, interface));
+    let memory = Memory::default();
+    let editor = fault::looks_inside(plan, place)
+        .then(|| Box::new(Liar::new(memory.clone())) as Box<dyn Editor>);
     Host::new(HostConfig {
         id: HostId(place),
         name: host.name.clone(),
@@ -71,10 +76,10 @@ fn build_host(plan: &Plan, links: &[Link], place: u16, host: &plan::Host) -> Hos
         interfaces,
         routes: host.routes.iter().map(route).collect(),
         ike: tunnel::ike(host),
-        editor: None,
+        editor,
         policies: tunnel::policies(host),
         settings: tunnel::settings(host),
-        faults: fault::of_packets(plan, place),
+        faults: fault::of_packets(plan, place, &memory),
         pins: pins(plan, place),
         software: None,
         seed: plan.seed,
