@@ -93,7 +93,23 @@ impl Context<'_> {
     ) -> Option<Vec<Saying>> {
         let now = self.now;
         let clear = Clear { now, local, remote, header, payloads, length: 0, protected };
-        self.editor.as_mut()?.speak(&clear)
+        let said = self.editor.as_mut()?.speak(&clear);
+        self.note();
+        said
+    }
+
+    /// What the editor says to a message of the peer, if it takes it.
+    pub(crate) fn heard(&mut self, message: &Clear<'_>) -> Option<Vec<Saying>> {
+        let said = self.editor.as_mut()?.hear(message);
+        self.note();
+        said
+    }
+
+    fn note(&mut self) {
+        let notes = self.editor.as_mut().map(|editor| editor.notes()).unwrap_or_default();
+        for (rule, failed) in notes {
+            self.event(IkeEvent::Lied { rule, failed });
+        }
     }
 
     /// Tells the editor how a message of ours goes out.

@@ -29,6 +29,10 @@ pub trait Editor: fmt::Debug {
 
     /// These datagrams are how a message of ours goes out.
     fn said(&mut self, message: &Clear<'_>, datagrams: &[Vec<u8>]);
+
+    /// What it did since it was last asked, for the trace: a rule, and why it could not be carried
+    /// out; empty when it was.
+    fn notes(&mut self) -> Vec<(String, String)>;
 }
 
 /// A message in the clear.
@@ -110,7 +114,7 @@ pub enum Damage {
 
 impl Damage {
     /// Does it.
-    pub(crate) fn apply(self, octets: &mut Vec<u8>) {
+    pub fn apply(self, octets: &mut Vec<u8>) {
         match self {
             Self::Truncate(length) => octets.truncate(length),
             Self::Flip(bit) => {

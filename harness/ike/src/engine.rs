@@ -177,7 +177,7 @@ impl Turn<'_> {
         let came = receive::Came { local, remote, header, octets };
         self.context(&mut Vec::new(), |cx| {
             let clear = came.opened(&payloads, false, cx);
-            let Some(sayings) = cx.editor.as_mut().and_then(|editor| editor.hear(&clear)) else {
+            let Some(sayings) = cx.heard(&clear) else {
                 return false;
             };
             for saying in sayings {

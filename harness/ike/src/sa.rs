@@ -245,7 +245,7 @@ impl Core {
         message: &Clear<'_>,
         cx: &mut Context<'_>,
     ) -> bool {
-        let Some(sayings) = cx.editor.as_mut().and_then(|editor| editor.hear(message)) else {
+        let Some(sayings) = cx.heard(message) else {
             return false;
         };
         let longest = self.longest(cx);

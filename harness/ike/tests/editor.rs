@@ -38,6 +38,10 @@ impl Editor for Liar {
     fn said(&mut self, message: &Clear<'_>, datagrams: &[Vec<u8>]) {
         assert_eq!(message.length, datagrams.iter().map(Vec::len).sum::<usize>());
     }
+
+    fn notes(&mut self) -> Vec<(String, String)> {
+        Vec::new()
+    }
 }
 
 const HONEST: Edit = |_| None;

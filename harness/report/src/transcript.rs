@@ -236,6 +236,10 @@ fn ike(event: &IkeEvent) -> Option<(Class, String)> {
         IkeEvent::AnsweredAgain { sa, message_id } => {
             (Class::Timer, format!("{} mid={message_id} answered from memory", name(*sa)))
         }
+        IkeEvent::Lied { rule, failed } if failed.is_empty() => {
+            (Class::Fault, format!("lies: {rule}"))
+        }
+        IkeEvent::Lied { rule, failed } => (Class::Fault, format!("can't lie: {rule}: {failed}")),
         IkeEvent::Timer { sa, timer } => (Class::Timer, format!("{} {timer}", name(*sa))),
         IkeEvent::Discarded { sa, reason, detail } => {
             (Class::Fault, format!("{}discarded: {}", of(*sa), because(reason, detail)))

@@ -3,6 +3,7 @@
 
 mod esp_sequence;
 mod iv;
+mod lies;
 mod readable;
 mod reserved;
 mod responses;
@@ -27,7 +28,7 @@ const fn law(
 }
 
 /// All of them.
-pub(crate) const INVARIANTS: [Invariant; 10] = [
+pub(crate) const INVARIANTS: [Invariant; 11] = [
     law("no plaintext leaves for a protected policy", None, any_cleartext),
     law("no SPI is used again", None, never_reused),
     law(
@@ -41,6 +42,7 @@ pub(crate) const INVARIANTS: [Invariant; 10] = [
     law("reserved fields are zero", Some("R7296-2.5-07"), reserved::zero),
     law("initialization vectors are unique per key", Some("R5282-3.1-02"), iv::unique),
     law("ESP sequence numbers count from 1", Some("R4303-2.2-01"), esp_sequence::counts),
+    law("what a liar's rules say can be done", None, lies::done),
     law(
         "what is sent on an IKE port is IKE, sealed with the keys that were logged",
         None,

@@ -11,7 +11,7 @@ use crate::diagnostic::{Diagnostic, Severity};
 use crate::expect::{self, Expectations};
 use crate::lint;
 use crate::matrix::{self, Assignment};
-use crate::plan::{Fault, Pin, Plan};
+use crate::plan::{Fault, Liar, Pin, Plan};
 use crate::read::world::World;
 use crate::read::{fault, net, peers, pin, routes, tunnel};
 use crate::reader::{Cx, Fields};
@@ -66,6 +66,7 @@ pub struct Cell {
     pub(crate) steps: Steps,
     pub(crate) faults: Vec<Fault>,
     pub(crate) pins: Vec<Pin>,
+    pub(crate) liars: Vec<Liar>,
     pub(crate) until: Instant,
     pub(crate) expectations: Expectations,
 }
@@ -84,6 +85,7 @@ impl Scenario {
             agenda: cell.steps.agenda.clone(),
             faults: cell.faults.clone(),
             pins: cell.pins.clone(),
+            liars: cell.liars.clone(),
         }
     }
 
@@ -234,7 +236,9 @@ fn cell(cx: &Cx<'_>, root: &Node, assignment: &Assignment) -> Option<Cell> {
     let root = matrix::expand(cx, root, assignment);
     let fields = Fields::of(cx, &root, &SHAPE)?;
     let mut world = fields.need("net").map(|node| net::read(cx, node)).unwrap_or_default();
-    let unsupported = fields.get("peers").and_then(|node| peers::read(cx, &world, node));
+    let peers =
+        fields.get("peers").map(|node| peers::read(cx, &world, node)).unwrap_or_default();
+    world.liars = peers.liars.iter().map(|liar| liar.host).collect();
     if let Some(node) = fields.get("tunnels") {
         tunnel::read(cx, &mut world, node);
     }
@@ -258,7 +262,8 @@ fn cell(cx: &Cx<'_>, root: &Node, assignment: &Assignment) -> Option<Cell> {
     Some(Cell {
         name: matrix::name(assignment),
         assignment: assignment.clone(),
-        unsupported,
+        unsupported: peers.unsupported,
+        liars: peers.liars,
         snapshots: expectations.snapshots.clone(),
         world,
         steps,

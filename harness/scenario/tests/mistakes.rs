@@ -57,9 +57,39 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ("not supported yet: fault", "pin:\n  -", "faults:\n  - {«crash»: R1}\npin:\n  -"),
     ("a fault of no kind", "pin:\n  -", "faults:\n  - «{»nth: 1}\npin:\n  -"),
     (
-        "a fault that reads what is sealed",
+        "an unknown payload in a fault",
         "pin:\n  -",
-        "faults:\n  - {drop: \"R1 -> R2 IKE_AUTH req «{»IDi}\"}\npin:\n  -",
+        "faults:\n  - {drop: \"R1 -> R2 IKE_AUTH req {«IDx»}\"}\npin:\n  -",
+    ),
+    (
+        "an unknown edit",
+        "pin:\n  -",
+        "peers: {R1: {impl: builtin, behave: [{when: R1 -> R2 IKE_AUTH req, edit: «sett» mid = 7}]}}\npin:\n  -",
+    ),
+    (
+        "a field that a payload has not",
+        "pin:\n  -",
+        "peers: {R1: {impl: builtin, behave: [{when: R1 -> R2 IKE_AUTH req, edit: set KE.«grup» = 7}]}}\npin:\n  -",
+    ),
+    (
+        "an edit of what another says",
+        "pin:\n  -",
+        "peers: {R1: {impl: builtin, behave: [{when: R2 -> R1 IKE_AUTH resp, «edit»: set mid = 7}]}}\npin:\n  -",
+    ),
+    (
+        "a reply from somebody else",
+        "pin:\n  -",
+        "peers: {R1: {impl: builtin, behave: [{when: R2 -> R1 IKE_AUTH resp, reply: «R2 -> R1 IKE_AUTH req»}]}}\npin:\n  -",
+    ),
+    (
+        "a rule of two kinds",
+        "pin:\n  -",
+        "peers: {R1: {impl: builtin, behave: [«{»when: R1 -> R2 IKE_AUTH req, silence: true, raw: 00}]}}\npin:\n  -",
+    ),
+    (
+        "a crafted peer that falls back on nothing",
+        "pin:\n  -",
+        "peers: {R1: {impl: crafted, behave: [{otherwise: «builtin»}]}}\npin:\n  -",
     ),
     ("idle detail", "pin:\n  -", "faults:\n  - {partition: [R1, R2], «nth»: 1}\npin:\n  -"),
     ("a fault of no link", "pin:\n  -", "faults:\n  - {mtu: 600, link: «lan»}\npin:\n  -"),

@@ -265,6 +265,13 @@ pub enum IkeEvent {
         /// The message id.
         message_id: u32,
     },
+    /// A liar has said something else than its engine meant, or has kept silent.
+    Lied {
+        /// Its rule, in words.
+        rule: String,
+        /// Why it could not do what the rule says; empty when it did.
+        failed: String,
+    },
     /// A timer fired.
     Timer {
         /// The IKE SA.

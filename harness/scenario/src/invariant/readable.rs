@@ -14,7 +14,8 @@ pub(super) fn readable(run: &Run<'_>) -> Option<Violation> {
         _ => None,
     };
     let known: BTreeSet<_> = run.trace.records.iter().filter_map(logged).collect();
-    run.conversation.messages.iter().find_map(|message| {
+    let honest = run.conversation.messages.iter().filter(|message| !run.lies(message.from));
+    honest.into_iter().find_map(|message| {
         let what = match &message.content {
             Content::Garbled(what) => what.clone(),
             Content::Ike(ike) if !ike.readable => {

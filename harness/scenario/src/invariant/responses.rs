@@ -14,7 +14,8 @@ pub(super) fn solicited(run: &Run<'_>) -> Option<Violation> {
         let header = &ike.header;
         let key = |host| (host, header.initiator_spi.0, header.exchange.0, header.message_id);
         if ike.is_response() {
-            if asked.get(&key(message.from)).is_none_or(|at| *at > message.at) {
+            let known = asked.get(&key(message.from)).is_some_and(|at| *at <= message.at);
+            if !known && !run.lies(message.from) {
                 let what =
                     format!("{}'s {} answers nothing", run.name(message.from), message.words());
                 return Some(Violation::new(message.at, what));
@@ -27,10 +28,10 @@ pub(super) fn solicited(run: &Run<'_>) -> Option<Violation> {
 }
 
 pub(super) fn not_critical(run: &Run<'_>) -> Option<Violation> {
-    let critical = run
-        .conversation
-        .ike()
-        .find(|(_, ike)| ike.is_response() && ike.payloads.iter().any(|payload| payload.critical));
+    let critical = run.conversation.ike().find(|(message, ike)| {
+        let critical = ike.payloads.iter().any(|payload| payload.critical);
+        ike.is_response() && critical && !run.lies(message.from)
+    });
     critical.map(|(message, _)| {
         let what =
             format!("{}'s {} has a critical payload", run.name(message.from), message.words());

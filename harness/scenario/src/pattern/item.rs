@@ -9,7 +9,7 @@ use super::{Arg, Field, Item, Kind, Payloads, Variables};
 use crate::nearest::suggestion;
 use crate::reader::parse_prefix;
 
-const NAMES: [(&str, PayloadType); 18] = [
+pub(super) const NAMES: [(&str, PayloadType); 18] = [
     ("SA", PayloadType::SA),
     ("KE", PayloadType::KE),
     ("Ni", PayloadType::NONCE),
@@ -201,7 +201,7 @@ fn details(
     Some(())
 }
 
-fn words_of(tail: Word<'_>) -> impl Iterator<Item = Word<'_>> {
+pub(super) fn words_of(tail: Word<'_>) -> impl Iterator<Item = Word<'_>> {
     let mut at = 0;
     std::iter::from_fn(move || {
         let rest = tail.text.get(at..)?;
@@ -311,7 +311,7 @@ fn id_type(word: &str) -> Option<IdType> {
 }
 
 /// RFC 7296 §3.8, RFC 4754, RFC 7427, RFC 7619.
-const METHODS: [(&str, AuthMethod); 7] = [
+pub(super) const METHODS: [(&str, AuthMethod); 7] = [
     ("rsa", AuthMethod(1)),
     ("psk", AuthMethod(2)),
     ("ecdsa-256", AuthMethod(9)),

@@ -21,7 +21,7 @@ pub(super) struct LineCx<'a> {
     pub(super) fragments: bool,
 }
 
-const EXCHANGES: [&str; 11] = [
+pub(super) const EXCHANGES: [&str; 11] = [
     "IKE_SA_INIT",
     "IKE_AUTH",
     "CREATE_CHILD_SA",
@@ -107,7 +107,7 @@ pub(crate) fn fault_pattern(cx: &Cx<'_>, world: &World, text: &Text) -> Option<P
     Some(pattern)
 }
 
-fn finish(cx: &LineCx<'_>, scan: &mut Scan<'_>) -> Option<()> {
+pub(super) fn finish(cx: &LineCx<'_>, scan: &mut Scan<'_>) -> Option<()> {
     if scan.is_empty() {
         return Some(());
     }
@@ -243,7 +243,7 @@ fn message(cx: &LineCx<'_>, scan: &mut Scan<'_>, known: &mut Variables) -> Optio
     })
 }
 
-fn host(cx: &LineCx<'_>, scan: &mut Scan<'_>) -> Option<u16> {
+pub(super) fn host(cx: &LineCx<'_>, scan: &mut Scan<'_>) -> Option<u16> {
     let word = scan.word();
     if word.text.is_empty() {
         cx.cx.error(scan.span(word), "a host is missing", "expected HOST -> HOST EXCHANGE");

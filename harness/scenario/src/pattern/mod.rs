@@ -1,5 +1,6 @@
 //! The notation of messages: `R1 -> R2 IKE_SA_INIT req mid=0 {SA as $offer, KE group=x25519}`.
 
+mod craft;
 mod item;
 mod line;
 mod scan;
@@ -13,6 +14,7 @@ use ikelab_wire::registry::{
     AuthMethod, ExchangeType, IdType, KeId, NotifyType, PayloadType, Protocol,
 };
 
+pub(crate) use craft::{craft, edit, octets};
 pub(crate) use line::{fault_pattern, ladder, pattern};
 
 use crate::source::Span;

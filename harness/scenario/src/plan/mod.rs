@@ -5,6 +5,7 @@
 
 mod agenda;
 mod fault;
+mod lie;
 mod matcher;
 mod topology;
 mod tunnel;
@@ -13,6 +14,10 @@ use ikelab_ambient::{Instant, Purpose};
 
 pub use agenda::{Action, ClearWhat, Command, Ping};
 pub use fault::{Carries, Fault, FaultKind, Harm, Packets};
+pub use lie::{
+    Base, Craft, CraftPayload, Does, Edit, HeaderField, Liar, Otherwise, PayloadField, Rule, Select,
+    Target, Value,
+};
 pub use matcher::Matcher;
 pub use topology::{Host, HostKind, Iface, Link, Route};
 pub use tunnel::{Child, Cookie, End, EspMode, Ike, Narrow, Pool, Retransmit, Start, VirtualIp};
@@ -38,6 +43,8 @@ pub struct Plan {
     pub faults: Vec<Fault>,
     /// Values that are not left to chance.
     pub pins: Vec<Pin>,
+    /// Hosts that lie.
+    pub liars: Vec<Liar>,
 }
 
 /// A random value that the scenario decides.

@@ -38,6 +38,9 @@ pub(crate) fn in_window(run: &Run<'_>) -> Option<Violation> {
             answers.extend(arrival.zip(message.to).map(|(at, host)| (at, host, sa, id)));
             continue;
         }
+        if run.lies(message.from) {
+            continue;
+        }
         let requests = ends.entry((message.from, sa)).or_default();
         if id > requests.next {
             let expected = requests.next;

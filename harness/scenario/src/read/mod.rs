@@ -3,6 +3,7 @@
 pub(crate) mod child;
 pub(crate) mod fault;
 mod ike;
+mod lie;
 pub(crate) mod net;
 pub(crate) mod peers;
 pub(crate) mod pin;

@@ -1,6 +1,8 @@
-//! `peers:` which program plays a host.
+//! `peers:` which program plays a host, and what it does that an honest one does not.
 
+use super::lie;
 use super::world::World;
+use crate::plan::{Liar, Otherwise};
 use crate::reader::{Cx, Fields};
 use crate::shape::{self, Form, Shape, later, may, need};
 use crate::text::Text;
@@ -14,48 +16,78 @@ static SHAPE: Shape = Shape::new(
     "peer",
     "The program that plays a host.",
     &[&[
-        need("impl", PROGRAM, "The program."),
+        need("impl", PROGRAM, "The program. `crafted`: nothing but the rules in `behave`."),
         may("version", shape::TEXT, "Which version of it."),
+        may(
+            "personality",
+            Form::Any(&[PERSONALITY, Form::List(&PERSONALITY)]),
+            "Rules that make the builtin peer look like a product, before those in `behave`.",
+        ),
+        may(
+            "behave",
+            Form::List(&Form::Shape(&lie::SHAPE)),
+            "Rules about messages that this host sends or hears; the first that fits decides.",
+        ),
         later("preset", "Defaults under a name."),
         later("options", "What the program is told."),
-        later("behave", "What a crafted peer does."),
     ]],
 );
 
 const PROGRAM: Form = Form::Words(&["builtin", "strongswan", "libreswan", "openiked", "crafted"]);
+const PERSONALITY: Form = Form::Words(&lie::PERSONALITIES);
 
 const DAEMONS: [&str; 3] = ["strongswan", "libreswan", "openiked"];
 
-/// Why a cell can't run, if it can't: a peer that needs a real daemon.
-pub(crate) fn read(cx: &Cx<'_>, world: &World, node: &Node) -> Option<String> {
-    let mut reason = None;
+/// What `peers:` comes to.
+#[derive(Default)]
+pub(crate) struct Peers {
+    /// Why the cell can't run, if it can't: a peer that needs a real daemon.
+    pub(crate) unsupported: Option<String>,
+    /// The hosts that lie.
+    pub(crate) liars: Vec<Liar>,
+}
+
+pub(crate) fn read(cx: &Cx<'_>, world: &World, node: &Node) -> Peers {
+    let mut peers = Peers::default();
     for (host, node) in cx.map(node, "peers").unwrap_or_default() {
-        world.host_in(cx, host);
-        let Some(program) = program(cx, node) else { continue };
+        let Some(place) = world.host_in(cx, host) else { continue };
+        let Some((program, fields)) = program(cx, node) else { continue };
+        let crafted = program.value == "crafted";
         match program.value.as_str() {
-            "builtin" => {}
-            "crafted" => cx.not_yet(program.span, "a crafted peer"),
+            "builtin" | "crafted" => {}
             daemon if DAEMONS.contains(&daemon) => {
-                reason = Some(format!(
+                peers.unsupported = Some(format!(
                     "peer {} is {daemon}: real daemons are not driven yet",
                     host.value
                 ));
+                continue;
             }
             other => {
                 let names = DAEMONS.into_iter().chain(["builtin", "crafted"]).collect::<Vec<_>>();
                 cx.unknown(program.span, "peer", other, names);
+                continue;
             }
         }
+        let otherwise = if crafted { Otherwise::Silence } else { Otherwise::Builtin };
+        let mut liar = Liar { host: place, crafted, rules: Vec::new(), otherwise };
+        if let Some(fields) = fields {
+            lie::read(cx, world, &fields, &mut liar);
+        }
+        if crafted || !liar.rules.is_empty() || liar.otherwise != otherwise {
+            peers.liars.push(liar);
+        }
     }
-    reason
+    peers
 }
 
-fn program<'n>(cx: &Cx<'_>, node: &'n Node) -> Option<&'n Text> {
+type Program<'a, 'n> = (&'n Text, Option<Fields<'a, 'n>>);
+
+fn program<'a, 'n>(cx: &'a Cx<'a>, node: &'n Node) -> Option<Program<'a, 'n>> {
     match &node.kind {
-        Kind::Scalar(_) => cx.text(node, "peers"),
+        Kind::Scalar(_) => Some((cx.text(node, "peers")?, None)),
         Kind::List(_) | Kind::Map(_) => {
             let fields = Fields::of(cx, node, &SHAPE)?;
-            cx.text(fields.need("impl")?, "impl")
+            Some((cx.text(fields.need("impl")?, "impl")?, Some(fields)))
         }
     }
 }

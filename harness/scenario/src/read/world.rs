@@ -1,5 +1,6 @@
 //! What the later sections of a file look names up in.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::nearest::suggestion;
@@ -14,6 +15,8 @@ pub(crate) struct World {
     pub(crate) hosts: Vec<plan::Host>,
     pub(crate) links: Vec<plan::Link>,
     pub(crate) tunnels: Vec<Tunnel>,
+    /// Places of the hosts that lie: the laws of every run are not for them.
+    pub(crate) liars: BTreeSet<u16>,
 }
 
 /// A tunnel as steps and expectations name it.

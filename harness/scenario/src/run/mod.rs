@@ -40,6 +40,11 @@ impl<'a> Run<'a> {
         Self { trace, conversation: Conversation::of(trace), world, agenda }
     }
 
+    /// Whether a host lies: the laws of every run are not for it.
+    pub(crate) fn lies(&self, host: u16) -> bool {
+        self.world.liars.contains(&host)
+    }
+
     /// Name of a host.
     pub(crate) fn name(&self, host: u16) -> &str {
         self.world.hosts.get(usize::from(host)).map_or("?", |host| host.name.as_str())

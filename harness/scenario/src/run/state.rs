@@ -120,6 +120,7 @@ fn take(host: &mut HostState, event: &IkeEvent, trace: &Trace) {
         IkeEvent::Keys(_)
         | IkeEvent::Retransmitted { .. }
         | IkeEvent::AnsweredAgain { .. }
+        | IkeEvent::Lied { .. }
         | IkeEvent::Timer { .. }
         | IkeEvent::Discarded { .. }
         | IkeEvent::Refused { .. }

@@ -118,6 +118,16 @@ pub(crate) const MESSAGE: Form = Form::Written(&Notation::new(
     "HOST -> HOST EXCHANGE [req|resp|*] [properties] [{payloads}]: R1 -> R2 IKE_AUTH req mid=1.",
     "",
 ));
+pub(crate) const CRAFT: Form = Form::Written(&Notation::new(
+    "message by hand",
+    "HOST -> HOST EXCHANGE [req|resp] [properties] {payloads}: R2 -> R1 IKE_SA_INIT resp {N(COOKIE) len=65}.",
+    "",
+));
+pub(crate) const EDIT: Form = Form::Written(&Notation::new(
+    "edit",
+    "set FIELD = VALUE, insert PAYLOAD [before|after PAYLOAD], remove, swap, copy, truncate N, flip-bit N, repeat, keep-icv.",
+    "",
+));
 pub(crate) const LADDER: Form = Form::Written(&Notation::new(
     "ladder",
     "A `|` block with a line for each message, all beginning in one column.",

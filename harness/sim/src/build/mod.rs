@@ -62,8 +62,9 @@ fn build_host(plan: &Plan, links: &[Link], place: u16, host: &plan::Host) -> Hos
     let ports =
         (0..).zip(&interfaces).map(|(iface, interface)| port(plan, links, place, iface, interface));
     let memory = Memory::default();
-    let editor = fault::looks_inside(plan, place)
-        .then(|| Box::new(Liar::new(memory.clone())) as Box<dyn Editor>);
+    let lies = plan.liars.iter().any(|liar| liar.host == place);
+    let editor = (lies || fault::looks_inside(plan, place))
+        .then(|| Box::new(Liar::new(plan, place, memory.clone())) as Box<dyn Editor>);
     Host::new(HostConfig {
         id: HostId(place),
         name: host.name.clone(),

@@ -3,11 +3,22 @@
 //! A rule's pattern is asked about every message while the run goes on; it is the same pattern, by
 //! the same rules, that judges a ladder afterwards.
 
+mod craft;
+mod edit;
+mod form;
 mod memory;
 mod sight;
 
-use ikelab_ike::{Clear, Editor, Saying};
+use std::net::SocketAddr;
+use std::time::Duration;
 
+use ikelab_ambient::Seeded;
+use ikelab_ike::{Clear, Editor, Saying, What};
+use ikelab_scenario::plan::{self, Does, Otherwise, Plan};
+use ikelab_scenario::run::Message;
+
+use craft::Maker;
+use form::Form;
 pub(crate) use memory::Memory;
 pub(crate) use sight::{Eyes, Owners};
 
@@ -15,24 +26,143 @@ pub(crate) use sight::{Eyes, Owners};
 #[derive(Debug)]
 pub(crate) struct Liar {
     memory: Memory,
+    rules: Rules,
+    /// What was done since the last time somebody asked.
+    notes: Vec<(String, String)>,
+}
+
+/// The rules of a host, each with its count of messages.
+#[derive(Debug)]
+struct Rules {
+    host: u16,
+    rules: Vec<(plan::Rule, u32)>,
+    otherwise: Otherwise,
+    owners: Owners,
+    entropy: Seeded,
 }
 
 impl Liar {
-    pub(crate) fn new(memory: Memory) -> Self {
-        Self { memory }
+    /// The editor of a host: with its rules, if it has any, and a memory of what it said.
+    pub(crate) fn new(plan: &Plan, place: u16, memory: Memory) -> Self {
+        let liar = plan.liars.iter().find(|liar| liar.host == place);
+        let rules = liar.map(|liar| liar.rules.clone()).unwrap_or_default();
+        let name = plan.hosts.get(usize::from(place)).map_or("", |host| &host.name);
+        let rules = Rules {
+            host: place,
+            rules: rules.into_iter().map(|rule| (rule, 0)).collect(),
+            otherwise: liar.map_or(Otherwise::Builtin, |liar| liar.otherwise),
+            owners: Owners::of(plan),
+            entropy: Seeded::new(plan.seed, &format!("liar {name}")),
+        };
+        Self { memory, rules, notes: Vec::new() }
+    }
+
+    /// What a rule makes of a message; nothing if none means it.
+    fn lie(&mut self, message: &Clear<'_>, own: bool) -> Option<Vec<Saying>> {
+        if self.rules.rules.is_empty() && self.rules.otherwise == Otherwise::Builtin {
+            return None;
+        }
+        let Some(rule) = self.rules.deciding(message, own) else {
+            return self.otherwise(message);
+        };
+        match self.rules.carry_out(&rule.does, message, own) {
+            Ok(sayings) => {
+                self.notes.push((rule.text, String::new()));
+                Some(sayings)
+            }
+            Err(why) => {
+                self.notes.push((rule.text, why));
+                None
+            }
+        }
+    }
+
+    fn otherwise(&mut self, message: &Clear<'_>) -> Option<Vec<Saying>> {
+        match self.rules.otherwise {
+            Otherwise::Builtin => None,
+            Otherwise::Silence => Some(Vec::new()),
+            Otherwise::Fail => {
+                let what = format!("{} {}", message.header.exchange, message.header.message_id);
+                self.notes.push(("otherwise: fail".to_owned(), format!("no rule for {what}")));
+                None
+            }
+        }
     }
 }
 
-impl Editor for Liar {
-    fn speak(&mut self, _: &Clear<'_>) -> Option<Vec<Saying>> {
-        None
+impl Rules {
+    /// The first rule that means a message. Every rule counts the messages that it means.
+    fn deciding(&mut self, message: &Clear<'_>, own: bool) -> Option<plan::Rule> {
+        let mut decides = None;
+        let (host, owners) = (self.host, &self.owners);
+        for (rule, count) in &mut self.rules {
+            let (from, to) = rule.when.ends();
+            // Behind a NAT the peer's address is nobody's, and the pattern knows better.
+            let peer = |place| owners.owner(message.remote.ip()).unwrap_or(place);
+            let ends = if own { (host, Some(peer(to))) } else { (peer(from), Some(host)) };
+            if !rule.when.meets(&seen(message, ends, own)) {
+                continue;
+            }
+            let place = *count;
+            *count = count.saturating_add(1);
+            if decides.is_none() && rule.nth.is_none_or(|nth| nth == place) {
+                decides = Some(rule.clone());
+            }
+        }
+        decides
     }
 
-    fn hear(&mut self, _: &Clear<'_>) -> Option<Vec<Saying>> {
-        None
+    fn carry_out(
+        &mut self,
+        does: &Does,
+        message: &Clear<'_>,
+        own: bool,
+    ) -> Result<Vec<Saying>, String> {
+        let heard = (!own).then_some((message.header, message.payloads));
+        let meant = own.then_some(message.header);
+        let ends = (message.local.ip(), message.remote.ip());
+        let mut maker = Maker { entropy: &mut self.entropy, heard, meant, ends };
+        let (form, delay) = match does {
+            Does::Silence => return Ok(Vec::new()),
+            Does::Raw(octets) => {
+                let what = What::Octets(octets.clone());
+                return Ok(vec![Saying { delay: Duration::ZERO, what }]);
+            }
+            Does::Reply(craft) => (maker.message(craft, message.protected)?, craft.delay),
+            Does::Edit(edits) => {
+                let mut form = Form::of(message);
+                edit::all(&mut form, edits, &mut maker)?;
+                (form, Duration::ZERO)
+            }
+        };
+        Ok(form.out().into_iter().map(|what| Saying { delay, what }).collect())
+    }
+}
+
+/// A message as a pattern sees it.
+fn seen(message: &Clear<'_>, ends: (u16, Option<u16>), own: bool) -> Message {
+    let (local, remote): (SocketAddr, SocketAddr) = (message.local, message.remote);
+    let way = if own { (local, remote) } else { (remote, local) };
+    let (header, payloads) = (*message.header, message.payloads.to_vec());
+    // Only the number of octets is asked for, with `len=`.
+    let octets = vec![0; message.length];
+    sight::message(message.now, ends, way, sight::ike_content(header, payloads, true, octets, None))
+}
+
+impl Editor for Liar {
+    fn speak(&mut self, message: &Clear<'_>) -> Option<Vec<Saying>> {
+        self.lie(message, true)
+    }
+
+    fn hear(&mut self, message: &Clear<'_>) -> Option<Vec<Saying>> {
+        self.lie(message, false)
     }
 
     fn said(&mut self, message: &Clear<'_>, datagrams: &[Vec<u8>]) {
         self.memory.keep(datagrams, message.payloads);
+    }
+
+    fn notes(&mut self) -> Vec<(String, String)> {
+        std::mem::take(&mut self.notes)
     }
 }
