@@ -9,7 +9,7 @@ use std::fmt;
 
 use ikelab_ambient::{Entropy, Instant};
 use ikelab_net::Frame;
-use ikelab_trace::Origin;
+use ikelab_trace::{Fact, IkeEvent, Origin};
 
 use crate::Host;
 
@@ -23,6 +23,12 @@ pub trait Software: fmt::Debug {
         event: Event<'_>,
         out: &mut Vec<Vec<u8>>,
     );
+
+    /// What it did since it was last asked, for the trace: a rule, and why it could not be carried
+    /// out; empty when it was.
+    fn notes(&mut self) -> Vec<(String, String)> {
+        Vec::new()
+    }
 
     /// When it wants to be called next, if nothing happens before.
     fn deadline(&self) -> Option<Instant>;
@@ -43,6 +49,9 @@ impl Host {
         let Some(software) = &mut self.software else { return };
         let mut out = Vec::new();
         software.handle(now, &mut self.entropy, event, &mut out);
+        for (rule, failed) in software.notes() {
+            self.log.write(Fact::Ike(IkeEvent::Lied { rule, failed }));
+        }
         for octets in out {
             self.send(now, octets, Origin::Here);
         }

@@ -236,8 +236,7 @@ fn cell(cx: &Cx<'_>, root: &Node, assignment: &Assignment) -> Option<Cell> {
     let root = matrix::expand(cx, root, assignment);
     let fields = Fields::of(cx, &root, &SHAPE)?;
     let mut world = fields.need("net").map(|node| net::read(cx, node)).unwrap_or_default();
-    let peers =
-        fields.get("peers").map(|node| peers::read(cx, &world, node)).unwrap_or_default();
+    let peers = fields.get("peers").map(|node| peers::read(cx, &world, node)).unwrap_or_default();
     world.liars = peers.liars.iter().map(|liar| liar.host).collect();
     if let Some(node) = fields.get("tunnels") {
         tunnel::read(cx, &mut world, node);

@@ -252,9 +252,7 @@ fn in_attribute(body: &[u8], index: usize, path: &[Step]) -> Option<Place> {
     Some(match first.name.as_str() {
         "type" => fixed(at..at + 2),
         "length" => fixed(at + 2..at + 4),
-        "value" => {
-            Place { range: at + 4..whole.end, fixed: false, counted_by: vec![(at + 2, 2)] }
-        }
+        "value" => Place { range: at + 4..whole.end, fixed: false, counted_by: vec![(at + 2, 2)] },
         _ => return None,
     })
 }
@@ -306,8 +304,18 @@ mod tests {
             (PayloadType::TSI, &selectors, "ts.end_port", &hex!("01bb")),
             (PayloadType::NOTIFY, &hex!("03 04 4009 c0ffee01 aa"), "spi", &hex!("c0ffee01")),
             (PayloadType::NOTIFY, &hex!("03 04 4009 c0ffee01 aa"), "data", &hex!("aa")),
-            (PayloadType::DELETE, &hex!("03 04 0002 c0ffee01 c0ffee02"), "spi[2]", &hex!("c0ffee02")),
-            (PayloadType::CP, &hex!("01000000 0001 0004 0a000001"), "attribute.value", &hex!("0a000001")),
+            (
+                PayloadType::DELETE,
+                &hex!("03 04 0002 c0ffee01 c0ffee02"),
+                "spi[2]",
+                &hex!("c0ffee02"),
+            ),
+            (
+                PayloadType::CP,
+                &hex!("01000000 0001 0004 0a000001"),
+                "attribute.value",
+                &hex!("0a000001"),
+            ),
             (PayloadType::KE, &hex!("001f 0000 0102"), "data", &hex!("0102")),
             (PayloadType(130), &hex!("0102"), "body", &hex!("0102")),
         ] {

@@ -16,7 +16,12 @@ const ESP_HEADER: usize = 8;
 pub(super) fn unique(run: &Run<'_>) -> Option<Violation> {
     let lengths = lengths(run);
     let mut seen = BTreeSet::new();
-    for message in run.conversation.messages.iter().filter(|message| !message.repeated && !run.lies(message.from)) {
+    for message in run
+        .conversation
+        .messages
+        .iter()
+        .filter(|message| !message.repeated && !run.lies(message.from))
+    {
         let (key, octets) = match &message.content {
             Content::Ike(ike) => {
                 let header = &ike.header;

@@ -10,11 +10,13 @@ use crate::run::Run;
 const FLAGS: u8 = 0x08 | 0x20;
 
 pub(super) fn zero(run: &Run<'_>) -> Option<Violation> {
-    run.conversation.ike().filter(|(message, _)| !run.lies(message.from)).find_map(|(message, ike)| {
-        let what = odd(&ike.octets)?;
-        let who = run.name(message.from);
-        Some(Violation::new(message.at, format!("{who}'s {} has {what}", message.words())))
-    })
+    run.conversation.ike().filter(|(message, _)| !run.lies(message.from)).find_map(
+        |(message, ike)| {
+            let what = odd(&ike.octets)?;
+            let who = run.name(message.from);
+            Some(Violation::new(message.at, format!("{who}'s {} has {what}", message.words())))
+        },
+    )
 }
 
 fn odd(octets: &[u8]) -> Option<String> {

@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use ikelab_wire::anatomy::{self, Step};
 use ikelab_wire::payload::{Identification, Proposal, SelectorRange};
-use ikelab_wire::registry::{
-    ExchangeType, KeId, NotifyType, PayloadType, Protocol, short,
-};
+use ikelab_wire::registry::{ExchangeType, KeId, NotifyType, PayloadType, Protocol, short};
 
 use super::item::{METHODS, NAMES, words_of};
 use super::line::{EXCHANGES, LineCx, finish, host};
@@ -218,13 +216,15 @@ fn select(at: &Place<'_, '_>, whole: Word<'_>) -> Option<Select> {
         Some(Word { text: arg, start: whole.start + before.len() + 1 })
     });
     let index = match text.split_once('[') {
-        Some((_, rest)) => match rest.strip_suffix(']').and_then(|index| index.parse::<usize>().ok()) {
-            Some(index) if index > 0 => Some(index - 1),
-            _ => {
-                at.error(whole, format!("`{text}`: which one?"), "count from 1: V[2]");
-                return None;
+        Some((_, rest)) => {
+            match rest.strip_suffix(']').and_then(|index| index.parse::<usize>().ok()) {
+                Some(index) if index > 0 => Some(index - 1),
+                _ => {
+                    at.error(whole, format!("`{text}`: which one?"), "count from 1: V[2]");
+                    return None;
+                }
             }
-        },
+        }
         None => None,
     };
     let kind = if name.text == "PAYLOAD" {
@@ -441,10 +441,21 @@ fn field_value(
     };
     let many = matches!(
         last,
-        "data" | "body" | "spi" | "spis" | "value" | "start" | "end" | "attributes" | "proposal"
-            | "transform" | "ts" | "attribute"
+        "data"
+            | "body"
+            | "spi"
+            | "spis"
+            | "value"
+            | "start"
+            | "end"
+            | "attributes"
+            | "proposal"
+            | "transform"
+            | "ts"
+            | "attribute"
     );
-    let value = named.map(Value::Number).or_else(|| if many { octet_value(text) } else { plain(text) });
+    let value =
+        named.map(Value::Number).or_else(|| if many { octet_value(text) } else { plain(text) });
     if value.is_none() {
         let label = if many {
             "octets: hex digits (00*32 repeats), text:abc, random:32, an address"

@@ -1,5 +1,6 @@
 //! The property library: laws of a whole run, by name. One file each.
 
+mod amplification;
 mod bounded;
 mod cleartext;
 mod decryptable;
@@ -7,6 +8,7 @@ mod deleted_spi;
 mod keys;
 mod make_before_break;
 mod message_ids;
+mod no_state;
 mod old_sa;
 mod quiet;
 mod replay;
@@ -133,8 +135,8 @@ const KINDS: [Kind; 18] = [
     kind("esp_decryptable", &[Param::Host, Param::Host], decryptable::check),
     // A panic ends the run with the outcome `error`: a trace to judge is the proof.
     kind("no_panic", &[Param::Host], |_, _| None),
-    later("no_state_before_cookie"),
-    later("amplification"),
+    kind("no_state_before_cookie", &[Param::Host], no_state::check),
+    kind("amplification", &[Param::Host, Param::Number("most")], amplification::check),
     offence("esp_on_deleted_spi", &[Param::Span("grace", Some(Duration::ZERO))], deleted_spi::find),
     kind("make_before_break", &[Param::Child], make_before_break::check),
     later("single_child"),

@@ -6,14 +6,15 @@ mod tunnel;
 
 use std::net::IpAddr;
 
+use ikelab_host::{Command, Host, HostConfig, HostKind, Software};
 use ikelab_ike::Editor;
-use ikelab_host::{Command, Host, HostConfig, HostKind};
+use ikelab_ike::config::Config;
 use ikelab_net::{Attachment, Conditions, Interface, Link, Port, Prefix, Route, Via};
 use ikelab_scenario::plan::{self, Plan};
 use ikelab_trace::{HostId, LinkId};
 
 use crate::Station;
-use crate::liar::{Liar, Memory};
+use crate::liar::{Crafted, Liar, Memory};
 
 /// The hosts of a plan, each with what it is to do.
 pub(crate) fn stations(plan: &Plan) -> Vec<Station<Host>> {
@@ -65,24 +66,29 @@ fn build_host(plan: &Plan, links: &[Link], place: u16, host: &plan::Host) -> Hos
     let lies = plan.liars.iter().any(|liar| liar.host == place);
     let editor = (lies || fault::looks_inside(plan, place))
         .then(|| Box::new(Liar::new(plan, place, memory.clone())) as Box<dyn Editor>);
+    let crafted = Crafted::new(plan, place);
+    let kind = match host.kind {
+        // What is made by hand has no stack, wherever it stands.
+        _ if crafted.is_some() => HostKind::Attacker,
+        plan::HostKind::Router => HostKind::Router,
+        plan::HostKind::Host => HostKind::Host,
+        plan::HostKind::Attacker => HostKind::Attacker,
+    };
+    let ike = if crafted.is_some() { Config::new(Vec::new()) } else { tunnel::ike(host) };
     Host::new(HostConfig {
         id: HostId(place),
         name: host.name.clone(),
-        kind: match host.kind {
-            plan::HostKind::Router => HostKind::Router,
-            plan::HostKind::Host => HostKind::Host,
-            plan::HostKind::Attacker => HostKind::Attacker,
-        },
+        kind,
         ports: ports.collect(),
         interfaces,
         routes: host.routes.iter().map(route).collect(),
-        ike: tunnel::ike(host),
+        ike,
         editor,
         policies: tunnel::policies(host),
         settings: tunnel::settings(host),
         faults: fault::of_packets(plan, place, &memory),
         pins: pins(plan, place),
-        software: None,
+        software: crafted.map(|crafted| Box::new(crafted) as Box<dyn Software>),
         seed: plan.seed,
     })
 }

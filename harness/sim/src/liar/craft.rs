@@ -9,9 +9,7 @@ use ikelab_wire::payload::{
     Authentication, Body, Delete, Identification, KeyExchange, Nonce, Notify, Payload, Proposal,
     SecurityAssociation, SelectorRange, TrafficSelector, TrafficSelectors, Transform,
 };
-use ikelab_wire::registry::{
-    AuthMethod, KeId, NotifyType, PayloadType, Protocol, TransformType,
-};
+use ikelab_wire::registry::{AuthMethod, KeId, NotifyType, PayloadType, Protocol, TransformType};
 
 use super::edit::set_field;
 use super::form::{Form, Piece, Sealed, find};

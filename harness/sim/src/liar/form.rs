@@ -206,7 +206,9 @@ impl Form {
             | HeaderField::Version
             | HeaderField::Exchange
             | HeaderField::Flags
-            | HeaderField::MessageId => self.header[at..at + size].copy_from_slice(&low[8 - size..]),
+            | HeaderField::MessageId => {
+                self.header[at..at + size].copy_from_slice(&low[8 - size..])
+            }
         }
     }
 
@@ -256,7 +258,15 @@ impl Form {
         let length_of_all = self.length;
         let pad_length = sealed.pad_length;
         let keep_icv = self.keep_icv;
-        ToSeal { head, inner, length: length_of_all, sk_length: length, pad_length, keep_icv, damage }
+        ToSeal {
+            head,
+            inner,
+            length: length_of_all,
+            sk_length: length,
+            pad_length,
+            keep_icv,
+            damage,
+        }
     }
 
     fn harmed(&self, mut octets: Vec<u8>) -> Vec<u8> {

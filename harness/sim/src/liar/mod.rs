@@ -8,6 +8,7 @@ mod edit;
 mod form;
 mod memory;
 mod sight;
+mod software;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -20,7 +21,9 @@ use ikelab_scenario::run::Message;
 use craft::Maker;
 use form::Form;
 pub(crate) use memory::Memory;
-pub(crate) use sight::{Eyes, Owners};
+pub(crate) use sight::Eyes;
+use sight::Owners;
+pub(crate) use software::Crafted;
 
 /// What stands between an IKE engine and what it says.
 #[derive(Debug)]
@@ -45,15 +48,7 @@ impl Liar {
     /// The editor of a host: with its rules, if it has any, and a memory of what it said.
     pub(crate) fn new(plan: &Plan, place: u16, memory: Memory) -> Self {
         let liar = plan.liars.iter().find(|liar| liar.host == place);
-        let rules = liar.map(|liar| liar.rules.clone()).unwrap_or_default();
-        let name = plan.hosts.get(usize::from(place)).map_or("", |host| &host.name);
-        let rules = Rules {
-            host: place,
-            rules: rules.into_iter().map(|rule| (rule, 0)).collect(),
-            otherwise: liar.map_or(Otherwise::Builtin, |liar| liar.otherwise),
-            owners: Owners::of(plan),
-            entropy: Seeded::new(plan.seed, &format!("liar {name}")),
-        };
+        let rules = Rules::new(plan, place, liar);
         Self { memory, rules, notes: Vec::new() }
     }
 
@@ -91,25 +86,27 @@ impl Liar {
 }
 
 impl Rules {
-    /// The first rule that means a message. Every rule counts the messages that it means.
-    fn deciding(&mut self, message: &Clear<'_>, own: bool) -> Option<plan::Rule> {
-        let mut decides = None;
-        let (host, owners) = (self.host, &self.owners);
-        for (rule, count) in &mut self.rules {
-            let (from, to) = rule.when.ends();
-            // Behind a NAT the peer's address is nobody's, and the pattern knows better.
-            let peer = |place| owners.owner(message.remote.ip()).unwrap_or(place);
-            let ends = if own { (host, Some(peer(to))) } else { (peer(from), Some(host)) };
-            if !rule.when.meets(&seen(message, ends, own)) {
-                continue;
-            }
-            let place = *count;
-            *count = count.saturating_add(1);
-            if decides.is_none() && rule.nth.is_none_or(|nth| nth == place) {
-                decides = Some(rule.clone());
-            }
+    fn new(plan: &Plan, place: u16, liar: Option<&plan::Liar>) -> Self {
+        let rules = liar.map(|liar| liar.rules.clone()).unwrap_or_default();
+        let name = plan.hosts.get(usize::from(place)).map_or("", |host| &host.name);
+        Self {
+            host: place,
+            rules: rules.into_iter().map(|rule| (rule, 0)).collect(),
+            otherwise: liar.map_or(Otherwise::Builtin, |liar| liar.otherwise),
+            owners: Owners::of(plan),
+            entropy: Seeded::new(plan.seed, &format!("liar {name}")),
         }
-        decides
+    }
+
+    /// The rule that decides about a message of the engine, or of its peer.
+    fn deciding(&mut self, message: &Clear<'_>, own: bool) -> Option<plan::Rule> {
+        let (host, peer) = (self.host, self.owners.owner(message.remote.ip()));
+        first(&mut self.rules, |(from, to)| {
+            // Behind a NAT the peer's address is nobody's, and the pattern knows better.
+            let from = if own { host } else { peer.unwrap_or(from) };
+            let to = if own { peer.unwrap_or(to) } else { host };
+            seen(message, (from, Some(to)), own)
+        })
     }
 
     fn carry_out(
@@ -137,6 +134,26 @@ impl Rules {
         };
         Ok(form.out().into_iter().map(|what| Saying { delay, what }).collect())
     }
+}
+
+/// The first rule that means a message, which `seen` gives to the hosts of a pattern. Every rule
+/// counts the messages that it means.
+fn first(
+    rules: &mut [(plan::Rule, u32)],
+    seen: impl Fn((u16, u16)) -> Message,
+) -> Option<plan::Rule> {
+    let mut decides = None;
+    for (rule, count) in rules {
+        if !rule.when.meets(&seen(rule.when.ends())) {
+            continue;
+        }
+        let place = *count;
+        *count = count.saturating_add(1);
+        if decides.is_none() && rule.nth.is_none_or(|nth| nth == place) {
+            decides = Some(rule.clone());
+        }
+    }
+    decides
 }
 
 /// A message as a pattern sees it.
