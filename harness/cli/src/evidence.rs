@@ -7,7 +7,7 @@ use std::path::Path;
 use ikelab_report::{CaptureTitle, CellResult, Reading, capture, key_files, ladder};
 use ikelab_scenario::Cell;
 
-use crate::run::VERSION;
+use crate::job::VERSION;
 use crate::snapshot::snapshot;
 
 /// The evidence of one run.

@@ -5,14 +5,25 @@
 
 mod args;
 mod author;
+mod ddmin;
 mod decode;
+mod diff;
 mod evidence;
 mod exit;
+mod job;
 mod library;
 mod list;
+mod merge;
+mod pool;
+mod progress;
+mod recorded;
+mod replay;
 mod run;
+mod shard;
 mod show;
+mod shrink;
 mod snapshot;
+mod soak;
 mod terminal;
 mod verdict;
 
@@ -53,6 +64,11 @@ fn command(args: &Args) -> Exit {
         Command::Cover(args) => author::cover::cover(args, &mut terminal),
         Command::Schema => author::schema::schema(&mut terminal),
         Command::Doctor => author::doctor::doctor(&mut terminal),
+        Command::Replay(args) => replay::replay(args, &mut terminal),
+        Command::Diff(args) => diff::diff(args, &mut terminal),
+        Command::Shrink(args) => shrink::shrink(args, &mut terminal),
+        Command::Soak(args) => soak::soak(args, &mut terminal),
+        Command::Merge(args) => merge::merge(args, &mut terminal),
     };
     exit.and(terminal.close())
 }

@@ -38,7 +38,8 @@ fn told(result: &CellResult, verdict: &Verdict) -> String {
     let cell = if result.cell == "-" { String::new() } else { format!("cell {}  ", result.cell) };
     for finding in &verdict.findings {
         let mut finding = finding.clone();
-        finding.context = format!("{cell}seed {:#x}", result.seed);
+        let order = result.order.as_ref().map(|order| format!("  order {order}"));
+        finding.context = format!("{cell}seed {:#x}{}", result.seed, order.unwrap_or_default());
         let _ = writeln!(text, "{finding}");
     }
     let _ = writeln!(text, "  again   {}", again(result));
@@ -50,13 +51,36 @@ fn told(result: &CellResult, verdict: &Verdict) -> String {
 
 /// The command that gives the same octets again.
 fn again(result: &CellResult) -> String {
-    let cell = if result.cell == "-" { String::new() } else { format!(" --cell {}", result.cell) };
+    let cell = if result.cell == "-" {
+        String::new()
+    } else {
+        format!(" --cell {}", quoted(&result.cell))
+    };
+    let order = result.order.as_ref().map(|order| format!(" --order {order}"));
+    let order = order.unwrap_or_default();
+    let swarm = if result.off.is_some() { " --swarm" } else { "" };
+    let heal = result.heal_s.map(|heal| format!(" --heal {heal}s")).unwrap_or_default();
     let (file, seed, driver) = (&result.file, result.seed, &result.driver);
-    format!("ikelab run {file}{cell} --seed {seed:#x} --driver {driver}")
+    format!("ikelab run {file}{cell} --seed {seed:#x}{order}{swarm}{heal} --driver {driver}")
+}
+
+/// A word as a shell takes it for one.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "=,.-_/".contains(c);
+    if word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
+/// Whether a run did not come to what was expected of it.
+pub(crate) fn fails(verdict: &Verdict) -> bool {
+    matches!(outcome(verdict.outcome), Outcome::Fail | Outcome::Error)
 }
 
 /// The judge's word in the reporter's.
-fn outcome(outcome: ikelab_scenario::Outcome) -> Outcome {
+pub(crate) fn outcome(outcome: ikelab_scenario::Outcome) -> Outcome {
     match outcome {
         ikelab_scenario::Outcome::Pass => Outcome::Pass,
         ikelab_scenario::Outcome::Note => Outcome::Note,

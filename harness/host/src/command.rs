@@ -54,6 +54,8 @@ pub enum Change {
     Mtu(u16),
     /// Nothing passes to this neighbour, or, when false, it passes again.
     CutOff(HostId, bool),
+    /// The link does nothing to packets but delay them.
+    Heal,
 }
 
 /// A flow of echo requests.

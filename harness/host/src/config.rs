@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ikelab_esp::Lifetime;
-use ikelab_net::{Fault, Interface, Port, Route};
+use ikelab_net::{Fault, Interface, Port, Queue, Route};
 use ikelab_trace::HostId;
 
 use crate::{Pin, Software};
@@ -33,6 +33,8 @@ pub struct HostConfig {
     pub settings: BTreeMap<String, SaSettings>,
     /// What a scenario has in mind for packets that this host sends.
     pub faults: Vec<Fault>,
+    /// Packets that leave when somebody else says.
+    pub queues: Vec<Queue>,
     /// Values that are not left to chance.
     pub pins: Vec<Pin>,
     /// What the host runs in place of a stack, where it is an attacker; none: nothing.

@@ -88,7 +88,7 @@ impl Host {
             counts: vec![0; config.interfaces.len()],
             stack: Stack::new(config.interfaces, &config.routes, config.kind.forwards()),
             ports: config.ports,
-            faults: Faults::new(config.faults),
+            faults: Faults::new(config.faults).with_queues(config.queues),
             ike,
             esp: Esp::new(config.policies),
             settings: config.settings,
@@ -193,6 +193,7 @@ impl Host {
                     interface.mtu = mtu;
                 }
                 Change::CutOff(host, cut) => port.cut_off(host, cut),
+                Change::Heal => port.conditions_mut().heal(),
             }
         }
     }

@@ -385,6 +385,7 @@ fn host(
         editor: None,
         settings: BTreeMap::new(),
         faults: Vec::new(),
+        queues: Vec::new(),
         pins: Vec::new(),
         software: None,
         seed: 1,

@@ -13,6 +13,8 @@ use ikelab_wire::ike::Header;
 use ikelab_wire::ip::{IpView, UdpPayload, UdpView, classify};
 use ikelab_wire::registry::{ExchangeType, IpProtocol};
 
+use crate::Queue;
+
 /// RFC 7296 §2.
 const PORT_IKE: u16 = 500;
 /// RFC 3948.
@@ -89,12 +91,16 @@ pub enum Harm {
     Duplicate,
     /// So many of its bits are turned over.
     Corrupt(u32),
+    /// It waits at the sender's end of the link until then; those behind it do not wait. What is
+    /// held until [`Instant::FAR`] never leaves.
+    Hold(Instant),
 }
 
 /// The faults of one sender, each with its count of victims.
 #[derive(Clone, Debug, Default)]
 pub struct Faults {
     faults: Vec<Counted>,
+    queues: Vec<Queue>,
 }
 
 #[derive(Clone, Debug)]
@@ -110,6 +116,7 @@ impl Faults {
     #[must_use]
     pub fn new(faults: Vec<Fault>) -> Self {
         Self {
+            queues: Vec::new(),
             faults: faults
                 .into_iter()
                 .map(|fault| Counted { fault, victims: 0, struck: false })
@@ -117,14 +124,28 @@ impl Faults {
         }
     }
 
+    /// The faults, and the queues in which packets wait for their turn. A packet waits in the first
+    /// queue that is meant for it.
+    #[must_use]
+    pub fn with_queues(mut self, queues: Vec<Queue>) -> Self {
+        self.queues = queues;
+        self
+    }
+
     /// What happens to a packet that is sent now.
     pub fn strike(&mut self, now: Instant, octets: &[u8]) -> Vec<Harm> {
-        if self.faults.is_empty() {
+        if self.faults.is_empty() && self.queues.is_empty() {
             return Vec::new();
         }
         let Ok(packet) = IpView::parse(octets) else { return Vec::new() };
         let seen = Seen::of(&packet);
-        self.faults.iter_mut().filter_map(|fault| fault.strike(now, &packet, seen)).collect()
+        let struck = self.faults.iter_mut().filter_map(|fault| fault.strike(now, &packet, seen));
+        let mut harms: Vec<Harm> = struck.collect();
+        let queue = self.queues.iter_mut().find(|queue| queue.takes(&packet, seen));
+        if let Some(until) = queue.map(Queue::next).filter(|until| *until > now) {
+            harms.push(Harm::Hold(until));
+        }
+        harms
     }
 
     /// The places of the faults that have not struck.
@@ -148,16 +169,27 @@ impl Counted {
 }
 
 impl Victims {
+    /// Whether a packet is one of them, as far as everybody can see.
+    #[must_use]
+    pub fn seem(&self, octets: &[u8]) -> bool {
+        IpView::parse(octets).is_ok_and(|packet| self.fit(&packet, Seen::of(&packet)))
+    }
+
+    pub(crate) fn fit(&self, packet: &IpView<'_>, seen: Seen) -> bool {
+        let Self { src, dst, kind, insight: _ } = self;
+        src.contains(&packet.src) && dst.contains(&packet.dst) && kind.includes(seen)
+    }
+
     fn include(&self, now: Instant, packet: &IpView<'_>, seen: Seen) -> bool {
-        let Self { src, dst, kind, insight } = self;
-        let seems = src.contains(&packet.src) && dst.contains(&packet.dst) && kind.includes(seen);
-        seems && insight.as_ref().is_none_or(|insight| insight.is_meant(now, packet.octets()))
+        let insight = &self.insight;
+        self.fit(packet, seen)
+            && insight.as_ref().is_none_or(|insight| insight.is_meant(now, packet.octets()))
     }
 }
 
 /// What is seen of a packet.
 #[derive(Clone, Copy)]
-enum Seen {
+pub(crate) enum Seen {
     Ike(Header),
     Esp,
     Keepalive,
@@ -319,6 +351,21 @@ mod tests {
         let struck: Vec<_> = (0..4).map(|_| faults.strike(Instant::ZERO, &octets)).collect();
         assert_eq!(struck, [vec![], vec![Harm::Drop], vec![Harm::Duplicate], vec![]]);
         assert_eq!(faults.idle().count(), 0);
+    }
+
+    #[test]
+    fn packets_of_a_queue_leave_one_by_one_and_wait_in_the_first_that_takes_them() {
+        let octets = udp(500, message(ExchangeType::IKE_AUTH, Flags::INITIATOR, 1));
+        let elsewhere = Victims { dst: vec![ip(9)], ..fault(IKE).victims };
+        let [never, early, late] = [Instant::FAR, Instant::from_secs(1), Instant::from_secs(9)];
+        let mut faults = Faults::new(Vec::new()).with_queues(vec![
+            Queue::new(vec![elsewhere], Vec::new(), never),
+            Queue::new(vec![fault(IKE).victims], vec![late, early], never),
+            Queue::new(vec![fault(IKE).victims], vec![late; 4], late),
+        ]);
+        let mut strike = || faults.strike(Instant::from_secs(5), &octets);
+        assert_eq!([strike(), strike()], [vec![Harm::Hold(late)], vec![]]);
+        assert_eq!(strike(), [Harm::Hold(never)], "beyond the table it never leaves");
     }
 
     #[test]

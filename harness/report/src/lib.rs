@@ -17,7 +17,7 @@ pub use junit::junit;
 pub use keys::{KeyFiles, key_files};
 pub use ladder::ladder;
 pub use reading::{Reading, Seen};
-pub use results::{CellResult, Outcome, Results, Summary};
+pub use results::{CellResult, OrderCount, Outcome, Results, Summary};
 pub use terminal::{closing_line, terminal};
 pub use transcript::{Class, transcript};
 pub use view::{ike_sas, ipsec_sas, sas, stats};

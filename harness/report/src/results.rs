@@ -1,5 +1,7 @@
 //! The results of `ikelab run` for machines.
 
+use std::fmt;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -42,14 +44,32 @@ impl Outcome {
 /// directory, and in the list of `ikelab run --json`.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct CellResult {
+    /// Version of ikelab.
+    #[serde(default)]
+    pub ikelab: String,
     /// Name of the scenario.
     pub scenario: String,
     /// Its file.
     pub file: String,
+    /// SHA-256 of the file.
+    #[serde(default)]
+    pub file_sha256: String,
     /// The values of its matrix: `cookie=never,want=ecp384`; `-` without a matrix.
     pub cell: String,
     /// The seed.
     pub seed: u64,
+    /// The order of delivery that the evidence is of, of a cell that explores orders.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<String>,
+    /// How many orders were run and how they came out, of a cell that explores orders.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub orders: Option<OrderCount>,
+    /// The kinds of trouble that the seed switched off, of a run with `--swarm`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub off: Option<Vec<String>>,
+    /// When the network healed, in seconds, of a run with `--heal`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heal_s: Option<f64>,
     /// `direct` or `turmoil`.
     pub driver: String,
     /// What came of it.
@@ -62,7 +82,8 @@ pub struct CellResult {
     /// The requirements it covers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub requirements: Vec<String>,
-    /// SHA-256 of its trace; empty when nothing ran.
+    /// SHA-256 of its trace, of the first order's where orders were explored; empty when nothing
+    /// ran.
     pub digest: String,
     /// Seconds of virtual time.
     pub virtual_s: f64,
@@ -70,6 +91,33 @@ pub struct CellResult {
     pub wall_s: f64,
     /// The directory with its trace, capture and keys.
     pub dir: Option<String>,
+}
+
+/// The orders of a cell that explores orders of delivery.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct OrderCount {
+    /// How many were run.
+    pub run: u64,
+    /// How many there are; at least so many when not all were run.
+    pub exist: u64,
+    /// Whether all were run.
+    pub complete: bool,
+    /// How many of them failed.
+    pub failed: u64,
+    /// Merges of the messages that are no orders, since a message would be delivered before what
+    /// makes its sender send it; known when all were run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub impossible: Option<u64>,
+    /// SHA-256 of a line for each order: its name, a blank, the digest of its trace.
+    pub digest: String,
+}
+
+impl fmt::Display for OrderCount {
+    /// `70 orders of 70`, `70 orders of at least 71`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let least = if self.complete { "" } else { "at least " };
+        write!(f, "{} orders of {least}{}", self.run, self.exist)
+    }
 }
 
 /// How many cells came to what.

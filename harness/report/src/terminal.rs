@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::results::{CellResult, Outcome, Results, Summary};
+use crate::results::{CellResult, OrderCount, Outcome, Results, Summary};
 
 /// The column of names is at least and at most this wide; a longer name pushes what follows.
 const NAME_WIDTH: std::ops::RangeInclusive<usize> = 30..=56;
@@ -76,13 +76,24 @@ fn passed_line(name: &str, cells: &[&CellResult], width: usize) -> String {
     let virtual_s: f64 = cells.iter().map(|cell| cell.virtual_s).sum();
     let wall = wall(cells.iter().map(|cell| cell.wall_s).sum());
     let word = Outcome::Pass.word();
-    match cells {
+    let line = match cells {
         [_] => format!("  {word:<5} {name:<width$} {virtual_s:>9.1}s virtual {wall:>9}"),
         cells => {
             let runs = format!("{} runs", cells.len());
             format!("  {word:<5} {name:<width$} {runs:>18} {wall:>9}   {virtual_s:.1}s virtual")
         }
+    };
+    match orders(cells) {
+        Some((run, exist)) => format!("{line}   {run} orders of {exist}"),
+        None => line,
     }
+}
+
+/// How many orders of delivery were run, and how many there are, where any were explored.
+fn orders(cells: &[&CellResult]) -> Option<(u64, u64)> {
+    let orders: Vec<_> = cells.iter().filter_map(|cell| cell.orders.as_ref()).collect();
+    let sum = |count: fn(&OrderCount) -> u64| orders.iter().map(|orders| count(orders)).sum();
+    (!orders.is_empty()).then(|| (sum(|orders| orders.run), sum(|orders| orders.exist)))
 }
 
 /// A scenario, and its cell where it has several: `invalid-ke-retry[want=ecp384]`.

@@ -5,6 +5,12 @@ use ikelab_report::{CellResult, Outcome, Results, Summary, closing_line, junit, 
 fn cell(scenario: &str, cell: &str, outcome: Outcome, reason: &str) -> CellResult {
     let failed = outcome == Outcome::Fail;
     CellResult {
+        ikelab: "0.1.0".to_owned(),
+        file_sha256: "00".repeat(32),
+        order: None,
+        orders: None,
+        off: None,
+        heal_s: None,
         scenario: scenario.to_owned(),
         file: format!("scenarios/{scenario}.yaml"),
         cell: cell.to_owned(),

@@ -58,7 +58,7 @@ fn nanos_of(number: &str, unit: u64) -> Option<u128> {
 }
 
 /// A duration as people write it: `1h30m`, `120s`, `500ms`.
-pub(crate) fn words(span: Duration) -> String {
+pub fn words(span: Duration) -> String {
     let mut nanos = u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
     if nanos == 0 {
         return "0s".to_owned();

@@ -11,6 +11,7 @@
 
 mod diagnostic;
 mod duration;
+mod edit;
 mod expect;
 mod expr;
 mod format;
@@ -37,7 +38,8 @@ mod verdict;
 mod yaml;
 
 pub use diagnostic::{Diagnostic, Label, Severity};
-pub use duration::parse as parse_duration;
+pub use duration::{parse as parse_duration, words as duration_words};
+pub use edit::Edit;
 pub use expect::{Snapshot, View};
 pub use format::format;
 pub use requirements::{Case, Requirement, Tables, table};

@@ -11,16 +11,16 @@ use crate::diagnostic::{Diagnostic, Severity};
 use crate::expect::{self, Expectations};
 use crate::lint;
 use crate::matrix::{self, Assignment};
-use crate::plan::{Fault, Liar, Pin, Plan};
+use crate::plan::{Explore, Fault, Liar, Pin, Plan};
 use crate::read::world::World;
-use crate::read::{fault, net, peers, pin, routes, tunnel};
+use crate::read::{explore, fault, net, peers, pin, routes, tunnel};
 use crate::reader::{Cx, Fields};
 use crate::requirements::Tables;
 use crate::shape::{self, Form, Shape, later, may, need};
 use crate::source::{Source, Span};
 use crate::step::{self, Steps};
 use crate::text::Text;
-use crate::yaml::{self, Node};
+use crate::yaml::{self, Kind, Node};
 
 /// How long a run without a `duration` goes on after its last step and its last stated time.
 pub const SETTLE: Duration = Duration::from_secs(30);
@@ -62,9 +62,12 @@ pub struct Cell {
     pub unsupported: Option<String>,
     /// Snapshots that the file asks for.
     pub snapshots: Vec<expect::Snapshot>,
+    /// The messages whose orders of delivery are all tried.
+    pub explore: Option<Explore>,
     pub(crate) world: World,
     pub(crate) steps: Steps,
     pub(crate) faults: Vec<Fault>,
+    pub(crate) heal: Option<Instant>,
     pub(crate) pins: Vec<Pin>,
     pub(crate) liars: Vec<Liar>,
     pub(crate) until: Instant,
@@ -75,7 +78,7 @@ impl Scenario {
     /// The plan of a cell with a seed.
     #[must_use]
     pub fn plan(&self, cell: &Cell, seed: u64) -> Plan {
-        Plan {
+        let mut plan = Plan {
             scenario: self.name.clone(),
             cell: cell.name.clone(),
             seed,
@@ -84,9 +87,15 @@ impl Scenario {
             links: cell.world.links.clone(),
             agenda: cell.steps.agenda.clone(),
             faults: cell.faults.clone(),
+            heal: None,
+            queues: Vec::new(),
             pins: cell.pins.clone(),
             liars: cell.liars.clone(),
+        };
+        if let Some(at) = cell.heal {
+            plan.heal_at(at);
         }
+        plan
     }
 
     /// The cell with this name.
@@ -150,7 +159,11 @@ pub static SHAPE: Shape = Shape::new(
                 .or("30 s after its last step and its last stated time"),
             later("include", "Files that are merged in first."),
             may("matrix", Form::Shape(&matrix::SHAPE), "Parameters: every combination is a cell."),
-            later("explore", "Which messages may cross, in every order."),
+            may(
+                "explore",
+                Form::Shape(&explore::SHAPE),
+                "Messages that are delivered in every order that can happen, a run for each.",
+            ),
         ],
         &[
             need("net", Form::Shape(&net::SHAPE), "Hosts, and the links between them."),
@@ -158,6 +171,8 @@ pub static SHAPE: Shape = Shape::new(
             may("tunnels", tunnel::FORM, "What the hosts protect between them."),
             may("pin", Form::List(&Form::Shape(&pin::SHAPE)), "Random values that are decided."),
             may("faults", Form::List(&Form::Shape(&fault::SHAPE)), "What goes wrong."),
+            may("heal", shape::DURATION, "When the network heals: no fault acts from then on.")
+                .or("never"),
             need("steps", Form::List(&Form::Shape(&step::SHAPE)), "What is done, and when."),
             need("expect", Form::Shape(&expect::SHAPE), "What must hold."),
             later("known_issues", "Failures that are expected, each with its reason."),
@@ -231,6 +246,19 @@ fn seeds(cx: &Cx<'_>, fields: &Fields<'_, '_>, name: &str) -> RangeInclusive<u64
     }
 }
 
+/// When the network heals. Something has to be demanded after that.
+fn heal(cx: &Cx<'_>, fields: &Fields<'_, '_>) -> Option<Instant> {
+    let at = Instant::ZERO + fields.duration("heal")?;
+    let demands = fields.get("expect").is_some_and(|node| match &node.kind {
+        Kind::Map(entries) => entries.iter().any(|(key, _)| key.value == "eventually"),
+        Kind::Scalar(_) | Kind::List(_) => true,
+    });
+    if let (false, Some(span)) = (demands, fields.key("heal")) {
+        cx.error(span, "`heal` and nothing is expected to follow", "say what under `eventually`");
+    }
+    Some(at)
+}
+
 /// One cell: its tree with the parameters filled in, read section by section.
 fn cell(cx: &Cx<'_>, root: &Node, assignment: &Assignment) -> Option<Cell> {
     let root = matrix::expand(cx, root, assignment);
@@ -243,6 +271,7 @@ fn cell(cx: &Cx<'_>, root: &Node, assignment: &Assignment) -> Option<Cell> {
     }
     routes::imply(&mut world);
     let pins = fields.get("pin").map(|node| pin::read(cx, &world, node)).unwrap_or_default();
+    let explore = fields.get("explore").and_then(|node| explore::read(cx, &world, node));
     let faults = fields.get("faults").map(|node| fault::read(cx, &world, node)).unwrap_or_default();
     let steps =
         fields.need("steps").map(|node| step::read(cx, &mut world, node)).unwrap_or_default();
@@ -251,7 +280,12 @@ fn cell(cx: &Cx<'_>, root: &Node, assignment: &Assignment) -> Option<Cell> {
         .need("expect")
         .map(|node| expect::read(cx, &world, &steps, duration, node))
         .unwrap_or_default();
-    let latest = steps.end.max(expectations.latest).max(fault::latest(&faults));
+    let heal = heal(cx, &fields);
+    let latest = steps
+        .end
+        .max(expectations.latest)
+        .max(heal.unwrap_or(Instant::ZERO))
+        .max(fault::latest(&faults));
     let until = duration.unwrap_or(latest + SETTLE);
     for (at, span, _) in steps.times.iter().filter(|(at, _, _)| *at >= until) {
         let message = format!("this step begins at {at}s, when the run is over");
@@ -264,9 +298,11 @@ fn cell(cx: &Cx<'_>, root: &Node, assignment: &Assignment) -> Option<Cell> {
         unsupported: peers.unsupported,
         liars: peers.liars,
         snapshots: expectations.snapshots.clone(),
+        explore,
         world,
         steps,
         faults,
+        heal,
         pins,
         until,
         expectations,

@@ -51,10 +51,30 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ("not a condition", "\"count(R1.ike, state=established) <= 1\"", "«\"count(R1.ike)\"»"),
     ("unknown flow", "R1.lan -> R2.lan, pattern", "«R2.lan -> R1.lan», pattern"),
     ("bad view", "\"sas(R1, 10s)\"", "«\"sas(R1)\"»"),
-    ("not supported yet: property", "no_cleartext(site.net)", "«single_child»(site.net)"),
+    ("not supported yet: property", "no_cleartext(site.net)", "«flowing»(R1, R2)"),
     ("not supported yet: step", "clear: {host: R1, what: ike}", "«restart»: R1"),
-    ("not supported yet: section", "pin:\n  -", "«explore»: {}\npin:\n  -"),
+    ("not supported yet: section", "pin:\n  -", "«known_issues»: []\npin:\n  -"),
     ("not supported yet: fault", "pin:\n  -", "faults:\n  - {«crash»: R1}\npin:\n  -"),
+    (
+        "explores one stream",
+        "pin:\n  -",
+        "explore: {interleavings: «[R1 -> R2 IKE_AUTH req]»}\npin:\n  -",
+    ),
+    (
+        "a stream of two senders",
+        "pin:\n  -",
+        "explore: {interleavings: [[R1 -> R2 ESP, «R2 -> R1 ESP»], R1 -> R2 ICMP]}\npin:\n  -",
+    ),
+    (
+        "a slot shorter than the way",
+        "pin:\n  -",
+        "explore: {interleavings: [R1 -> R2 ESP, R2 -> R1 ESP], slot: «4ms»}\npin:\n  -",
+    ),
+    (
+        "held until a message",
+        "pin:\n  -",
+        "faults:\n  - {hold: R1 -> R2 ESP, until: «R2 -> R1 ESP»}\npin:\n  -",
+    ),
     ("a fault of no kind", "pin:\n  -", "faults:\n  - «{»nth: 1}\npin:\n  -"),
     (
         "an unknown payload in a fault",

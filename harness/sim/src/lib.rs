@@ -8,7 +8,9 @@ mod build;
 mod direct;
 mod driver;
 mod error;
+mod explore;
 mod liar;
+mod naming;
 mod node;
 mod run;
 mod station;
@@ -18,6 +20,8 @@ mod turmoil;
 
 pub use driver::{Driver, drive};
 pub use error::RunError;
+pub use explore::{Delivery, FollowError, Order, Orders, follow};
+pub use naming::{holds, losses};
 pub use node::{Input, Node};
 pub use run::{RunResult, run};
 pub use station::Station;

@@ -3,7 +3,7 @@
 use ikelab_ambient::Instant;
 use ikelab_host::Host;
 use ikelab_net::Frame;
-use ikelab_scenario::plan::Plan;
+use ikelab_scenario::plan::{self, Plan};
 use ikelab_trace::{LinkInfo, Trace};
 
 use crate::{Driver, Input, Node, RunError, build, drive};
@@ -34,6 +34,11 @@ pub fn run(plan: &Plan, driver: Driver) -> Result<RunResult, RunError> {
     let pins = 0..u32::try_from(plan.pins.len()).unwrap_or(u32::MAX);
     let unused_pins = pins.filter(|pin| is_unused(plan, &hosts, *pin)).collect();
     let mut idle_faults: Vec<u32> = hosts.iter().flat_map(Host::idle_faults).collect();
+    let is_off = |place: u32| {
+        let fault = usize::try_from(place).ok().and_then(|place| plan.faults.get(place));
+        fault.is_some_and(plan::Fault::is_off)
+    };
+    idle_faults.retain(|place| !is_off(*place));
     idle_faults.sort_unstable();
     Ok(RunResult { trace, unused_pins, idle_faults })
 }

@@ -19,4 +19,4 @@ pub use ike::{
 };
 pub use net::{Fate, NetEvent, Origin, Overheard, PacketId, Sent};
 pub use octets::Octets;
-pub use record::{Fact, HostId, HostInfo, IfaceInfo, LinkId, LinkInfo, Record, Trace};
+pub use record::{Fact, HostId, HostInfo, IfaceInfo, LinkId, LinkInfo, Record, Trace, sha256};

@@ -161,6 +161,12 @@ impl Trace {
     }
 }
 
+/// SHA-256 of some octets, in hexadecimal: what `sha256sum` prints of a file that holds them.
+#[must_use]
+pub fn sha256(octets: &[u8]) -> String {
+    hex::encode(Sha256::digest(octets))
+}
+
 #[derive(Serialize)]
 struct Head<'a> {
     hosts: &'a [HostInfo],

@@ -1,5 +1,6 @@
 //! The built binary, as a user meets it.
 
+mod again;
 mod author;
 mod binary;
 mod decode;

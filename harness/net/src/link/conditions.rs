@@ -53,6 +53,12 @@ impl Default for Conditions {
 }
 
 impl Conditions {
+    /// Stops everything that is left to chance: loss, copies, jitter, disorder and damage.
+    pub fn heal(&mut self) {
+        (self.loss, self.duplicate, self.reorder, self.corrupt) = (0.0, 0.0, 0.0, 0.0);
+        self.jitter = Duration::ZERO;
+    }
+
     /// The time on the way that is never undercut. Zero would let an effect meet its cause.
     #[must_use]
     pub fn delay_least(&self) -> Duration {

@@ -8,7 +8,7 @@ use ikelab_trace::{HostId, LinkId};
 use std::net::IpAddr;
 
 pub use conditions::{Conditions, Rate};
-pub use port::Port;
+pub use port::{HELD, Port};
 
 /// A link as the scenario describes it: a wire between two hosts, or a segment between several.
 #[derive(Clone, PartialEq, Debug)]

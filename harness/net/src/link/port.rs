@@ -22,6 +22,8 @@ const NO_NEIGHBOUR: &str = "no such neighbour";
 const LINK_DOWN: &str = "link is down";
 const LARGER_THAN_MTU: &str = "larger than the MTU";
 const QUEUE_FULL: &str = "queue is full";
+/// Why a packet is lost that is held for ever.
+pub const HELD: &str = "held";
 
 /// A host's end of a link.
 #[derive(Clone, Debug)]
@@ -100,6 +102,9 @@ impl Port {
         if harms.contains(&Harm::Drop) {
             return lost("fault");
         }
+        if harms.contains(&Harm::Hold(Instant::FAR)) {
+            return lost(HELD);
+        }
         let again = harms.iter().filter(|harm| **harm == Harm::Duplicate).count();
         let again = again + usize::from(self.chance.duplicate.happens(self.conditions.duplicate));
         (0..=again).map(|_| self.arrive(left, to, octets, harms)).collect()
@@ -153,6 +158,7 @@ impl Port {
             match harm {
                 Harm::Delay(longer) => at = at + *longer,
                 Harm::Corrupt(more) => bits = bits.saturating_add(*more),
+                Harm::Hold(until) => at = at.max(*until + self.conditions.delay_least()),
                 Harm::Drop | Harm::Duplicate => {}
             }
         }
@@ -347,6 +353,18 @@ mod tests {
         let sent = packet();
         let turned = altered.iter().zip(sent.iter()).map(|(a, b)| (a ^ b).count_ones());
         assert_eq!(turned.sum::<u32>(), 3);
+    }
+
+    #[test]
+    fn what_is_held_leaves_when_it_may_and_those_behind_it_do_not_wait() {
+        let mut port = port(Conditions::default(), 1);
+        let millis = |number: u64| Instant::from_nanos(number * 1_000_000);
+        let mut send = |at, harms: &[Harm]| port.send(millis(at), ip(2), &packet(), harms);
+        let held = send(0, &[Harm::Hold(millis(7))]);
+        let behind = send(1, &[]);
+        let over = send(9, &[Harm::Hold(millis(7))]);
+        assert_eq!(arrivals(&[held, behind, over]), [millis(8), millis(2), millis(10)]);
+        assert_eq!(reason(&send(10, &[Harm::Hold(Instant::FAR)])), HELD);
     }
 
     #[test]

@@ -53,6 +53,23 @@ pub enum FaultKind {
     },
 }
 
+impl FaultKind {
+    /// The key that it is written with.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Packets { harm: Harm::Drop, .. } => "drop",
+            Self::Packets { harm: Harm::Delay(_), .. } => "delay",
+            Self::Packets { harm: Harm::Duplicate, .. } => "duplicate",
+            Self::Packets { harm: Harm::Corrupt(_), .. } => "corrupt",
+            Self::Packets { harm: Harm::Hold(_), .. } => "hold",
+            Self::Loss { .. } => "loss",
+            Self::Mtu { .. } => "mtu",
+            Self::Partition { .. } => "partition",
+        }
+    }
+}
+
 /// Packets: as everybody on the way can tell them apart, and as only those with the keys can.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Packets {
@@ -101,4 +118,6 @@ pub enum Harm {
     Duplicate,
     /// So many of its bits are turned over.
     Corrupt(u32),
+    /// It waits at its sender's end of the link until then.
+    Hold(Instant),
 }

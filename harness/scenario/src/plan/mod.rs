@@ -7,6 +7,8 @@ mod agenda;
 mod fault;
 mod lie;
 mod matcher;
+mod order;
+mod storm;
 mod topology;
 mod tunnel;
 
@@ -19,6 +21,7 @@ pub use lie::{
     Select, Target, Value,
 };
 pub use matcher::Matcher;
+pub use order::{Explore, Queue, Stream};
 pub use topology::{Host, HostKind, Iface, Link, Route};
 pub use tunnel::{Child, Cookie, End, EspMode, Ike, Narrow, Pool, Retransmit, Start, VirtualIp};
 
@@ -41,6 +44,10 @@ pub struct Plan {
     pub agenda: Vec<Action>,
     /// What the network does wrong, in the order of the file.
     pub faults: Vec<Fault>,
+    /// When the network heals, if it does: from then on links do nothing but delay.
+    pub heal: Option<Instant>,
+    /// Messages whose moments of leaving are chosen; of an exploration, one order.
+    pub queues: Vec<Queue>,
     /// Values that are not left to chance.
     pub pins: Vec<Pin>,
     /// Hosts that lie.

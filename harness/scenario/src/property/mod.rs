@@ -3,6 +3,7 @@
 mod amplification;
 mod bounded;
 mod cleartext;
+mod collision;
 mod decryptable;
 mod deleted_spi;
 mod keys;
@@ -10,9 +11,11 @@ mod make_before_break;
 mod message_ids;
 mod no_state;
 mod old_sa;
+mod pairs;
 mod quiet;
 mod replay;
 mod retransmit;
+mod single;
 mod spis;
 
 use std::time::Duration;
@@ -139,12 +142,12 @@ const KINDS: [Kind; 18] = [
     kind("amplification", &[Param::Host, Param::Number("most")], amplification::check),
     offence("esp_on_deleted_spi", &[Param::Span("grace", Some(Duration::ZERO))], deleted_spi::find),
     kind("make_before_break", &[Param::Child], make_before_break::check),
-    later("single_child"),
+    kind("single_child", &[Param::Child, Param::Span("grace", None)], single::check),
     kind("old_sa_deleted", &[Param::Span("within", None)], old_sa::check),
     kind("replay_protected", &[Param::Child], replay::check),
     kind("bounded", &[Param::Word("what", &bounded::WHAT), Param::Number("n")], bounded::check),
     kind("quiet_after", &[Param::Span("t", None)], quiet::check),
-    later("collision_by_nonce"),
+    kind("collision_by_nonce", &[Param::Child], collision::by_nonce),
     later("flowing"),
 ];
 

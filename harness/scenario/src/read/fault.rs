@@ -15,7 +15,7 @@ pub(crate) static SHAPE: Shape = Shape::new(
     "Something that goes wrong. Exactly one kind; `at` and `for` say when.",
     &[PACKETS, OTHERS, LATER, DETAILS],
 )
-.one_of(&["drop", "delay", "duplicate", "corrupt", "loss", "mtu", "partition"]);
+.one_of(&["drop", "delay", "duplicate", "corrupt", "hold", "loss", "mtu", "partition"]);
 
 /// Faults that happen to single packets.
 const PACKETS: &[Key] = &[
@@ -23,6 +23,7 @@ const PACKETS: &[Key] = &[
     may("delay", shape::MESSAGE, "Such a packet arrives later, by `by`."),
     may("duplicate", shape::MESSAGE, "Such a packet arrives once more."),
     may("corrupt", shape::MESSAGE, "Bits of such a packet are turned over, `bits` of them."),
+    may("hold", shape::MESSAGE, "Such a packet waits at its sender's end of the link, to `until`."),
 ];
 /// The other faults.
 const OTHERS: &[Key] = &[
@@ -32,7 +33,6 @@ const OTHERS: &[Key] = &[
 ];
 /// Faults that this version does nothing with.
 const LATER: &[Key] = &[
-    later("hold", "A packet waits for another."),
     later("nat_rebind", "A NAT forgets its mappings."),
     later("crash", "A host loses all it knew."),
 ];
@@ -47,6 +47,7 @@ const DETAILS: &[Key] = &[
     )
     .or("all"),
     may("by", shape::DURATION, "How much later a delayed packet arrives."),
+    may("until", shape::DURATION, "When a held packet may leave: a time of the run."),
     may("bits", Form::Integer(1, 100_000), "How many bits of a corrupted packet are turned over.")
         .or("1"),
     may("link", shape::LINK, "The link that `loss` or `mtu` happens to."),
@@ -63,7 +64,7 @@ fn fault(cx: &Cx<'_>, world: &World, node: &Node) -> Option<Fault> {
     let keys: Vec<&str> = SHAPE.one_of.iter().copied().filter(is_there).collect();
     let &[key] = &keys[..] else {
         if LATER.iter().all(|key| fields.get(key.name).is_none()) {
-            let label = "drop, delay, duplicate, corrupt, loss, mtu or partition";
+            let label = "drop, delay, duplicate, corrupt, hold, loss, mtu or partition";
             cx.error(node.span, "a fault is exactly one of its kinds", label);
         }
         return None;
@@ -85,11 +86,12 @@ fn refuse_idle_details(cx: &Cx<'_>, fields: &Fields<'_, '_>, key: &str) {
     let meant: &[&str] = match key {
         "drop" | "duplicate" => &["nth"],
         "delay" => &["nth", "by"],
+        "hold" => &["nth", "until"],
         "corrupt" => &["nth", "bits"],
         "loss" | "mtu" => &["link"],
         _ => &[],
     };
-    for detail in ["nth", "by", "bits", "link"] {
+    for detail in ["nth", "by", "until", "bits", "link"] {
         if let Some(span) = fields.key(detail).filter(|_| !meant.contains(&detail)) {
             cx.error(span, format!("`{detail}` says nothing about `{key}`"), "");
         }
@@ -116,6 +118,7 @@ fn packets(
     let harm = match key {
         "delay" => Harm::Delay(cx.duration(fields.need("by")?, "by")?),
         "duplicate" => Harm::Duplicate,
+        "hold" => Harm::Hold(until(cx, fields)?),
         "corrupt" => {
             let bits = fields.integer("bits", 1, 100_000).unwrap_or(1);
             Harm::Corrupt(u32::try_from(bits).unwrap_or(u32::MAX))
@@ -125,8 +128,24 @@ fn packets(
     Some((format!("{key} {}", text.value), FaultKind::Packets { which, nth, harm }))
 }
 
+/// When what is held may leave: a time of the run. A message cannot be waited for, since the sender
+/// of what is held need not see it.
+fn until(cx: &Cx<'_>, fields: &Fields<'_, '_>) -> Option<Instant> {
+    let node = fields.need("until")?;
+    if let Some(text) = cx.text(node, "until").filter(|text| text.value.contains("->")) {
+        let label = "expected a time of the run: 12s, 10.3s";
+        cx.error(text.span, "`until` is a message", label);
+        return None;
+    }
+    let until = Instant::ZERO + cx.duration(node, "until")?;
+    if fields.duration("at").is_some_and(|at| Instant::ZERO + at >= until) {
+        cx.error(node.span, "`until` comes before `at`", "nothing would be held");
+    }
+    Some(until)
+}
+
 /// What everybody on the way can see of a pattern; and the pattern itself, where it says more.
-fn which(pattern: Pattern, text: &str) -> Packets {
+pub(super) fn which(pattern: Pattern, text: &str) -> Packets {
     let message_id = pattern.props.iter().find_map(|(prop, _)| match prop {
         Prop::MessageId(id) => Some(*id),
         _ => None,
@@ -182,9 +201,10 @@ fn partition(cx: &Cx<'_>, world: &World, fields: &Fields<'_, '_>) -> Option<(Str
 
 /// When the last fault begins or ends: a run without a `duration` goes on until after that.
 pub(crate) fn latest(faults: &[Fault]) -> Instant {
-    let ends = faults.iter().map(|fault| match fault.until {
-        Instant::FAR => fault.at,
-        until => until,
+    let ends = faults.iter().map(|fault| match (&fault.kind, fault.until) {
+        (FaultKind::Packets { harm: Harm::Hold(until), .. }, _) => *until,
+        (_, Instant::FAR) => fault.at,
+        (_, until) => until,
     });
     ends.max().unwrap_or(Instant::ZERO)
 }

@@ -1,6 +1,7 @@
 //! The sections of a file that make up a plan, one file each.
 
 pub(crate) mod child;
+pub(crate) mod explore;
 pub(crate) mod fault;
 mod ike;
 mod lie;

@@ -162,7 +162,8 @@ fn has_sa(ike: &IkeContent) -> bool {
     ike.payloads.iter().any(|payload| matches!(payload.body, Body::Sa(_)))
 }
 
-fn offers(ike: &IkeContent, protocol: Protocol) -> bool {
+/// Whether a message proposes or accepts an SA of a protocol.
+pub(crate) fn offers(ike: &IkeContent, protocol: Protocol) -> bool {
     ike.payloads.iter().any(|payload| match &payload.body {
         Body::Sa(sa) => sa.proposals.iter().any(|proposal| proposal.protocol == protocol),
         _ => false,

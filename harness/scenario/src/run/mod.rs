@@ -7,7 +7,9 @@ mod state;
 mod statistics;
 
 pub use conversation::{Content, Conversation, IkeContent, Message};
-pub(crate) use exchanges::{Exchange, Old, Rekey, deleted_spis, deletes_ike, exchanges, rekeys};
+pub(crate) use exchanges::{
+    Exchange, Old, Rekey, deleted_spis, deletes_ike, exchanges, offers, rekeys,
+};
 pub(crate) use moment::Moment;
 pub(crate) use state::{Fold, HostState, IkeState, State};
 pub(crate) use statistics::{EXCHANGES, NETWORK};

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use ikelab_ambient::Instant;
 use ikelab_host::{Change, Command, Order};
-use ikelab_net::{Fault, Harm, Insight, Kind, Victims};
+use ikelab_net::{Fault, Harm, Insight, Kind, Queue, Victims};
 use ikelab_scenario::plan::{self, Carries, FaultKind, Packets, Plan};
 use ikelab_trace::{HostId, LinkId};
 
@@ -40,6 +40,16 @@ pub(super) fn looks_inside(plan: &Plan, place: u16) -> bool {
     plan.faults.iter().any(inside)
 }
 
+/// The queues in which packets wait that the host in a place sends.
+pub(super) fn queues(plan: &Plan, place: u16) -> Vec<Queue> {
+    let own = plan.queues.iter().filter(|queue| queue.from == place);
+    let queue = |queue: &plan::Queue| {
+        let which = queue.which.iter().map(|which| seeming(plan, which));
+        Queue::new(which.collect(), queue.releases.clone(), queue.rest)
+    };
+    own.map(queue).collect()
+}
+
 /// What the host in a place is told about the faults of its links, and when.
 pub(super) fn of_links(plan: &Plan, place: u16) -> Agenda {
     let faults = plan.faults.iter().flat_map(|fault| {
@@ -51,7 +61,10 @@ pub(super) fn of_links(plan: &Plan, place: u16) -> Agenda {
     let command = |(at, link, change): (Instant, u16, Change)| {
         (at, Command { step: None, order: Order::Link { link: LinkId(link), change } })
     };
-    faults.map(command).collect()
+    let links = 0..u16::try_from(plan.links.len()).unwrap_or(u16::MAX);
+    let heal = plan.heal.into_iter().flat_map(|at| links.clone().map(move |link| (at, link)));
+    let heal = heal.map(|(at, link)| (at, link, Change::Heal));
+    faults.chain(heal).map(command).collect()
 }
 
 /// What changes on which links.
@@ -84,7 +97,15 @@ fn changes(plan: &Plan, place: u16, fault: &FaultKind) -> (Changes, Changes) {
     }
 }
 
+/// The packets that a plan means, and who is asked about those that seem to be of them.
 fn victims(plan: &Plan, which: &Packets, memory: &Memory) -> Victims {
+    let eyes = which.also.clone().map(|matcher| Eyes { matcher, memory: memory.clone() });
+    let insight = eyes.map(|eyes| Rc::new(eyes) as Rc<dyn Insight>);
+    Victims { insight, ..seeming(plan, which) }
+}
+
+/// The packets that a plan means, as everybody can see them.
+pub(crate) fn seeming(plan: &Plan, which: &Packets) -> Victims {
     let addresses = |host: u16| -> Vec<IpAddr> {
         let ifaces = plan.hosts.get(usize::from(host)).map_or(&[][..], |host| &host.ifaces);
         ifaces.iter().flat_map(|iface| &iface.addresses).map(|(address, _)| *address).collect()
@@ -99,9 +120,7 @@ fn victims(plan: &Plan, which: &Packets, memory: &Memory) -> Victims {
         Carries::Icmp => Kind::Icmp,
         Carries::Plain => Kind::Plain,
     };
-    let eyes = which.also.clone().map(|matcher| Eyes { matcher, memory: memory.clone() });
-    let insight = eyes.map(|eyes| Rc::new(eyes) as Rc<dyn Insight>);
-    Victims { src: addresses(which.from), dst: addresses(which.to), kind, insight }
+    Victims { src: addresses(which.from), dst: addresses(which.to), kind, insight: None }
 }
 
 fn harm(harm: plan::Harm) -> Harm {
@@ -110,5 +129,6 @@ fn harm(harm: plan::Harm) -> Harm {
         plan::Harm::Delay(longer) => Harm::Delay(longer),
         plan::Harm::Duplicate => Harm::Duplicate,
         plan::Harm::Corrupt(bits) => Harm::Corrupt(bits),
+        plan::Harm::Hold(until) => Harm::Hold(until),
     }
 }

@@ -4,6 +4,8 @@ mod agenda;
 mod fault;
 mod tunnel;
 
+pub(crate) use fault::seeming;
+
 use std::net::IpAddr;
 
 use ikelab_host::{Command, Host, HostConfig, HostKind, Software};
@@ -87,6 +89,7 @@ fn build_host(plan: &Plan, links: &[Link], place: u16, host: &plan::Host) -> Hos
         policies: tunnel::policies(host),
         settings: tunnel::settings(host),
         faults: fault::of_packets(plan, place, &memory),
+        queues: fault::queues(plan, place),
         pins: pins(plan, place),
         software: crafted.map(|crafted| Box::new(crafted) as Box<dyn Software>),
         seed: plan.seed,
