@@ -80,7 +80,7 @@ impl fmt::Display for Diagnostic {
             Severity::Error => "error",
             Severity::Warning => "warning",
         };
-        writeln!(f, "{kind}: {}", printable(&self.message))?;
+        writeln!(f, "{kind}: {}", short(&self.message))?;
         snippet(f, &self.path, "", &self.label, &[])
     }
 }
@@ -109,7 +109,7 @@ pub(crate) fn snippet(
         last_line = label.line;
         let width = label.width.min(LINE_MAX);
         let marks: String = std::iter::repeat_n(mark, width).collect();
-        let remark = printable(&label.text);
+        let remark = short(&label.text);
         let line = format!("{:gutter$} | {:column$}{marks} {remark}", "", "");
         writeln!(f, "{}", line.trim_end())?;
     }
@@ -128,6 +128,18 @@ fn window(label: &Label) -> (String, usize) {
     }
     let skipped = column.saturating_sub(LINE_MAX / 2);
     (clean.chars().skip(skipped).take(LINE_MAX).collect(), column - skipped)
+}
+
+/// A text in one line that can be read: what a file says may be of any length.
+fn short(text: &str) -> String {
+    const MAX: usize = 400;
+    let clean = printable(text);
+    if clean.chars().count() <= MAX {
+        return clean;
+    }
+    let mut begin: String = clean.chars().take(MAX).collect();
+    begin.push('…');
+    begin
 }
 
 /// A text that does nothing to a terminal: every control character, tabs too, becomes a blank.

@@ -3,6 +3,8 @@
 //! Every mistake that has nothing to do with scenarios is found here: broken syntax, a key met
 //! twice, anchors and tags, and files made to exhaust a reader.
 
+mod unclosed;
+
 use serde_saphyr::granit_parser::{Event, Parser, ScalarStyle, Span as YamlSpan, options};
 
 use crate::diagnostic::{Diagnostic, Severity};
@@ -132,8 +134,18 @@ impl<'a> Builder<'a> {
             Some(Ok(next)) => Ok(next),
             Some(Err(broken)) => {
                 let place = broken.marker().byte_offset().unwrap_or(0);
-                let message = format!("YAML: {}", broken.info());
-                Err(boxed(self.source, place..place, message, ""))
+                let info = broken.info();
+                if let Some((open, sign)) = unclosed::find(self.source, place) {
+                    let message = format!("this `{sign}` is not closed");
+                    return Err(boxed(
+                        self.source,
+                        open..open + 1,
+                        message,
+                        format!("YAML: {info}"),
+                    ));
+                }
+                let hint = unclosed::hint(self.source, place);
+                Err(boxed(self.source, place..place, format!("YAML: {info}"), hint))
             }
             None => Ok((Event::StreamEnd, YamlSpan::default())),
         }
