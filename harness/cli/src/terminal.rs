@@ -1,14 +1,17 @@
 //! The two streams of the terminal, with manners: a reader that went away is no error, and colours
 //! are for terminals that want them.
 
+use std::cell::RefCell;
 use std::fmt::Display;
-use std::io::{self, BufWriter, ErrorKind, IsTerminal, Stdout, Write};
+use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
+use std::rc::Rc;
 
 use crate::exit::Exit;
 
 /// Standard output and standard error.
 pub(crate) struct Terminal {
-    out: BufWriter<Stdout>,
+    out: BufWriter<Box<dyn Write>>,
+    err: Box<dyn Write>,
     colours: bool,
     reader_left: bool,
     broken: Option<io::Error>,
@@ -32,7 +35,17 @@ impl Terminal {
         // https://no-color.org: present and not empty.
         let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let colours = !refused && io::stdout().is_terminal();
-        Self { out: BufWriter::new(io::stdout()), colours, reader_left: false, broken: None }
+        Self::over(Box::new(io::stdout()), Box::new(io::stderr()), colours)
+    }
+
+    /// Two streams that end in one text, for those who call the command line as a library.
+    pub(crate) fn captured() -> (Self, Captured) {
+        let text = Captured::default();
+        (Self::over(Box::new(text.clone()), Box::new(text.clone()), false), text)
+    }
+
+    fn over(out: Box<dyn Write>, err: Box<dyn Write>, colours: bool) -> Self {
+        Self { out: BufWriter::new(out), err, colours, reader_left: false, broken: None }
     }
 
     /// Prints to standard output. Once its reader is gone, the work goes on unheard.
@@ -61,7 +74,7 @@ impl Terminal {
     pub(crate) fn complain(&mut self, text: impl Display) {
         self.flush();
         // There is no third stream to complain to.
-        let _ = writeln!(io::stderr(), "{text}");
+        let _ = writeln!(self.err, "{text}");
     }
 
     /// A word in a colour, where colours are wanted.
@@ -81,7 +94,7 @@ impl Terminal {
         match self.broken.take() {
             None => Exit::Passed,
             Some(why) => {
-                let _ = writeln!(io::stderr(), "error: standard output: {why}");
+                let _ = writeln!(self.err, "error: standard output: {why}");
                 Exit::Internal
             }
         }
@@ -93,5 +106,27 @@ impl Terminal {
             Err(why) if why.kind() == ErrorKind::BrokenPipe => self.reader_left = true,
             Err(why) => self.broken = Some(why),
         }
+    }
+}
+
+/// What was printed.
+#[derive(Clone, Default)]
+pub(crate) struct Captured(Rc<RefCell<Vec<u8>>>);
+
+impl Captured {
+    /// The text so far.
+    pub(crate) fn take(&self) -> String {
+        String::from_utf8_lossy(&self.0.take()).into_owned()
+    }
+}
+
+impl Write for Captured {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().extend_from_slice(octets);
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }

@@ -25,6 +25,7 @@ mod shrink;
 mod snapshot;
 mod soak;
 mod terminal;
+pub mod trial;
 mod verdict;
 
 use std::panic;
@@ -36,7 +37,9 @@ use crate::args::{Args, Command};
 use crate::exit::Exit;
 use crate::terminal::Terminal;
 
-fn main() -> ExitCode {
+/// The program: reads the words of its command line, does what they ask, and says how it went.
+#[must_use]
+pub fn main() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(told) => {

@@ -1,0 +1,3 @@
+//! Each file in scenarios/ is a test.
+
+ikelab_test::scenarios!("scenarios");
