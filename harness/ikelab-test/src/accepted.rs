@@ -18,7 +18,8 @@ pub(crate) fn check(file: &Path, results: &Value, accept: bool) -> Result<(), St
     for run in results["cells"].as_array().into_iter().flatten() {
         let Some(dir) = run["dir"].as_str() else { continue };
         let views = Path::new(dir).join("snapshot.txt");
-        let now = fs::read_to_string(&views).map_err(|why| format!("{}: {why}", views.display()))?;
+        let now =
+            fs::read_to_string(&views).map_err(|why| format!("{}: {why}", views.display()))?;
         let cell = run["cell"].as_str().unwrap_or("-");
         let name = if cell == "-" { "run".to_owned() } else { cell.replace(['/', '\\'], "_") };
         let kept = folder.join(format!("{name}.txt"));
@@ -37,7 +38,10 @@ fn keep(kept: &PathBuf, now: &str) -> Result<(), String> {
 fn compare(kept: &PathBuf, now: &str, views: &Path) -> Result<(), String> {
     let shown = kept.display();
     let Ok(before) = fs::read_to_string(kept) else {
-        return Err(format!("{shown} is not there: look at {}, then run with IKELAB_ACCEPT=1", views.display()));
+        return Err(format!(
+            "{shown} is not there: look at {}, then run with IKELAB_ACCEPT=1",
+            views.display()
+        ));
     };
     if before == now {
         return Ok(());

@@ -18,7 +18,8 @@ pub(crate) fn run(file: &Path) -> Result<(), String> {
     let results = out.join("results.json");
     let (file_word, out_word) = (file.to_string_lossy(), out.to_string_lossy());
     let results_word = results.to_string_lossy();
-    let mut words = vec![&*file_word, "--driver", "direct", "--out", &out_word, "--json", &results_word];
+    let mut words =
+        vec![&*file_word, "--driver", "direct", "--out", &out_word, "--json", &results_word];
     let (seed, cell) = (env::var("IKELAB_SEED").ok(), env::var("IKELAB_CELL").ok());
     words.extend(seed.iter().flat_map(|seed| ["--seed", seed.as_str()]));
     words.extend(cell.iter().flat_map(|cell| ["--cell", cell.as_str()]));
