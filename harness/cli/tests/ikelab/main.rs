@@ -6,6 +6,7 @@ mod binary;
 mod decode;
 mod exit_codes;
 mod golden;
+mod guide;
 mod readme;
 mod run;
 mod show;
