@@ -1,5 +1,5 @@
-//! The guide for those who write scenarios is true: each of its examples is read, and each whole
-//! one passes.
+//! The guide for those who write scenarios is true: each of its examples passes, the fragments in the
+//! frame of the first.
 
 use std::fs;
 
@@ -44,20 +44,22 @@ fn framed(frame: &str, fragment: &str) -> String {
 }
 
 #[test]
-fn every_example_of_the_guide_is_read_and_the_whole_ones_pass() {
+fn every_example_of_the_guide_passes() {
     let folder = folder("guide");
     let fences = fences();
     let (_, frame) = fences.first().expect("the scenario that the others stand in").clone();
     assert!(fences.len() >= 10, "{} examples", fences.len());
+    let mut untrue = Vec::new();
     for (line, text) in fences {
         let whole = text.starts_with("ikelab:");
         let text = if whole { text } else { framed(&frame, &text) };
         let file = folder.join(format!("line-{line}.yaml"));
         fs::write(&file, text).expect("a file");
-        let done = ikelab(&["check", word(&file)]);
-        assert_eq!(done.code, Some(0), "README.md:{line}\n{}{}", done.out, done.err);
         let out = folder.join("out");
         let done = ikelab(&["run", word(&file), "--driver", "direct", "--out", word(&out)]);
-        assert_eq!(done.code, Some(0), "README.md:{line}\n{}{}", done.out, done.err);
+        if done.code != Some(0) {
+            untrue.push(format!("README.md:{line}\n{}{}", done.out, done.err));
+        }
     }
+    assert!(untrue.is_empty(), "{}", untrue.join("\n"));
 }
