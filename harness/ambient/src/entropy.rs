@@ -27,6 +27,8 @@ pub enum Value {
     Fate,
     /// Content of packets that applications send.
     Content,
+    /// The seed of a TCP connection's initial sequence number.
+    TcpSeed,
 }
 
 /// What a draw is for: the value, and the message it will stand in where there is one.
@@ -129,6 +131,7 @@ fn stream_number(purpose: Purpose) -> u64 {
         Value::Jitter => 6,
         Value::Fate => 7,
         Value::Content => 8,
+        Value::TcpSeed => 9,
     };
     value << 16 | u64::from(purpose.exchange) << 8 | u64::from(purpose.response)
 }

@@ -233,6 +233,15 @@ pub(crate) enum Show {
     IpsecSas(Moment),
     /// The exchange table of a host.
     Stats(Moment),
+    /// What became of the flows of a run: messages, octets, speed and latency.
+    Flows(Finished),
+}
+
+/// A run as a whole.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Finished {
+    /// The folder of a run, or the name of a scenario whose last run is in reports/latest.
+    pub(crate) run: PathBuf,
 }
 
 /// A moment of a run.

@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use ikelab_report::{CellResult, OrderCount, Outcome, Reading};
+use ikelab_report::{CellResult, FlowResult, OrderCount, Outcome, Reading};
 use ikelab_scenario::plan::{Explore, Plan};
 use ikelab_scenario::{Cell, Scenario, Verdict, parse_duration};
 use ikelab_sim::{Order, Orders, RunResult, follow, run as simulate};
@@ -168,6 +168,7 @@ impl Job<'_> {
         result: &mut CellResult,
     ) {
         result.digest = run.trace.digest();
+        result.flows = FlowResult::all(&run.trace);
         if setup.keep.wants(verdict::outcome(verdict.outcome)) {
             result.dir = Some(folder.display().to_string());
         }
@@ -299,6 +300,7 @@ impl Job<'_> {
             reason: String::new(),
             text: String::new(),
             requirements: self.scenario.covers.clone(),
+            flows: Vec::new(),
             digest: String::new(),
             virtual_s: 0.0,
             wall_s: 0.0,

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use ikelab_ambient::Instant;
-use ikelab_report::{Reading, ike_sas, ipsec_sas, stats};
+use ikelab_report::{Reading, flows, ike_sas, ipsec_sas, stats};
 use ikelab_scenario::parse_duration;
 use ikelab_trace::Trace;
 
@@ -15,8 +15,7 @@ use crate::terminal::Terminal;
 
 /// Prints a view.
 pub(crate) fn show(show: &Show, terminal: &mut Terminal) -> Exit {
-    let (Show::IkeSas(moment) | Show::IpsecSas(moment) | Show::Stats(moment)) = show;
-    match view(show, moment) {
+    match view(show) {
         Ok(text) => {
             terminal.print(text);
             Exit::Passed
@@ -28,10 +27,22 @@ pub(crate) fn show(show: &Show, terminal: &mut Terminal) -> Exit {
     }
 }
 
-fn view(show: &Show, moment: &Moment) -> Result<String, String> {
-    let path = trace_of(&moment.run)?;
+fn view(show: &Show) -> Result<String, String> {
+    match show {
+        Show::Flows(finished) => Ok(flows(&read(&finished.run)?)),
+        Show::IkeSas(moment) | Show::IpsecSas(moment) | Show::Stats(moment) => {
+            view_at(show, moment, &read(&moment.run)?)
+        }
+    }
+}
+
+fn read(run: &Path) -> Result<Trace, String> {
+    let path = trace_of(run)?;
     let text = fs::read_to_string(&path).map_err(|why| format!("{}: {why}", path.display()))?;
-    let trace = Trace::read_lines(&text).map_err(|why| format!("{}: {why}", path.display()))?;
+    Trace::read_lines(&text).map_err(|why| format!("{}: {why}", path.display()))
+}
+
+fn view_at(show: &Show, moment: &Moment, trace: &Trace) -> Result<String, String> {
     let names: Vec<&str> = trace.hosts.iter().map(|host| host.name.as_str()).collect();
     let host = trace.host(&moment.host).ok_or_else(|| {
         format!("there is no host {}; the run has {}", moment.host, names.join(", "))
@@ -43,11 +54,12 @@ fn view(show: &Show, moment: &Moment) -> Result<String, String> {
             Instant::ZERO + since
         }
     };
-    let reading = Reading::new(&trace);
+    let reading = Reading::new(trace);
     Ok(match show {
         Show::IkeSas(_) => ike_sas(&reading, host, at, true),
-        Show::IpsecSas(_) => ipsec_sas(&trace, host, at),
+        Show::IpsecSas(_) => ipsec_sas(trace, host, at),
         Show::Stats(_) => stats(&reading, host, at),
+        Show::Flows(_) => flows(trace),
     })
 }
 

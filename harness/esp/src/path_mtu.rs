@@ -27,6 +27,21 @@ pub(crate) struct PathMtu {
 }
 
 impl Esp {
+    /// Notes how long a packet the link takes that a Child SA's packets leave through: one that
+    /// would be too long for it must not take a sequence number, RFC 4303 §2.2.
+    pub fn set_link_mtu(&mut self, spi_in: EspSpi, mtu: u16) {
+        if let Some(child) = self.sad.get_mut(spi_in) {
+            child.link_mtu = Some(mtu);
+        }
+    }
+
+    /// The same for all Child SAs, by their peers' addresses: links have changed.
+    pub fn set_link_mtus(&mut self, mtu_towards: &dyn Fn(IpAddr) -> u16) {
+        for child in self.sad.all_mut() {
+            child.link_mtu = Some(mtu_towards(child.config.remote.ip()));
+        }
+    }
+
     /// Takes an ICMP error that a packet was too big: the MTU of the next hop and the beginning of
     /// that packet. True if it was ESP of ours, which will be shorter from now on.
     pub fn packet_too_big(&mut self, now: Instant, mtu: u32, original: &[u8]) -> bool {
@@ -44,10 +59,11 @@ impl Esp {
 }
 
 impl Child {
-    /// How long a packet the path takes, if that is known.
+    /// How long a packet the path takes, if that is known: its first link says so itself.
     pub(crate) fn path_mtu(&self, now: Instant) -> Option<usize> {
-        let known = self.path_mtu.filter(|path| now - path.learnt < FORGOTTEN_AFTER);
-        known.map(|path| path.mtu.into())
+        let learnt = self.path_mtu.filter(|path| now - path.learnt < FORGOTTEN_AFTER);
+        let known = learnt.map(|path| path.mtu).into_iter().chain(self.link_mtu).min();
+        known.map(usize::from)
     }
 
     /// Whether a packet that must not be cut once it is sealed fits the path.

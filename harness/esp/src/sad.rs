@@ -34,6 +34,8 @@ pub(crate) struct Child {
     /// Whether IKE has heard that there is no sequence number left.
     exhausted: bool,
     pub(crate) path_mtu: Option<PathMtu>,
+    /// How long a packet the link takes that its packets leave through, if that is known.
+    pub(crate) link_mtu: Option<u16>,
 }
 
 impl Child {
@@ -50,6 +52,7 @@ impl Child {
             age: Age::Young,
             exhausted: false,
             path_mtu: None,
+            link_mtu: None,
             config,
         }
     }
@@ -125,6 +128,10 @@ impl Sad {
         self.children.get_mut(&spi_in).map(|child| &mut **child)
     }
 
+    pub(crate) fn all_mut(&mut self) -> impl Iterator<Item = &mut Child> {
+        self.children.values_mut().map(|child| &mut **child)
+    }
+
     pub(crate) fn install(&mut self, config: SaConfig) {
         self.children.insert(config.spi_in, Box::new(Child::new(config)));
     }
@@ -135,8 +142,7 @@ impl Sad {
 
     /// The SA that sends to an address with an SPI of its choice.
     pub(crate) fn sends_on(&mut self, spi_out: EspSpi, remote: IpAddr) -> Option<&mut Child> {
-        let mut children = self.children.values_mut().map(|child| &mut **child);
-        children
+        self.all_mut()
             .find(|Child { config, .. }| config.spi_out == spi_out && config.remote.ip() == remote)
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ikelab_trace::{HostId, LinkId};
 
-use crate::SaSettings;
+use crate::{SaSettings, Send};
 
 /// An order, and the step of the scenario that gives it.
 #[derive(Clone, Debug)]
@@ -21,6 +21,10 @@ pub struct Command {
 pub enum Order {
     /// Begin a flow of echo requests.
     Ping(Ping),
+    /// Begin a flow of messages.
+    Send(Send),
+    /// Wait for a flow of messages that another host begins.
+    Expect(Send),
     /// Tell the IKE engine something.
     Ike(ikelab_ike::Command),
     /// Protect more: a Child SA configuration for IKE, and the policy that asks for it.

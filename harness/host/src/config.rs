@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ikelab_esp::Lifetime;
+use ikelab_esp::{Lifetime, OuterPolicy};
 use ikelab_net::{Fault, Interface, Port, Queue, Route};
 use ikelab_trace::HostId;
 
@@ -50,6 +50,8 @@ pub struct SaSettings {
     pub replay_window: u32,
     /// How much it may carry.
     pub lifetime: Lifetime,
+    /// What its outer headers say.
+    pub outer: OuterPolicy,
     /// Whether the peer has its address from us: then no policy asks for the Child SA, and its
     /// selectors become the policy for as long as it is there.
     pub roaming: bool,
@@ -58,7 +60,12 @@ pub struct SaSettings {
 impl Default for SaSettings {
     /// RFC 4303 §3.4.3 wants a window of at least 32 packets and suggests 64.
     fn default() -> Self {
-        Self { replay_window: 64, lifetime: Lifetime::default(), roaming: false }
+        Self {
+            replay_window: 64,
+            lifetime: Lifetime::default(),
+            outer: OuterPolicy::default(),
+            roaming: false,
+        }
     }
 }
 

@@ -19,10 +19,21 @@ impl Host {
         match packet.protocol {
             IpProtocol::ESP => self.open(now, packet, packet.payload()),
             IpProtocol::UDP => self.deliver_udp(now, packet),
+            IpProtocol::TCP => self.deliver_tcp(now, packet),
             IpProtocol::ICMP | IpProtocol::ICMPV6 => self.deliver_icmp(now, packet),
             other => {
                 let detail = format!("protocol {}", other.0);
                 self.log.dropped("nobody takes this protocol", detail, packet.octets());
+            }
+        }
+    }
+
+    fn deliver_tcp(&mut self, now: Instant, packet: &IpView<'_>) {
+        match self.flows.take_segment(now, packet) {
+            Some(turn) => self.obey_flows(now, turn),
+            None => {
+                let port = packet.ports().map(|(_, port)| format!("TCP port {port}"));
+                self.log.dropped("nobody listens", port.unwrap_or_default(), packet.octets());
             }
         }
     }
@@ -47,6 +58,10 @@ impl Host {
                 }
             },
             port => {
+                let taken = self.flows.take_datagram(packet.src, packet.dst, &udp);
+                if let Some(event) = taken {
+                    return self.write_app(event);
+                }
                 let detail = format!("UDP port {port}");
                 self.log.dropped("nobody listens", detail, packet.octets());
                 let error = IcmpMessage::unreachable(Unreachable::Port, packet.octets());

@@ -1,15 +1,17 @@
 //! A virtual host: what it is made of, and the one call that everything happens in.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
 
 use ikelab_ambient::{Instant, Seeded};
 use ikelab_esp::Esp;
-use ikelab_net::{Faults, Frame, Port, Reassembly, Stack};
+use ikelab_net::{Faults, Frame, Interface, Port, Reassembly, Stack};
 use ikelab_trace::{
     AppEvent, Fact, HostId, HostInfo, IfaceInfo, LinkId, Octets, Origin, PacketId, Record,
 };
 use ikelab_wire::ike::EspSpi;
 
+use crate::flow::{Flows, Turn};
 use crate::log::Log;
 use crate::ping::Pings;
 use crate::{Change, Command, Event, HostConfig, HostKind, Order, Pinned, SaSettings, Software};
@@ -37,6 +39,7 @@ pub struct Host {
     pub(crate) roaming: BTreeMap<EspSpi, String>,
     pub(crate) reassembly: Reassembly,
     pub(crate) pings: Pings,
+    pub(crate) flows: Flows,
     pub(crate) entropy: Pinned<Seeded>,
     /// What an attacker runs.
     pub(crate) software: Option<Box<dyn Software>>,
@@ -95,6 +98,7 @@ impl Host {
             roaming: BTreeMap::new(),
             reassembly: Reassembly::default(),
             pings: Pings::default(),
+            flows: Flows::default(),
             entropy: Pinned::new(chance, config.pins),
             software: config.software,
             log: Log::new(config.id),
@@ -119,8 +123,9 @@ impl Host {
     /// When it wants to be called next, if nothing happens before.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        let deadlines = [self.ike.deadline(), self.pings.deadline(), self.software_deadline()];
-        deadlines.into_iter().flatten().min()
+        let applications = [self.pings.deadline(), self.flows.deadline(), self.software_deadline()];
+        let deadlines = applications.into_iter().chain([self.ike.deadline()]);
+        deadlines.flatten().min()
     }
 
     /// Hands over what was written down since the last time.
@@ -170,6 +175,15 @@ impl Host {
                 self.pings.begin(now, ping);
                 self.ping(now);
             }
+            Order::Send(send) => {
+                let mtu = self.mtu_towards(send.to.ip());
+                let turn = self.flows.begin(now, &mut self.entropy, send, mtu);
+                self.obey_flows(now, turn);
+            }
+            Order::Expect(send) => {
+                let mtu = self.mtu_towards(send.from.ip());
+                self.flows.expect(now, &mut self.entropy, send, mtu);
+            }
             Order::Ike(command) => self.tell_ike(now, ikelab_ike::Input::Command(command)),
             Order::AddChild { tunnel, child, policy, settings } => {
                 self.settings.insert(policy.name.clone(), settings);
@@ -196,6 +210,13 @@ impl Host {
                 Change::Heal => port.conditions_mut().heal(),
             }
         }
+        self.tell_esp_of_links();
+    }
+
+    /// Tells who seals packets that a link takes longer ones, or only shorter ones.
+    fn tell_esp_of_links(&mut self) {
+        let Self { esp, stack, .. } = self;
+        esp.set_link_mtus(&|remote| mtu_towards(stack, remote));
     }
 
     /// Lets everything act that is due: IKE first, then the applications.
@@ -207,6 +228,21 @@ impl Host {
             self.tell_software(now, Event::Deadline);
         }
         self.ping(now);
+        if self.flows.deadline().is_some_and(|at| at <= now) {
+            let turn = self.flows.wake(now);
+            self.obey_flows(now, turn);
+        }
+    }
+
+    /// How long a packet towards an address may be when it leaves here.
+    pub(crate) fn mtu_towards(&self, address: IpAddr) -> u16 {
+        mtu_towards(&self.stack, address)
+    }
+
+    /// Writes down what flows tell, and sends what they want sent.
+    pub(crate) fn obey_flows(&mut self, now: Instant, turn: Turn) {
+        turn.events.into_iter().for_each(|event| self.write_app(event));
+        turn.packets.into_iter().for_each(|packet| self.originate(now, packet));
     }
 
     /// Sends the echo requests that are due.
@@ -230,6 +266,12 @@ impl Host {
             self.log.dropped("goes round in circles", "", arrival.octets());
         }
     }
+}
+
+fn mtu_towards(stack: &Stack, address: IpAddr) -> u16 {
+    let hop = stack.routes.look_up(address);
+    let interface = hop.and_then(|hop| stack.interface(hop.iface));
+    interface.map_or(Interface::MTU, |interface| interface.mtu)
 }
 
 impl Arrival {

@@ -1,12 +1,13 @@
 //! ICMP: echo requests are answered, replies and errors told to the application, errors reported.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use ikelab_ambient::Instant;
 use ikelab_wire::ip::{IcmpEcho, IcmpMessage, IpView};
 use ikelab_wire::registry::IpProtocol;
 
 use crate::Host;
+use crate::flow::Flows;
 
 impl Host {
     /// Takes an ICMP message for this host.
@@ -26,9 +27,13 @@ impl Host {
             // RFC 4301 §8.2: what is sealed must be shorter from now on.
             IcmpMessage::TooBig { mtu, original }
                 if self.esp.packet_too_big(now, *mtu, original) => {}
-            IcmpMessage::Unreachable { original, .. }
-            | IcmpMessage::TooBig { original, .. }
-            | IcmpMessage::TimeExceeded { original } => self.take_error(packet, original),
+            IcmpMessage::TooBig { mtu, original } => match Quoted::read(original) {
+                Some(quoted) if quoted.is_ours_to_shorten(&mut self.flows, *mtu) => {}
+                _ => self.take_error(packet, original),
+            },
+            IcmpMessage::Unreachable { original, .. } | IcmpMessage::TimeExceeded { original } => {
+                self.take_error(packet, original);
+            }
             IcmpMessage::Other { kind, code, .. } => {
                 let detail = format!("ICMP type {kind}, code {code}");
                 self.log.dropped("nobody takes this message", detail, packet.octets());
@@ -46,11 +51,15 @@ impl Host {
         }
     }
 
-    /// Tells the application whose request an error quotes.
+    /// Tells the application whose request or datagram an error quotes.
     fn take_error(&mut self, packet: &IpView<'_>, original: &[u8]) {
-        let quoted = quoted_echo(original);
-        let event =
-            quoted.and_then(|(quoted, echo)| self.pings.failed(quoted.src, quoted.dst, &echo));
+        let event = Quoted::read(original).and_then(|quoted| match quoted.protocol {
+            IpProtocol::ICMP | IpProtocol::ICMPV6 => {
+                self.pings.failed(quoted.src, quoted.dst, &quoted.echo()?)
+            }
+            IpProtocol::UDP => self.flows.failed(quoted.ends()?, quoted.message.get(8..)?),
+            _ => None,
+        });
         match event {
             Some(event) => self.write_app(event),
             None => self.log.dropped("nobody waits for it", "ICMP error", packet.octets()),
@@ -78,38 +87,64 @@ fn is_error(packet: &IpView<'_>) -> bool {
     }
 }
 
-/// The addresses and the echo request in the beginning of a packet that an error quotes.
-fn quoted_echo(original: &[u8]) -> Option<(Quoted, IcmpEcho)> {
-    let (quoted, message) = match original.first()? >> 4 {
-        4 => {
-            let (header, _) = original.split_first_chunk::<20>()?;
-            let quoted =
-                Quoted { src: address::<4>(&header[12..])?, dst: address::<4>(&header[16..])? };
-            (quoted, original.get(usize::from(header[0] & 0xf) * 4..)?)
-        }
-        6 => {
-            let (header, rest) = original.split_first_chunk::<40>()?;
-            let quoted =
-                Quoted { src: address::<16>(&header[8..])?, dst: address::<16>(&header[24..])? };
-            (quoted, rest)
-        }
-        _ => return None,
-    };
-    let (&[kind, _, _, _, a, b, c, d], _) = message.split_first_chunk::<8>()?;
-    let request = if quoted.src.is_ipv4() { 8 } else { 128 };
-    let echo = IcmpEcho {
-        reply: false,
-        identifier: u16::from_be_bytes([a, b]),
-        sequence: u16::from_be_bytes([c, d]),
-        data: Vec::new(),
-    };
-    (kind == request).then_some((quoted, echo))
-}
-
-/// Between whom a quoted packet went.
-struct Quoted {
+/// The beginning of a packet that an error quotes.
+struct Quoted<'a> {
     src: IpAddr,
     dst: IpAddr,
+    protocol: IpProtocol,
+    /// What follows the IP header.
+    message: &'a [u8],
+}
+
+impl<'a> Quoted<'a> {
+    fn read(original: &'a [u8]) -> Option<Self> {
+        match original.first()? >> 4 {
+            4 => {
+                let (header, _) = original.split_first_chunk::<20>()?;
+                Some(Self {
+                    src: address::<4>(&header[12..])?,
+                    dst: address::<4>(&header[16..])?,
+                    protocol: IpProtocol(header[9]),
+                    message: original.get(usize::from(header[0] & 0xf) * 4..)?,
+                })
+            }
+            6 => {
+                let (header, message) = original.split_first_chunk::<40>()?;
+                Some(Self {
+                    src: address::<16>(&header[8..])?,
+                    dst: address::<16>(&header[24..])?,
+                    protocol: IpProtocol(header[6]),
+                    message,
+                })
+            }
+            _ => None,
+        }
+    }
+
+    /// The echo request, if it is one.
+    fn echo(&self) -> Option<IcmpEcho> {
+        let &[kind, _, _, _, a, b, c, d] = self.message.first_chunk::<8>()?;
+        let request = if self.src.is_ipv4() { 8 } else { 128 };
+        let echo = IcmpEcho {
+            reply: false,
+            identifier: u16::from_be_bytes([a, b]),
+            sequence: u16::from_be_bytes([c, d]),
+            data: Vec::new(),
+        };
+        (kind == request).then_some(echo)
+    }
+
+    /// Sender and receiver with the ports that stand first in UDP and TCP.
+    fn ends(&self) -> Option<(SocketAddr, SocketAddr)> {
+        let &[a, b, c, d] = self.message.first_chunk::<4>()?;
+        let source = SocketAddr::new(self.src, u16::from_be_bytes([a, b]));
+        Some((source, SocketAddr::new(self.dst, u16::from_be_bytes([c, d]))))
+    }
+
+    /// True if it is a segment of ours, whose connection sends shorter ones from now on.
+    fn is_ours_to_shorten(&self, flows: &mut Flows, mtu: u32) -> bool {
+        self.protocol == IpProtocol::TCP && self.ends().is_some_and(|ends| flows.too_big(ends, mtu))
+    }
 }
 
 fn address<const LENGTH: usize>(octets: &[u8]) -> Option<IpAddr>

@@ -20,6 +20,7 @@ mod arrive;
 mod command;
 mod config;
 mod deliver;
+mod flow;
 mod host;
 mod icmp;
 mod leave;
@@ -33,6 +34,7 @@ mod tests;
 
 pub use command::{Change, Command, Order, Ping};
 pub use config::{HostConfig, HostKind, SaSettings};
+pub use flow::{Marks, Send};
 pub use host::{Host, Input};
 pub use pinned::{Pin, Pinned};
 pub use software::{Event, Software};

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use ikelab_ambient::Instant;
-use ikelab_esp::{Action, OuterPolicy, Policy, SaConfig, SaKeys};
+use ikelab_esp::{Action, Policy, SaConfig, SaKeys};
 use ikelab_ike::{Acquire, ChildSa};
 use ikelab_trace::{EspEvent, Fact, Origin};
 use ikelab_wire::ike::EspSpi;
@@ -62,14 +62,20 @@ impl Host {
                 let config = sa_config(*child, settings);
                 self.follow_selectors(&config);
                 let child = config.policy.clone();
-                if !self.esp.install(config) {
+                let (spi_in, mtu) = (config.spi_in, self.mtu_towards(config.remote.ip()));
+                if self.esp.install(config) {
+                    self.esp.set_link_mtu(spi_in, mtu);
+                } else {
                     let reason = "neither encryption nor integrity".into();
                     self.log.write(Fact::Esp(EspEvent::Withheld { reason, packet: child }));
                 }
             }
             Output::Activate { spi_in } => self.esp.activate(spi_in),
             Output::Retire { spi_in } => self.esp.retire(spi_in),
-            Output::Moved { spi_in, remote } => self.esp.set_remote(spi_in, remote),
+            Output::Moved { spi_in, remote } => {
+                self.esp.set_remote(spi_in, remote);
+                self.esp.set_link_mtu(spi_in, self.mtu_towards(remote.ip()));
+            }
             Output::Keepalive { local, remote } => {
                 self.send_udp(now, local, remote, KEEPALIVE.to_vec());
             }
@@ -182,7 +188,7 @@ fn sa_config(child: ChildSa, settings: SaSettings) -> SaConfig {
         replay_window: settings.replay_window,
         send_at_once: child.send_at_once,
         replaces: child.replaces,
-        outer: OuterPolicy::default(),
+        outer: settings.outer,
         lifetime: settings.lifetime,
     }
 }

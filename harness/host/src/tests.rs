@@ -104,7 +104,8 @@ fn what_nobody_takes_is_dropped_by_name() {
     for (octets, reason) in [
         (vec![0x45; 10], "bad IP packet"),
         (packet("10.0.1.254", "10.0.1.9", 8).emit(), "not for this host"),
-        (raw(IpProtocol::TCP, &[0; 20]), "nobody takes this protocol"),
+        (raw(IpProtocol::SCTP, &[0; 20]), "nobody takes this protocol"),
+        (raw(IpProtocol::TCP, &[0; 20]), "nobody listens"),
         (raw(IpProtocol::UDP, &[0; 4]), "bad UDP datagram"),
         (bad_sum, "bad UDP checksum"),
         (over_udp(udp(7, b"echo")), "nobody listens"),

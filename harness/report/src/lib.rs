@@ -2,6 +2,7 @@
 //! here decides anything: a verdict comes from the judge.
 
 mod capture;
+mod flows;
 mod junit;
 mod keys;
 mod ladder;
@@ -13,6 +14,7 @@ mod view;
 mod words;
 
 pub use capture::{CaptureTitle, capture};
+pub use flows::{FlowResult, flows};
 pub use junit::junit;
 pub use keys::{KeyFiles, key_files};
 pub use ladder::ladder;

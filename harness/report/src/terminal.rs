@@ -23,6 +23,12 @@ pub fn terminal(results: &Results) -> String {
         if !passed.is_empty() {
             let _ = writeln!(text, "{}", passed_line(&name, &passed, width));
         }
+        // The flows of one run can be told; those of many stand in their results.
+        if let [cell] = passed.as_slice() {
+            for flow in cell.flows.iter().filter(|flow| flow.is_sent()) {
+                let _ = writeln!(text, "        {}", flow.line());
+            }
+        }
         for alike in alike(others) {
             let _ = writeln!(text, "{}", line(&alike, width));
         }

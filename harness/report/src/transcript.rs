@@ -295,6 +295,21 @@ fn app(event: &AppEvent) -> String {
         AppEvent::PingUnreachable { flow, request } => {
             format!("ping {flow}.{request} unreachable")
         }
+        AppEvent::FlowBegan { flow, transport, from, to, messages, octets } => {
+            let what = format!("{messages} messages, {octets} octets");
+            format!("{} {flow} begins {from}>{to}, {what}", transport.name())
+        }
+        AppEvent::MessageSent { flow, message, octets } => {
+            format!("flow {flow}.{message} sent {octets}B")
+        }
+        AppEvent::MessageReceived { flow, message, octets } => {
+            format!("flow {flow}.{message} received {octets}B")
+        }
+        AppEvent::MessageUnreachable { flow, message } => {
+            format!("flow {flow}.{message} unreachable")
+        }
+        AppEvent::Resent { flow, octets } => format!("tcp {flow} sends {octets}B again"),
+        AppEvent::FlowFailed { flow, reason } => format!("flow {flow} failed: {reason}"),
     }
 }
 

@@ -20,6 +20,7 @@ fn cell(scenario: &str, cell: &str, outcome: Outcome, reason: &str) -> CellResul
         reason: reason.to_owned(),
         text: if failed { format!("error[E-LADDER]: {reason}\n") } else { String::new() },
         requirements: vec!["R7296-1.2-05".to_owned()],
+        flows: Vec::new(),
         digest: "00".repeat(32),
         virtual_s: 120.0,
         wall_s: 0.004,

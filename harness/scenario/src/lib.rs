@@ -24,6 +24,7 @@ mod nearest;
 mod pattern;
 pub mod plan;
 mod property;
+mod quantity;
 mod read;
 mod reader;
 mod requirements;

@@ -280,6 +280,13 @@ fn cell(cx: &Cx<'_>, root: &Node, assignment: &Assignment) -> Option<Cell> {
         .need("expect")
         .map(|node| expect::read(cx, &world, &steps, duration, node))
         .unwrap_or_default();
+    if let (None, Some(span)) = (duration, steps.unpaced) {
+        cx.error(
+            span,
+            "a flow that goes as fast as it can has no end that can be foreseen",
+            "say `every`, `rate`, or how long the run goes on: `duration`",
+        );
+    }
     let heal = heal(cx, &fields);
     let latest = steps
         .end

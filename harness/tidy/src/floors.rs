@@ -74,6 +74,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("ring", &["bench"]),
     ("schemars", &["dissect", "report", "scenario"]),
     ("serde-saphyr", &["scenario"]),
+    ("smoltcp", &["host"]),
     ("sha1", &["crypto"]),
     ("sha2", &["crypto", "trace", "bench"]),
     ("subtle", &["crypto"]),

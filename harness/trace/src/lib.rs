@@ -6,13 +6,15 @@
 
 mod app;
 mod esp;
+mod flow;
 mod ike;
 mod net;
 mod octets;
 mod record;
 
-pub use app::AppEvent;
+pub use app::{AppEvent, Transport};
 pub use esp::EspEvent;
+pub use flow::{FlowKind, FlowSummary};
 pub use ike::{
     ChildInstalled, ChildKeysLogged, EspMode, Established, IkeEvent, IkeKeysLogged, Phase, Role,
     SaId, Suite,

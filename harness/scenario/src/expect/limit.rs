@@ -12,7 +12,8 @@ pub(super) struct Limit {
     number: u64,
 }
 
-const SIGNS: [&str; 6] = ["<=", ">=", "==", "!=", "<", ">"];
+/// Longer ones first: `<` begins `<=`.
+pub(super) const SIGNS: [&str; 6] = ["<=", ">=", "==", "!=", "<", ">"];
 
 impl Limit {
     pub(super) fn read(cx: &Cx<'_>, text: &Text) -> Option<Self> {

@@ -1,6 +1,7 @@
 //! `expect:` what must hold. One file for each kind of expectation.
 
 mod at;
+mod bound;
 mod conditions;
 mod eventually;
 mod ladder;

@@ -1,16 +1,19 @@
-//! `traffic:` what became of the requests of a flow.
+//! `traffic:` what became of the messages of a flow: echo requests, datagrams, or what a TCP
+//! connection carried.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ikelab_ambient::Instant;
-use ikelab_trace::{AppEvent, Fact};
+use ikelab_trace::{FlowKind, FlowSummary, Transport};
 
+use super::bound::{Bound, Unit};
 use super::limit::Limit;
 use super::{Bench, Complaint, ExpectCx, Expectation};
 use crate::plan::Command;
+use crate::quantity::rate_words;
 use crate::reader::Fields;
-use crate::shape::{self, Shape, may, need};
+use crate::shape::{self, Form, Key, Shape, may, need};
 use crate::source::Span;
 use crate::text::Text;
 use crate::verdict::Outcome;
@@ -18,14 +21,40 @@ use crate::yaml::Node;
 
 pub(super) static SHAPE: Shape = Shape::new(
     "traffic",
-    "What became of the requests of a flow, over the whole run.",
-    &[&[
-        need("flow", shape::FLOW, "The flow: all steps that send from the one to the other."),
-        may("received", shape::LIMIT, "How many requests were answered."),
-        may("lost", shape::LIMIT, "How many requests were not answered."),
-        may("pattern", shape::FLOW_PATTERN, "What became of each request, in order."),
-    ]],
+    "What became of the messages of a flow, over the whole run. For pings a message is a request, and it is received when its reply is.",
+    &[MEANT, EXPECTED],
 );
+
+/// Which flows are meant.
+const MEANT: &[Key] = &[
+    need("flow", shape::FLOW, "The flow: all steps that send from the one to the other."),
+    may("proto", Form::Words(&shape::words(&KINDS)), "What it is made of.").or("any"),
+];
+
+/// What is expected of them.
+const EXPECTED: &[Key] = &[
+    may(
+        "received",
+        Form::Any(&[shape::LIMIT, shape::VOLUME_BOUND]),
+        "How many messages were received, or how many octets.",
+    ),
+    may("lost", shape::LIMIT, "How many messages were sent and not received."),
+    may("pattern", shape::FLOW_PATTERN, "What became of each message, in order."),
+    may("duplicated", shape::LIMIT, "How many messages came once more."),
+    may("reordered", shape::LIMIT, "How many messages came after one that was sent later."),
+    may("resent", shape::LIMIT, "How many segments TCP sent again."),
+    may("throughput", shape::RATE_BOUND, "Data from the first sending to the last arrival."),
+    may("latency_min", shape::TIME_BOUND, "The shortest time from sending to arrival."),
+    may("latency_median", shape::TIME_BOUND, "The time that half of the messages do not exceed."),
+    may("latency_max", shape::TIME_BOUND, "The longest time from sending to arrival."),
+    may("finished", shape::TIME_BOUND, "The time until all messages are there."),
+];
+
+const KINDS: [(&str, FlowKind); 3] = [
+    ("ping", FlowKind::Ping),
+    ("udp", FlowKind::Sent(Transport::Udp)),
+    ("tcp", FlowKind::Sent(Transport::Tcp)),
+];
 
 #[derive(Debug)]
 struct Traffic {
@@ -34,8 +63,29 @@ struct Traffic {
     /// Numbers of the flows with these ends.
     flows: Vec<u32>,
     pattern: Option<(String, Span)>,
-    received: Option<(Limit, Span)>,
-    lost: Option<(Limit, Span)>,
+    octets: Option<Bound>,
+    counts: Vec<(Count, Limit, Span)>,
+    quantities: Vec<(Quantity, Bound)>,
+}
+
+/// A number of messages, over all flows that are meant.
+#[derive(Clone, Copy, Debug)]
+enum Count {
+    Received,
+    Lost,
+    Duplicated,
+    Reordered,
+    Resent,
+}
+
+/// What each of the flows that are meant must keep to.
+#[derive(Clone, Copy, Debug)]
+enum Quantity {
+    Throughput,
+    LatencyMin,
+    LatencyMedian,
+    LatencyMax,
+    Finished,
 }
 
 pub(super) fn read(expect: &ExpectCx<'_>, node: &Node) -> (Vec<Arc<dyn Expectation>>, Instant) {
@@ -48,35 +98,62 @@ fn entry(expect: &ExpectCx<'_>, node: &Node) -> Option<Traffic> {
     let cx = expect.cx;
     let fields = Fields::of(cx, node, &SHAPE)?;
     let flow = cx.text(fields.need("flow")?, "flow")?;
-    let flows = flows(expect, flow)?;
-    let limit = |key| fields.text(key).and_then(|text| Some((Limit::read(cx, text)?, text.span)));
+    let flows = flows(expect, flow, fields.choice("proto", &KINDS))?;
     let pattern = fields.text("pattern").map(|text| {
         if let Some(at) = text.value.find(|c| !matches!(c, '!' | '.' | 'U')) {
-            let label = "`!` answered, `.` lost, `U` unreachable";
+            let label = "`!` received, `.` lost, `U` unreachable";
             cx.error(text.at(at..at + 1), "no sign of a pattern", label);
         }
         (text.value.clone(), text.span)
     });
+    // `received: 5` counts messages, `received: 1MB` octets.
+    let received = fields.text("received");
+    let (octets, messages): (Option<&Text>, Option<&Text>) =
+        if received.is_some_and(|text| text.value.trim_end().ends_with('B')) {
+            (received, None)
+        } else {
+            (None, received)
+        };
+    let counts = [
+        (Count::Received, messages),
+        (Count::Lost, fields.text("lost")),
+        (Count::Duplicated, fields.text("duplicated")),
+        (Count::Reordered, fields.text("reordered")),
+        (Count::Resent, fields.text("resent")),
+    ];
+    let quantities = [
+        (Quantity::Throughput, "throughput", Unit::Rate),
+        (Quantity::LatencyMin, "latency_min", Unit::Time),
+        (Quantity::LatencyMedian, "latency_median", Unit::Time),
+        (Quantity::LatencyMax, "latency_max", Unit::Time),
+        (Quantity::Finished, "finished", Unit::Time),
+    ];
+    let limit = |(count, text): (Count, Option<&Text>)| {
+        let text = text?;
+        Some((count, Limit::read(cx, text)?, text.span))
+    };
+    let bound = |(quantity, key, unit): (Quantity, &str, Unit)| {
+        Some((quantity, Bound::read(cx, fields.text(key)?, unit)?))
+    };
     let one = Traffic {
         text: flow.value.clone(),
         span: flow.span,
         flows,
         pattern,
-        received: limit("received"),
-        lost: limit("lost"),
+        octets: octets.and_then(|text| Bound::read(cx, text, Unit::Octets)),
+        counts: counts.into_iter().filter_map(limit).collect(),
+        quantities: quantities.into_iter().filter_map(bound).collect(),
     };
-    if one.pattern.is_none() && one.received.is_none() && one.lost.is_none() {
-        cx.error(
-            flow.span,
-            "nothing is expected of this flow",
-            "say `pattern`, `received` or `lost`",
-        );
+    if EXPECTED.iter().all(|key| fields.get(key.name).is_none()) {
+        let names: Vec<_> = EXPECTED.iter().map(|key| key.name).collect();
+        let label = format!("say one of: {}", names.join(", "));
+        cx.error(flow.span, "nothing is expected of this flow", label);
     }
     Some(one)
 }
 
-/// The numbers of the flows from one interface to another.
-fn flows(expect: &ExpectCx<'_>, text: &Text) -> Option<Vec<u32>> {
+/// The numbers of the flows from one interface to another, of a kind if one is named.
+fn flows(expect: &ExpectCx<'_>, text: &Text, kind: Option<FlowKind>) -> Option<Vec<u32>> {
     let Some((from, to)) = text.value.split_once("->") else {
         expect.cx.error(
             text.span,
@@ -93,14 +170,21 @@ fn flows(expect: &ExpectCx<'_>, text: &Text) -> Option<Vec<u32>> {
     let to_span = at(to, from.len() + 2);
     let (host, iface) = expect.world.iface(expect.cx, from.trim(), from_span)?;
     let (peer, peer_iface) = expect.world.iface(expect.cx, to.trim(), to_span)?;
-    let address = |host: u16, iface: u16| {
-        let host = expect.world.hosts.get(usize::from(host))?;
-        Some(host.ifaces.get(usize::from(iface))?.addresses.first()?.0)
+    let has = |(host, iface): (u16, u16), address| {
+        let host = expect.world.hosts.get(usize::from(host));
+        let iface = host.and_then(|host| host.ifaces.get(usize::from(iface)));
+        iface.is_some_and(|iface| iface.addresses.iter().any(|(own, _)| *own == address))
     };
-    let (from, to) = (address(host, iface)?, address(peer, peer_iface)?);
-    let number = |action: &crate::plan::Action| match &action.command {
-        Command::Ping(ping) if (ping.from, ping.to) == (from, to) => Some(ping.flow),
-        _ => None,
+    let number = |action: &crate::plan::Action| {
+        let (flow, own, from, to) = match &action.command {
+            Command::Ping(ping) => (ping.flow, FlowKind::Ping, ping.from, ping.to),
+            Command::Send(send) => {
+                (send.flow, FlowKind::Sent(send.transport), send.from.ip(), send.to.ip())
+            }
+            _ => return None,
+        };
+        let meant = has((host, iface), from) && has((peer, peer_iface), to);
+        (meant && kind.is_none_or(|kind| kind == own)).then_some(flow)
     };
     let flows: Vec<_> = expect.steps.agenda.iter().filter_map(number).collect();
     if flows.is_empty() {
@@ -110,25 +194,92 @@ fn flows(expect: &ExpectCx<'_>, text: &Text) -> Option<Vec<u32>> {
     Some(flows)
 }
 
-impl Traffic {
-    /// One character for each request, in the order of flow and request.
-    fn pattern_of(&self, bench: &Bench<'_>) -> String {
-        let mut requests = BTreeMap::new();
-        for record in &bench.run.trace.records {
-            let Fact::App(event) = &record.fact else { continue };
-            let (flow, request, sign) = match event {
-                AppEvent::PingSent { flow, request, .. } => (flow, request, '.'),
-                AppEvent::PingAnswered { flow, request, .. } => (flow, request, '!'),
-                AppEvent::PingUnreachable { flow, request } => (flow, request, 'U'),
-            };
-            let sign_now = requests.entry((*flow, *request)).or_insert('.');
-            // An answer that was had is not taken back.
-            if *sign_now != '!' && sign != '.' {
-                *sign_now = sign;
-            }
+impl Count {
+    /// The number, and what was done to so many.
+    fn of(self, flows: &[&FlowSummary]) -> (u64, &'static str) {
+        let sum = |count: fn(&FlowSummary) -> u64| flows.iter().map(|flow| count(flow)).sum();
+        match self {
+            Self::Received => (sum(|flow| flow.received), "were received"),
+            Self::Lost => (sum(FlowSummary::lost), "were lost"),
+            Self::Duplicated => (sum(|flow| flow.duplicated), "came once more"),
+            Self::Reordered => (sum(|flow| flow.reordered), "came late"),
+            Self::Resent => (sum(|flow| flow.resent), "were sent again"),
         }
-        let own = requests.into_iter().filter(|((flow, _), _)| self.flows.contains(flow));
-        own.map(|(_, sign)| sign).collect()
+    }
+}
+
+impl Quantity {
+    /// Its name, its number where there is one, and that in words.
+    fn of(self, flow: &FlowSummary) -> (&'static str, Option<(u64, String)>) {
+        let time = |span: Option<Duration>| {
+            let span = span?;
+            let words = format!("{} s", Instant::ZERO + span);
+            Some((u64::try_from(span.as_nanos()).unwrap_or(u64::MAX), words))
+        };
+        match self {
+            Self::Throughput => {
+                let bits = flow.throughput();
+                ("throughput", Some((bits, rate_words(bits))))
+            }
+            Self::LatencyMin => ("shortest latency", time(flow.latency_min())),
+            Self::LatencyMedian => ("median latency", time(flow.latency_median())),
+            Self::LatencyMax => ("longest latency", time(flow.latency_max())),
+            Self::Finished => ("time to the end", time(flow.finished())),
+        }
+    }
+}
+
+impl Traffic {
+    /// The first thing that is not as expected: where, what was met, what was expected.
+    fn complaint(&self, flows: &[&FlowSummary]) -> Option<(Span, String, String)> {
+        let actual: String = flows.iter().map(|flow| flow.pattern.as_str()).collect();
+        if let Some((pattern, span)) = &self.pattern
+            && *pattern != actual
+        {
+            let shown: String = actual.chars().take(200).collect();
+            let message = format!("flow {} is not as expected", self.text);
+            return Some((*span, message, format!("actual: {shown}")));
+        }
+        self.wrong_octets(flows)
+            .or_else(|| self.wrong_count(flows, actual.chars().count()))
+            .or_else(|| self.wrong_quantity(flows))
+    }
+
+    fn wrong_octets(&self, flows: &[&FlowSummary]) -> Option<(Span, String, String)> {
+        let octets: u64 = flows.iter().map(|flow| flow.octets).sum();
+        let bound = self.octets.as_ref().filter(|bound| !bound.allows(octets))?;
+        let mut message = format!("{octets} octets of {} were received", self.text);
+        if let Some(why) = flows.iter().find_map(|flow| flow.failed.as_ref()) {
+            message = format!("{message}: {why}");
+        }
+        Some((bound.span, message, format!("expected {bound}")))
+    }
+
+    fn wrong_count(&self, flows: &[&FlowSummary], sent: usize) -> Option<(Span, String, String)> {
+        self.counts.iter().find_map(|(count, limit, span)| {
+            let (number, what) = count.of(flows);
+            let message = match count {
+                Count::Resent => format!("TCP sent {number} segments of {} again", self.text),
+                _ => format!("{number} of {sent} messages of {} {what}", self.text),
+            };
+            (!limit.allows(number)).then(|| (*span, message, format!("expected {limit}")))
+        })
+    }
+
+    fn wrong_quantity(&self, flows: &[&FlowSummary]) -> Option<(Span, String, String)> {
+        let each = flows.iter().flat_map(|flow| self.quantities.iter().map(move |one| (flow, one)));
+        each.into_iter().find_map(|(flow, (quantity, bound))| {
+            let (name, met) = quantity.of(flow);
+            let message = match met {
+                Some((number, _)) if bound.allows(number) => return None,
+                Some((_, words)) => format!("{name} of {} is {words}", self.text),
+                None => format!(
+                    "{} has no {name}: {} of {} messages were received",
+                    self.text, flow.received, flow.messages
+                ),
+            };
+            Some((bound.span, message, format!("expected {bound}")))
+        })
     }
 }
 
@@ -146,34 +297,9 @@ impl Expectation for Traffic {
     }
 
     fn judge(&self, bench: &Bench<'_>) -> Option<Complaint> {
-        let actual = self.pattern_of(bench);
-        let count = |answered: bool| {
-            actual.chars().filter(|sign| (*sign == '!') == answered).count() as u64
-        };
-        let fail = |span, message: String, label: String| {
-            Some(Complaint::new(Outcome::Fail, bench, span, message, label))
-        };
-        if let Some((pattern, span)) = &self.pattern
-            && *pattern != actual
-        {
-            let shown: String = actual.chars().take(200).collect();
-            return fail(
-                *span,
-                format!("flow {} is not as expected", self.text),
-                format!("actual: {shown}"),
-            );
-        }
-        for (limit, number, what) in
-            [(&self.received, count(true), "answered"), (&self.lost, count(false), "not answered")]
-        {
-            if let Some((limit, span)) = limit
-                && !limit.allows(number)
-            {
-                let message =
-                    format!("{number} of {} requests of {} were {what}", actual.len(), self.text);
-                return fail(*span, message, format!("expected {limit}"));
-            }
-        }
-        None
+        let all = FlowSummary::all(bench.run.trace);
+        let flows: Vec<_> = all.iter().filter(|flow| self.flows.contains(&flow.flow)).collect();
+        let (span, message, label) = self.complaint(&flows)?;
+        Some(Complaint::new(Outcome::Fail, bench, span, message, label))
     }
 }

@@ -1,9 +1,10 @@
 //! What the operator and the traffic do, and when.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use ikelab_ambient::Instant;
+use ikelab_trace::Transport;
 
 use super::Child;
 
@@ -27,6 +28,10 @@ pub struct Action {
 pub enum Command {
     /// Send echo requests.
     Ping(Ping),
+    /// Send a flow of messages.
+    Send(Send),
+    /// Wait for a flow of messages that another host sends.
+    Expect(Send),
     /// Bring a Child SA up, and its IKE SA where there is none.
     Up {
         /// The Child SA.
@@ -63,7 +68,7 @@ pub enum Command {
 /// A flow of echo requests.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Ping {
-    /// Number of the flow: the place of its step among the steps that ping.
+    /// Number of the flow: the place of its step among the steps that ping or send.
     pub flow: u32,
     /// Source address.
     pub from: IpAddr,
@@ -75,6 +80,29 @@ pub struct Ping {
     pub every: Duration,
     /// Octets of data in each.
     pub size: u16,
+}
+
+/// A flow of messages over UDP or TCP.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Send {
+    /// Number of the flow: the place of its step among the steps that ping or send.
+    pub flow: u32,
+    /// What carries it.
+    pub transport: Transport,
+    /// Sender.
+    pub from: SocketAddr,
+    /// Receiver.
+    pub to: SocketAddr,
+    /// Octets of each message but the last.
+    pub size: u32,
+    /// Octets of all messages.
+    pub octets: u64,
+    /// How long from one to the next; none: as fast as it goes.
+    pub every: Option<Duration>,
+    /// The octet of DSCP and ECN in its packets.
+    pub dscp_ecn: u8,
+    /// Whether routers must not fragment its packets; none: as is usual for the transport.
+    pub dont_fragment: Option<bool>,
 }
 
 /// What to delete.

@@ -14,7 +14,7 @@ mod tunnel;
 
 use ikelab_ambient::{Instant, Purpose};
 
-pub use agenda::{Action, ClearWhat, Command, Ping};
+pub use agenda::{Action, ClearWhat, Command, Ping, Send};
 pub use fault::{Carries, Fault, FaultKind, Harm, Packets};
 pub use lie::{
     Base, Craft, CraftPayload, Does, Edit, HeaderField, Liar, Otherwise, PayloadField, Rule,
@@ -23,7 +23,9 @@ pub use lie::{
 pub use matcher::Matcher;
 pub use order::{Explore, Queue, Stream};
 pub use topology::{Host, HostKind, Iface, Link, Route};
-pub use tunnel::{Child, Cookie, End, EspMode, Ike, Narrow, Pool, Retransmit, Start, VirtualIp};
+pub use tunnel::{
+    Child, Cookie, DontFragment, End, EspMode, Ike, Narrow, Pool, Retransmit, Start, VirtualIp,
+};
 
 /// One run, ready to be driven.
 #[derive(Clone, PartialEq, Debug)]

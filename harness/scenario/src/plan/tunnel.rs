@@ -140,8 +140,18 @@ pub struct Child {
     pub rekey_at: Option<Duration>,
     /// Up to how much earlier it begins, at random.
     pub rekey_jitter: Duration,
-    /// How many octets it may carry; none: any number.
+    /// How many octets each direction may carry; none: any number.
     pub volume: Option<u64>,
+    /// After how many this end replaces it; none: never for that.
+    pub volume_soft: Option<u64>,
+    /// How many packets each direction may carry; none: any number.
+    pub packets: Option<u64>,
+    /// After how many this end replaces it; none: never for that.
+    pub packets_soft: Option<u64>,
+    /// The DSCP of outer headers; none: that of the inner ones.
+    pub dscp: Option<u8>,
+    /// The DF bit of outer headers over IPv4.
+    pub dont_fragment: DontFragment,
     /// What makes this end ask for it.
     pub start: Start,
     /// Whether extended sequence numbers are wanted.
@@ -159,6 +169,17 @@ pub enum EspMode {
     Tunnel,
     /// The packet's payload goes inside.
     Transport,
+}
+
+/// What an outer header says of fragmentation, RFC 4301 §8.1.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DontFragment {
+    /// What the inner one says.
+    Copy,
+    /// That it must not be.
+    Set,
+    /// That it may be.
+    Clear,
 }
 
 /// What makes an end ask for a Child SA.

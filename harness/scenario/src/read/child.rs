@@ -9,7 +9,8 @@ use ikelab_wire::registry::{EsnId, KeId, Protocol, TransformType};
 use super::preset::{PRESETS, Preset};
 use super::values::{REKEY_AT, RekeyAt, group, off_or, proposals, rekey_at, settle_rekey};
 use super::world::{Tunnel, World};
-use crate::plan::{Child, End, EspMode, Narrow, Start, VirtualIp};
+use crate::plan::{Child, DontFragment, End, EspMode, Narrow, Start, VirtualIp};
+use crate::quantity;
 use crate::reader::{Cx, Fields};
 use crate::shape::{self, Form, Key, Shape, may, need};
 use crate::text::Text;
@@ -28,6 +29,11 @@ pub(crate) struct ChildLayer {
     pub(crate) rekey_at: Option<RekeyAt>,
     pub(crate) rekey_jitter: Option<Duration>,
     pub(crate) volume: Option<u64>,
+    pub(crate) volume_soft: Option<u64>,
+    pub(crate) packets: Option<u64>,
+    pub(crate) packets_soft: Option<u64>,
+    pub(crate) dscp: Option<Option<u8>>,
+    pub(crate) dont_fragment: Option<DontFragment>,
     pub(crate) start: Option<Start>,
     pub(crate) esn: Option<bool>,
     pub(crate) replay_window: Option<u32>,
@@ -70,18 +76,39 @@ const LAYER_KEYS: &[Key] = &[
     may("rekey_at", REKEY_AT, "When an end replaces it: a share of the lifetime, or an age.")
         .or("90%"),
     may("rekey_jitter", shape::DURATION, "Up to how much earlier it begins, at random.").or("0s"),
-    may("volume", shape::VOLUME, "How many octets it may carry."),
+    may("volume", shape::VOLUME, "How many octets each direction may carry."),
+    may("volume_soft", shape::VOLUME, "After how many octets an end replaces it.")
+        .or("90% of `volume`"),
+    may("packets", Form::Integer(1, u64::MAX), "How many packets each direction may carry."),
+    may("packets_soft", Form::Integer(1, u64::MAX), "After how many packets an end replaces it.")
+        .or("90% of `packets`"),
+    may(
+        "dscp",
+        Form::Any(&[Form::Words(&["copy"]), Form::Integer(0, 63)]),
+        "The DSCP of the outer header in tunnel mode: that of the inner one, or a value.",
+    )
+    .or("copy"),
+    may("df", Form::Words(&shape::words(&DF)), "The DF bit of the outer header over IPv4.")
+        .or("copy"),
     may("start", Form::Words(&shape::words(&STARTS)), "What makes an end ask for it.")
         .or("on-traffic"),
     may("esn", Form::Boolean, "Extended sequence numbers.").or("false"),
     may(
         "replay_window",
-        Form::Integer(0, 65_536),
+        Form::Any(&[Form::Integer(0, 0), Form::Integer(WINDOW_MIN, WINDOW_MAX)]),
         "Packets in the anti-replay window; 0: no check.",
     )
     .or("64"),
     may("narrow", Form::Words(&["true"]), "Whether narrower selectors are agreed to.").or("true"),
 ];
+
+/// RFC 4303 §3.4.3 wants 32 at least; the most is ours.
+const WINDOW_MIN: u64 = 32;
+const WINDOW_MAX: u64 = 4_096;
+
+/// RFC 4301 §8.1.
+const DF: [(&str, DontFragment); 3] =
+    [("copy", DontFragment::Copy), ("set", DontFragment::Set), ("clear", DontFragment::Clear)];
 
 const MODES: [(&str, Option<EspMode>); 3] =
     [("tunnel", Some(EspMode::Tunnel)), ("transport", Some(EspMode::Transport)), ("beet", None)];
@@ -112,28 +139,38 @@ pub(super) fn child_layer(cx: &Cx<'_>, node: &Node, whole: bool) -> ChildLayer {
         volume: fields.text("volume").and_then(|text| volume(cx, text)),
         start: fields.choice("start", &STARTS),
         esn: fields.boolean("esn"),
-        replay_window: fields
-            .integer("replay_window", 0, 65_536)
-            .and_then(|n| u32::try_from(n).ok()),
+        volume_soft: fields.text("volume_soft").and_then(|text| volume(cx, text)),
+        packets: fields.integer("packets", 1, u64::MAX),
+        packets_soft: fields.integer("packets_soft", 1, u64::MAX),
+        dscp: fields.text("dscp").and_then(|_| dscp(&fields)),
+        dont_fragment: fields.choice("df", &DF),
+        replay_window: fields.get("replay_window").and_then(|node| window(cx, node)),
         narrow: fields.choice("narrow", &narrow),
         transport_between_endpoints: false,
     }
 }
 
+/// `copy`, or a number.
+fn dscp(fields: &Fields<'_, '_>) -> Option<Option<u8>> {
+    if fields.text("dscp")?.value == "copy" {
+        return Some(None);
+    }
+    fields.integer("dscp", 0, 63).and_then(|dscp| u8::try_from(dscp).ok()).map(Some)
+}
+
+/// 0, or what a receiver keeps.
+fn window(cx: &Cx<'_>, node: &Node) -> Option<u32> {
+    let text = cx.text(node, "replay_window")?;
+    let least = if text.value == "0" { 0 } else { WINDOW_MIN };
+    let size = cx.integer(node, "replay_window", least, WINDOW_MAX)?;
+    u32::try_from(size).ok()
+}
+
 /// `4608000kB`, `100MB`, `1500B`.
 fn volume(cx: &Cx<'_>, text: &Text) -> Option<u64> {
-    let digits = text.value.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.value.len());
-    let (number, unit) = text.value.split_at(digits);
-    let unit = match unit.trim() {
-        "B" => Some(1),
-        "kB" => Some(1_000),
-        "MB" => Some(1_000_000),
-        "GB" => Some(1_000_000_000),
-        _ => None,
-    };
-    let octets = unit.zip(number.parse::<u64>().ok()).and_then(|(unit, n)| n.checked_mul(unit));
+    let octets = quantity::octets(&text.value);
     if octets.is_none() {
-        let label = "expected a number and B, kB, MB or GB: 4608000kB";
+        let label = format!("expected {}", quantity::OCTETS);
         cx.error(text.span, format!("`volume` is `{}`", text.value), label);
     }
     octets
@@ -149,6 +186,11 @@ impl ChildLayer {
             rekey_at: self.rekey_at.or(below.rekey_at),
             rekey_jitter: self.rekey_jitter.or(below.rekey_jitter),
             volume: self.volume.or(below.volume),
+            volume_soft: self.volume_soft.or(below.volume_soft),
+            packets: self.packets.or(below.packets),
+            packets_soft: self.packets_soft.or(below.packets_soft),
+            dscp: self.dscp.or(below.dscp),
+            dont_fragment: self.dont_fragment.or(below.dont_fragment),
             start: self.start.or(below.start),
             esn: self.esn.or(below.esn),
             replay_window: self.replay_window.or(below.replay_window),
@@ -187,6 +229,11 @@ impl ChildContext {
                 rekey_at: like.map(|child| child.rekey_at.map_or(RekeyAt::Never, RekeyAt::After)),
                 rekey_jitter: like.map(|child| child.rekey_jitter),
                 volume: like.and_then(|child| child.volume),
+                volume_soft: like.and_then(|child| child.volume_soft),
+                packets: like.and_then(|child| child.packets),
+                packets_soft: like.and_then(|child| child.packets_soft),
+                dscp: like.map(|child| child.dscp),
+                dont_fragment: like.map(|child| child.dont_fragment),
                 start: Some(Start::OnTraffic),
                 esn: None,
                 replay_window: like.map(|child| child.replay_window),
@@ -269,11 +316,21 @@ fn settle_child(
         rekey_at: settle_rekey(layer.rekey_at, layer.lifetime),
         rekey_jitter: layer.rekey_jitter.unwrap_or_default(),
         volume: layer.volume,
+        volume_soft: layer.volume_soft.or(layer.volume.map(nine_tenths)),
+        packets: layer.packets,
+        packets_soft: layer.packets_soft.or(layer.packets.map(nine_tenths)),
+        dscp: layer.dscp.flatten(),
+        dont_fragment: layer.dont_fragment.unwrap_or(DontFragment::Copy),
         start,
         esn,
         replay_window: layer.replay_window.unwrap_or(REPLAY_WINDOW),
         narrow: layer.narrow.unwrap_or(Narrow::Allow),
     })
+}
+
+/// When an SA is replaced that may carry so much: this leaves the ends time.
+fn nine_tenths(most: u64) -> u64 {
+    most - most / 10
 }
 
 /// One side of `between`: a network or a list of them, which lie at an interface of the end unless

@@ -104,6 +104,26 @@ pub(crate) const VOLUME: Form = Form::Written(&Notation::new(
     "A number and B, kB, MB or GB: 4608000kB.",
     "^[0-9]+ *(B|kB|MB|GB)$",
 ));
+pub(crate) const RATE: Form = Form::Written(&Notation::new(
+    "rate",
+    "Bits each second, a number and bit, kbit, Mbit or Gbit: 10Mbit.",
+    "^[0-9]+ *[kMG]?bit$",
+));
+pub(crate) const VOLUME_BOUND: Form = Form::Written(&Notation::new(
+    "bound on a volume",
+    "A sign, which may be missing, and a volume: \"== 1MB\".",
+    "^(<=|>=|==|!=|<|>)? *[0-9]+ *(B|kB|MB|GB)$",
+));
+pub(crate) const RATE_BOUND: Form = Form::Written(&Notation::new(
+    "bound on a rate",
+    "A sign, which may be missing, and a rate: \">= 10Mbit\".",
+    "^(<=|>=|==|!=|<|>)? *[0-9]+ *[kMG]?bit$",
+));
+pub(crate) const TIME_BOUND: Form = Form::Written(&Notation::new(
+    "bound on a time",
+    "A sign, which may be missing, and a duration: \"<= 30ms\".",
+    "^(<=|>=|==|!=|<|>)? *[0-9].*$",
+));
 pub(crate) const HEX: Form = Form::Written(
     &Notation::new("octets", "Hex digits in pairs, with or without 0x: \"00ff\", 0xff.", "")
         .or_number(),

@@ -5,6 +5,7 @@ mod clear;
 mod note;
 mod ping;
 mod rekey;
+mod send;
 mod updown;
 mod wait;
 
@@ -36,7 +37,7 @@ type Reader = fn(&Cx<'_>, &mut World, &Node) -> Option<Draft>;
 /// `steps:`, an entry.
 pub(crate) static SHAPE: Shape =
     Shape::new("step", "Something that is done. Exactly one kind.", &[DETAILS, KINDS, LATER])
-        .one_of(&["ping", "up", "down", "rekey", "clear", "change", "wait", "note"]);
+        .one_of(&["ping", "send", "up", "down", "rekey", "clear", "change", "wait", "note"]);
 
 /// Keys that say more about a step.
 const DETAILS: &[Key] = &[
@@ -47,6 +48,7 @@ const DETAILS: &[Key] = &[
 /// The kinds of steps.
 const KINDS: &[Key] = &[
     may("ping", Form::Shape(&ping::SHAPE), "Echo requests."),
+    may("send", Form::Shape(&send::SHAPE), "Messages over UDP or TCP, to a receiver that waits."),
     may("up", shape::CHILD, "The tunnel's first end brings this child up."),
     may("down", shape::TUNNEL, "The tunnel's first end takes it down."),
     may("rekey", Form::Shape(&rekey::SHAPE), "A host replaces an SA."),
@@ -58,7 +60,6 @@ const KINDS: &[Key] = &[
 
 /// Kinds that this version does nothing with.
 const LATER: &[Key] = &[
-    later("send", "A message that the file writes."),
     later("move", "An interface gets another address."),
     later("inject", "A packet out of nowhere."),
     later("restart", "A host begins anew."),
@@ -69,6 +70,7 @@ const LATER: &[Key] = &[
 fn reader(key: &str) -> Option<Reader> {
     match key {
         "ping" => Some(ping::read),
+        "send" => Some(send::read),
         "up" => Some(updown::up),
         "down" => Some(updown::down),
         "rekey" => Some(rekey::read),
@@ -86,6 +88,8 @@ pub(crate) struct Steps {
     pub(crate) agenda: Vec<Action>,
     /// When the last step ends.
     pub(crate) end: Instant,
+    /// A step that sends as fast as it can, if there is one: nobody knows when it ends.
+    pub(crate) unpaced: Option<Span>,
     /// Each step's time, place, and name where it has one.
     pub(crate) times: Vec<(Instant, Span, Option<String>)>,
 }
@@ -103,13 +107,20 @@ pub(crate) fn read(cx: &Cx<'_>, world: &mut World, node: &Node) -> Steps {
         now = at + draft.takes;
         steps.end = steps.end.max(now);
         steps.times.push((at, span, name));
+        let mut begins_flow = false;
         for (host, mut command) in draft.actions {
-            if let Command::Ping(ping) = &mut command {
-                ping.flow = flows;
-                flows += 1;
+            match &mut command {
+                Command::Ping(ping) => ping.flow = flows,
+                Command::Send(send) | Command::Expect(send) => send.number(flows),
+                _ => {}
             }
+            if matches!(&command, Command::Send(send) if send.every.is_none()) {
+                steps.unpaced.get_or_insert(span);
+            }
+            begins_flow |= matches!(command, Command::Ping(_) | Command::Send(_));
             steps.agenda.push(Action { at, host, step: index, text: draft.text.clone(), command });
         }
+        flows += u32::from(begins_flow);
     }
     steps.agenda.sort_by_key(|action| (action.at, action.step));
     steps

@@ -1,7 +1,7 @@
 //! What each host is to do, and when.
 
 use ikelab_ambient::Instant;
-use ikelab_host::{Command, Order, Ping};
+use ikelab_host::{Command, Marks, Order, Ping, Send};
 use ikelab_scenario::plan::{self, Action, ClearWhat, Plan};
 
 use super::{Agenda, fault, tunnel};
@@ -29,6 +29,8 @@ fn orders(action: &Action) -> Vec<Order> {
     use ikelab_ike::Command as Ike;
     match &action.command {
         plan::Command::Ping(ping) => vec![Order::Ping(flow(ping))],
+        plan::Command::Send(flow) => vec![Order::Send(send(flow))],
+        plan::Command::Expect(flow) => vec![Order::Expect(send(flow))],
         plan::Command::Up { child } => {
             let (tunnel, child) = parts(child);
             vec![Order::Ike(Ike::Up { tunnel, child: Some(child) })]
@@ -75,5 +77,18 @@ fn flow(ping: &plan::Ping) -> Ping {
         count: ping.count,
         every: ping.every,
         size: ping.size,
+    }
+}
+
+fn send(send: &plan::Send) -> Send {
+    Send {
+        flow: send.flow,
+        transport: send.transport,
+        from: send.from,
+        to: send.to,
+        size: send.size,
+        octets: send.octets,
+        every: send.every,
+        marks: Marks { dscp_ecn: send.dscp_ecn, dont_fragment: send.dont_fragment },
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ikelab_esp::{self as esp, Action, Policy, Volume};
+use ikelab_esp::{self as esp, Action, DontFragment, OuterPolicy, Policy, Volume};
 use ikelab_host::SaSettings;
 use ikelab_ike::config::{
     Child, Config, Cookie, Lifetime, Options, Pool, Retransmit, Tunnel, VirtualIp,
@@ -42,13 +42,21 @@ fn gives_addresses(end: &plan::End) -> bool {
     matches!(end.virtual_ip, plan::VirtualIp::Pool(_))
 }
 
-/// What IKE does not negotiate about a Child SA. It is replaced when nine tenths of what it may
-/// carry are used up; a plan does not say when, and this leaves the peers time.
+/// What IKE does not negotiate about a Child SA.
 pub(super) fn sa_settings(child: &plan::Child) -> SaSettings {
-    let volume = |octets| Volume { octets, packets: None };
-    let soft = child.volume.map(|octets| octets - octets / 10);
-    let lifetime = esp::Lifetime { soft: volume(soft), hard: volume(child.volume) };
-    SaSettings { replay_window: child.replay_window, lifetime, roaming: false }
+    let soft = Volume { octets: child.volume_soft, packets: child.packets_soft };
+    let hard = Volume { octets: child.volume, packets: child.packets };
+    let dont_fragment = match child.dont_fragment {
+        plan::DontFragment::Copy => DontFragment::Copy,
+        plan::DontFragment::Set => DontFragment::Set,
+        plan::DontFragment::Clear => DontFragment::Clear,
+    };
+    SaSettings {
+        replay_window: child.replay_window,
+        lifetime: esp::Lifetime { soft, hard },
+        outer: OuterPolicy { dscp: child.dscp, dont_fragment, tfc_len: 0 },
+        roaming: false,
+    }
 }
 
 /// The policy that asks for a Child SA.

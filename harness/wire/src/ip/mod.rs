@@ -17,7 +17,7 @@ pub use in_place::{decrement_ttl, set_ecn};
 pub use nat_traversal::{KEEPALIVE, NON_ESP_MARKER, UdpPayload, classify, with_marker};
 pub use packet::{Fragment, IpPacket};
 pub use repair::repair_checksum;
-pub use udp::{Udp, UdpView, write_udp_checksum};
+pub use udp::{Udp, UdpView, write_tcp_checksum, write_udp_checksum};
 pub use view::IpView;
 
 use std::net::IpAddr;

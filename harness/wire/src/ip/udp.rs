@@ -117,6 +117,17 @@ pub fn write_udp_checksum(src: IpAddr, dst: IpAddr, datagram: &mut [u8]) {
     set_checksum(datagram, if checksum == [0, 0] { [0xff, 0xff] } else { checksum });
 }
 
+/// Computes the checksum of a TCP segment (RFC 9293 §3.1) that is otherwise written, and puts it in
+/// its place. Nothing is changed where the segment has no room for a header.
+pub fn write_tcp_checksum(src: IpAddr, dst: IpAddr, segment: &mut [u8]) {
+    let Some(field) = segment.get_mut(16..18) else { return };
+    field.copy_from_slice(&[0, 0]);
+    let checksum = checksum_octets(&pseudo_sum(src, dst, IpProtocol::TCP.0, segment));
+    if let Some(field) = segment.get_mut(16..18) {
+        field.copy_from_slice(&checksum);
+    }
+}
+
 fn set_checksum(datagram: &mut [u8], checksum: [u8; 2]) {
     if let Some(field) = datagram.get_mut(6..HEADER) {
         field.copy_from_slice(&checksum);
