@@ -61,9 +61,14 @@ impl Esp {
 impl Child {
     /// How long a packet the path takes, if that is known: its first link says so itself.
     pub(crate) fn path_mtu(&self, now: Instant) -> Option<usize> {
+        let link = self.link_mtu.map(usize::from);
+        self.learnt_mtu(now).into_iter().chain(link).min()
+    }
+
+    /// How long a packet the path takes, as routers have told.
+    fn learnt_mtu(&self, now: Instant) -> Option<usize> {
         let learnt = self.path_mtu.filter(|path| now - path.learnt < FORGOTTEN_AFTER);
-        let known = learnt.map(|path| path.mtu).into_iter().chain(self.link_mtu).min();
-        known.map(usize::from)
+        learnt.map(|path| path.mtu.into())
     }
 
     /// Whether a packet that must not be cut once it is sealed fits the path.
@@ -71,7 +76,12 @@ impl Child {
     /// # Errors
     /// How long it may be.
     pub(crate) fn fits(&self, now: Instant, packet: &IpView<'_>) -> Result<(), u16> {
-        let Some(path_mtu) = self.path_mtu(now) else { return Ok(()) };
+        let known = match self.config.mode {
+            // Its maker may cut a packet of IPv6 for its own link, and here that is this host.
+            EspMode::Transport if packet.src.is_ipv6() => self.learnt_mtu(now),
+            EspMode::Tunnel | EspMode::Transport => self.path_mtu(now),
+        };
+        let Some(path_mtu) = known else { return Ok(()) };
         let (room, may_be_cut) = match self.config.mode {
             EspMode::Tunnel => {
                 let shown = Shown::of(&self.config, packet);
