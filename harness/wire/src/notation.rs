@@ -120,7 +120,7 @@ pub(crate) fn join<T: ToString>(values: &[T], separator: &str) -> String {
 const HEX_MAX: usize = 32;
 
 /// Octets as lower-case hex digits; of a long value the beginning, and how long it is.
-pub(crate) fn hex(octets: &[u8]) -> String {
+pub fn hex(octets: &[u8]) -> String {
     let shown = octets.get(..HEX_MAX).unwrap_or(octets);
     let digits: String = shown.iter().map(|octet| format!("{octet:02x}")).collect();
     if shown.len() < octets.len() { format!("{digits}.. {} octets", octets.len()) } else { digits }

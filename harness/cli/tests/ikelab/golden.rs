@@ -1,35 +1,118 @@
 //! Golden views: each cell's ladder, and what else its scenario asks to be kept, in
 //! `reports/golden/`, which mirrors `scenarios/`. A change of behaviour is a change of these files.
+//!
+//! A small matrix has a file for each cell. A large one has one file: its first cell whole, and of
+//! every other cell the lines in which it differs.
 
+use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
 use insta::Settings;
+use serde_json::Value;
 
 use crate::binary::{folder, top};
 use crate::run::{cells, run};
 
+/// A matrix of more cells than this is large.
+const CELLS_APART: usize = 8;
+
 #[test]
 fn what_was_accepted_before_has_not_changed() {
     let (_, results) = run(&folder("golden"), &["scenarios", "--driver", "direct"]);
-    for cell in cells(&results).values() {
-        let text = |key: &str| cell[key].as_str().unwrap_or_else(|| panic!("{key} in {cell}"));
-        let views = fs::read_to_string(Path::new(text("dir")).join("snapshot.txt"));
-        let file = Path::new(text("file")).with_extension("");
-        let mut place = file.components().rev().map(|part| part.as_os_str().to_string_lossy());
-        let (Some(name), Some(topic)) = (place.next(), place.next()) else {
-            panic!("{} is not in a folder", file.display());
-        };
-        let name = match text("cell") {
-            "-" => name.into_owned(),
-            values => format!("{name}@{values}"),
-        };
-        let mut settings = Settings::clone_current();
-        settings.set_snapshot_path(top().join("reports/golden").join(topic.as_ref()));
-        settings.set_prepend_module_to_snapshot(false);
-        settings.set_omit_expression(true);
-        settings.set_input_file(text("file"));
-        let views = views.expect("each run leaves its views");
-        settings.bind(|| insta::assert_snapshot!(name, views));
+    let ran = cells(&results);
+    let mut scenarios: BTreeMap<&str, Vec<(&str, &Value)>> = BTreeMap::new();
+    for value in results["cells"].as_array().expect("a list of cells") {
+        let (scenario, cell) = (text(value, "scenario"), text(value, "cell"));
+        let own = scenarios.entry(scenario).or_default();
+        if let Some(kept) = ran.get(&(scenario.to_owned(), cell.to_owned()))
+            && !own.iter().any(|(name, _)| *name == cell)
+        {
+            own.push((cell, kept));
+        }
     }
+    for cells in scenarios.values().filter(|cells| !cells.is_empty()) {
+        if cells.len() > CELLS_APART {
+            compare(cells[0].1, "", &together(cells));
+            continue;
+        }
+        for (name, cell) in cells {
+            let name = if *name == "-" { String::new() } else { format!("@{name}") };
+            compare(cell, &name, &views(cell));
+        }
+    }
+}
+
+/// Compares with the file of a scenario, or of one of its cells.
+fn compare(cell: &Value, suffix: &str, views: &str) {
+    let file = Path::new(text(cell, "file")).with_extension("");
+    let mut place = file.components().rev().map(|part| part.as_os_str().to_string_lossy());
+    let (Some(name), Some(topic)) = (place.next(), place.next()) else {
+        panic!("{} is not in a folder", file.display());
+    };
+    let mut settings = Settings::clone_current();
+    settings.set_snapshot_path(top().join("reports/golden").join(topic.as_ref()));
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.set_input_file(text(cell, "file"));
+    settings.bind(|| insta::assert_snapshot!(format!("{name}{suffix}"), views));
+}
+
+fn text<'v>(cell: &'v Value, key: &str) -> &'v str {
+    cell[key].as_str().unwrap_or_else(|| panic!("{key} in {cell}"))
+}
+
+fn views(cell: &Value) -> String {
+    let file = Path::new(text(cell, "dir")).join("snapshot.txt");
+    fs::read_to_string(file).expect("each run leaves its views")
+}
+
+/// The first cell whole, and the others by what they have otherwise.
+fn together(cells: &[(&str, &Value)]) -> String {
+    let (name, first) = &cells[0];
+    let whole = views(first);
+    let mut all = format!("==== {name}\n{whole}");
+    for (name, cell) in &cells[1..] {
+        let own = views(cell);
+        let lines =
+            differences(&whole.lines().collect::<Vec<_>>(), &own.lines().collect::<Vec<_>>());
+        writeln!(all, "\n==== {name}: the lines that differ\n{}", lines.join("\n"))
+            .expect("a string takes what is written");
+    }
+    all
+}
+
+/// The lines that only the one or only the other has, along a longest common subsequence.
+fn differences(one: &[&str], other: &[&str]) -> Vec<String> {
+    let mut common = vec![vec![0_usize; other.len() + 1]; one.len() + 1];
+    for (i, left) in one.iter().enumerate().rev() {
+        for (j, right) in other.iter().enumerate().rev() {
+            common[i][j] = if left == right {
+                common[i + 1][j + 1] + 1
+            } else {
+                common[i + 1][j].max(common[i][j + 1])
+            };
+        }
+    }
+    let (mut i, mut j, mut lines) = (0, 0, Vec::new());
+    while i < one.len() || j < other.len() {
+        if i < one.len() && j < other.len() && one[i] == other[j] {
+            (i, j) = (i + 1, j + 1);
+        } else if j == other.len() || (i < one.len() && common[i + 1][j] >= common[i][j + 1]) {
+            lines.push(format!("- {}", one[i]));
+            i += 1;
+        } else {
+            lines.push(format!("+ {}", other[j]));
+            j += 1;
+        }
+    }
+    lines
+}
+
+#[test]
+fn differences_leave_out_what_both_have() {
+    let lines = differences(&["a", "b", "c"], &["a", "x", "c", "d"]);
+    assert_eq!(lines, ["- b", "+ x", "+ d"]);
+    assert!(differences(&["a"], &["a"]).is_empty());
 }

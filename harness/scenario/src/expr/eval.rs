@@ -63,7 +63,13 @@ pub(crate) fn value(expr: &Expr, eye: Eye<'_>) -> Value {
         Expr::Number(number) => Value::Number(*number),
         Expr::Time(time) => Value::Time(*time),
         Expr::Word(word) => Value::Word(word.clone()),
-        Expr::Variable(name) => variable(name, eye).map_or(Value::Absent, Value::Ike),
+        Expr::Variable(name) => match eye.env.get(name) {
+            Some((Binding::Spi(spi), _)) => {
+                let spi: Option<[u8; 4]> = spi.as_slice().try_into().ok();
+                spi.map_or(Value::Absent, |spi| Value::Spi(u32::from_be_bytes(spi)))
+            }
+            _ => variable(name, eye).map_or(Value::Absent, Value::Ike),
+        },
         Expr::IkeSas(place) => count_of(host(*place).map_or(0, |host| host.ike.len())),
         Expr::Children(place) => count_of(host(*place).map_or(0, |host| host.children.len())),
         Expr::Sent(place, exchange) => {
@@ -114,7 +120,7 @@ fn count_of(count: usize) -> Value {
 fn variable(name: &str, eye: Eye<'_>) -> Option<SaId> {
     match eye.env.get(name) {
         Some((Binding::Ike(sa), _)) => Some(*sa),
-        Some((Binding::Payload(_), _)) | None => None,
+        Some((Binding::Payload(_) | Binding::Spi(_), _)) | None => None,
     }
 }
 

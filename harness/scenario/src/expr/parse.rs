@@ -412,7 +412,7 @@ impl Parser<'_> {
                 let name = variable.trim_start_matches('$').to_owned();
                 self.variable(&name, span)?;
                 if self.known.0.get(&name).is_some_and(|(kind, _)| *kind != Kind::Ike) {
-                    self.cx.error(span, format!("`${name}` holds a payload"), "expected an IKE SA");
+                    self.cx.error(span, format!("`${name}` holds no IKE SA"), "expected `ike=$..`");
                 }
                 self.expect(")")?;
                 self.expect(".")?;

@@ -21,7 +21,9 @@ pub(super) fn solicited(run: &Run<'_>) -> Option<Violation> {
                 return Some(Violation::new(message.at, what));
             }
         } else if let Some((host, arrival)) = message.to.zip(message.arrivals.iter().min()) {
-            asked.entry(key(host)).or_insert(*arrival);
+            // A copy that was sent later may arrive before the first one.
+            let first = asked.entry(key(host)).or_insert(*arrival);
+            *first = (*first).min(*arrival);
         }
     }
     None

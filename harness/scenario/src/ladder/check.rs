@@ -10,7 +10,8 @@ use ikelab_wire::notation;
 use ikelab_wire::payload::{Body, Payload, TrafficSelector};
 use ikelab_wire::registry::{KeId, Protocol};
 
-use crate::pattern::{Arg, Field, Item, Pattern, Payloads, Prop, Time, What};
+use super::spi;
+use crate::pattern::{Arg, Field, Item, Pattern, Payloads, Prop, Time, What, suite_words};
 use crate::run::{Content, IkeContent, Message};
 use crate::source::Span;
 
@@ -27,6 +28,8 @@ pub(crate) struct Env {
 pub(crate) enum Binding {
     Payload(Payload),
     Ike(SaId),
+    /// An SPI that a payload names.
+    Spi(Vec<u8>),
 }
 
 impl Env {
@@ -34,7 +37,7 @@ impl Env {
         self.bound.get(name)
     }
 
-    fn with(&self, name: &str, binding: Binding, span: Span) -> Self {
+    pub(super) fn with(&self, name: &str, binding: Binding, span: Span) -> Self {
         let mut env = self.clone();
         Rc::make_mut(&mut env.bound).insert(name.to_owned(), (binding, span));
         env
@@ -54,7 +57,7 @@ pub(crate) struct Mismatch {
     pub(crate) bound: Option<(Span, String)>,
 }
 
-fn mismatch(
+pub(super) fn mismatch(
     met: u32,
     span: Span,
     expected: impl Into<String>,
@@ -209,7 +212,9 @@ fn check_ike(name: &str, span: Span, ike: &IkeContent, env: &Env) -> Result<Env,
             wrong.bound = Some((*at, format!("bound here: {known}")));
             Err(wrong)
         }
-        Some((Binding::Payload(_), _)) | None => Ok(env.with(name, Binding::Ike(sa), span)),
+        Some((Binding::Payload(_) | Binding::Spi(_), _)) | None => {
+            Ok(env.with(name, Binding::Ike(sa), span))
+        }
     }
 }
 
@@ -318,8 +323,11 @@ fn check_item(item: &Item, payload: &Payload, response: bool, env: &Env) -> Resu
         return Err(other());
     }
     let fail = |expected: String, actual: String| Err(mismatch(1, item.span, expected, actual));
+    let mut env = env.clone();
     for field in &item.fields {
-        if let Some((expected, actual)) = check_field(field, &payload.body) {
+        if let Field::Spi(name, equal) = field {
+            env = spi::check(item, name, *equal, payload, &env)?;
+        } else if let Some((expected, actual)) = check_field(field, &payload.body) {
             return fail(expected, actual);
         }
     }
@@ -327,9 +335,9 @@ fn check_item(item: &Item, payload: &Payload, response: bool, env: &Env) -> Resu
         return fail("critical".to_owned(), "not critical".to_owned());
     }
     if let Some((equal, name)) = &item.compare {
-        check_equal(item, *equal, name, payload, env)?;
+        check_equal(item, *equal, name, payload, &env)?;
     }
-    let Some(name) = &item.bind else { return Ok(env.clone()) };
+    let Some(name) = &item.bind else { return Ok(env) };
     match env.get(name) {
         // The line is repeated: a copy is the same, or it is no copy.
         Some((Binding::Payload(known), at)) if *at == item.span && known != payload => {
@@ -397,6 +405,9 @@ fn check_field(field: &Field, body: &Body) -> Option<(String, String)> {
             let there = ts.selectors.contains(&TrafficSelector::Range(*range));
             let words: Vec<_> = ts.selectors.iter().map(ToString::to_string).collect();
             (!there).then(|| (format!("ts={range}"), format!("ts={}", words.join(" "))))
+        }
+        (Field::Suites(suites), Body::Sa(sa)) => {
+            differ(format!("suites={suites}"), format!("suites={}", suite_words(&sa.proposals)))
         }
         (Field::Length(length), body) => {
             let actual = match body {

@@ -2,6 +2,7 @@
 
 mod check;
 mod order;
+mod spi;
 mod tell;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! Payloads in braces: names, arguments, fields, bindings.
 
-use ikelab_wire::payload::SelectorRange;
+use ikelab_wire::payload::{Proposal, SelectorRange};
 use ikelab_wire::registry::{AuthMethod, IdType, KeId, NotifyType, PayloadType, Protocol, short};
 
 use super::line::{LineCx, unbound, variable_name};
@@ -192,7 +192,7 @@ fn details(
                     item.compare = Some((word.text == "==", name.to_owned()));
                 }
             }
-            _ => item.fields.push(field(cx, scan, word, item)?),
+            _ => item.fields.push(field(cx, scan, word, item, known)?),
         }
     }
     if item.absent && item.bind.is_some() {
@@ -227,21 +227,28 @@ fn bind(cx: &LineCx<'_>, scan: &Scan<'_>, word: Word<'_>, name: &str, known: &mu
 fn compare(cx: &LineCx<'_>, scan: &Scan<'_>, word: Word<'_>, name: &str, known: &Variables) {
     match known.0.get(name) {
         Some((Kind::Payload, _)) => {}
-        Some((Kind::Ike, _)) => {
-            cx.cx.error(
-                scan.span(word),
-                format!("`${name}` holds an IKE SA"),
-                "expected a payload",
-            );
-        }
+        Some((Kind::Ike, _)) => holds(cx, scan, word, "an IKE SA", "a payload"),
+        Some((Kind::Spi, _)) => holds(cx, scan, word, "an SPI", "a payload"),
         None => unbound(cx, scan, word, known),
     }
 }
 
-const FIELDS: [&str; 9] =
-    ["group", "type", "value", "method", "ts", "len", "hex", "choose", "delay"];
+/// Complains about a variable of another kind.
+fn holds(cx: &LineCx<'_>, scan: &Scan<'_>, word: Word<'_>, what: &str, expected: &str) {
+    let message = format!("`{}` holds {what}", word.text);
+    cx.cx.error(scan.span(word), message, format!("expected {expected}"));
+}
 
-fn field(cx: &LineCx<'_>, scan: &Scan<'_>, word: Word<'_>, item: &Item) -> Option<Field> {
+const FIELDS: [&str; 11] =
+    ["group", "type", "value", "method", "ts", "len", "spi", "suites", "hex", "choose", "delay"];
+
+fn field(
+    cx: &LineCx<'_>,
+    scan: &Scan<'_>,
+    word: Word<'_>,
+    item: &Item,
+    known: &mut Variables,
+) -> Option<Field> {
     let Some((name, value)) = word.split('=') else {
         let label = "expected field=value, critical, `as $v`, `== $v` or `!= $v`";
         cx.cx.error(scan.span(word), format!("unexpected `{}`", word.text), label);
@@ -250,6 +257,10 @@ fn field(cx: &LineCx<'_>, scan: &Scan<'_>, word: Word<'_>, item: &Item) -> Optio
     if matches!(name.text, "hex" | "choose" | "delay") {
         cx.cx.not_yet(scan.span(word), &format!("field `{}`", name.text));
         return None;
+    }
+    let has_spi = matches!(item.kind, PayloadType::SA | PayloadType::NOTIFY | PayloadType::DELETE);
+    if has_spi && matches!(name.text, "spi" | "spi!") {
+        return spi(cx, scan, value, name.text == "spi", known);
     }
     if !FIELDS.contains(&name.text) {
         cx.cx.unknown(scan.span(name), "field", name.text, FIELDS);
@@ -268,6 +279,7 @@ fn field(cx: &LineCx<'_>, scan: &Scan<'_>, word: Word<'_>, item: &Item) -> Optio
                 Field::Selector(SelectorRange::from_prefix(address, length))
             })
         }
+        ("suites", PayloadType::SA) => suites(value.text, item.arg),
         ("len", PayloadType::NONCE | PayloadType::KE | PayloadType::NOTIFY) => {
             value.text.parse().ok().map(Field::Length)
         }
@@ -282,6 +294,7 @@ fn field(cx: &LineCx<'_>, scan: &Scan<'_>, word: Word<'_>, item: &Item) -> Optio
             "type" => suggestion(value.text, ID_TYPES.map(|(name, _)| name)),
             "method" => suggestion(value.text, METHODS.map(|(name, _)| name)),
             "ts" => "expected a network: 192.168.1.0/24".to_owned(),
+            "suites" => "expected suites as under `proposals:`, joined by +".to_owned(),
             _ => "expected a number".to_owned(),
         };
         cx.cx.error(
@@ -291,6 +304,51 @@ fn field(cx: &LineCx<'_>, scan: &Scan<'_>, word: Word<'_>, item: &Item) -> Optio
         );
     }
     field
+}
+
+/// `spi=$s`: bound at its first use, compared from then on; `spi!=$s` compares only.
+fn spi(
+    cx: &LineCx<'_>,
+    scan: &Scan<'_>,
+    word: Word<'_>,
+    equal: bool,
+    known: &mut Variables,
+) -> Option<Field> {
+    let name = variable_name(cx, scan, word)?;
+    match known.0.get(name) {
+        Some((Kind::Spi, _)) => {}
+        Some((Kind::Payload, _)) => holds(cx, scan, word, "a payload", "an SPI"),
+        Some((Kind::Ike, _)) => holds(cx, scan, word, "an IKE SA", "an SPI"),
+        None if cx.binds && equal => {
+            known.0.insert(name.to_owned(), (Kind::Spi, scan.span(word)));
+        }
+        None => unbound(cx, scan, word, known),
+    }
+    Some(Field::Spi(name.to_owned(), equal))
+}
+
+/// Suites in the words of `proposals:`, with what those words imply, numbered from 1 where they say
+/// no number: `aes256-sha256-x25519+aes128-sha256-x25519`, `2:aes128-sha256-x25519`.
+fn suites(text: &str, arg: Option<Arg>) -> Option<Field> {
+    let protocol = match arg {
+        Some(Arg::Protocol(protocol)) => protocol,
+        Some(Arg::Notify(_)) | None => Protocol::IKE,
+    };
+    let mut proposals = Vec::new();
+    for (place, suite) in (1_u8..).zip(text.split('+')) {
+        let (number, words) = match suite.split_once(':') {
+            Some((number, words)) => (number.parse().ok()?, words),
+            None => (place, suite),
+        };
+        proposals.push(Proposal::from_text(words, protocol, number).ok()?);
+    }
+    Some(Field::Suites(suite_words(&proposals)))
+}
+
+/// The words of proposals, with their numbers.
+pub(crate) fn suite_words(proposals: &[Proposal]) -> String {
+    let words = |proposal: &Proposal| format!("{}:{}", proposal.number, proposal.to_text());
+    proposals.iter().map(words).collect::<Vec<_>>().join("+")
 }
 
 fn group(value: Word<'_>) -> Option<Field> {

@@ -72,7 +72,8 @@ pub(crate) fn ladder(cx: &Cx<'_>, world: &World, text: &Text) -> (Ladder, Variab
 /// Takes the variables of a line that could not be read as bound: one mistake is enough.
 fn bind_all(scan: &Scan<'_>, line: Word<'_>, variables: &mut Variables) {
     let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    for (mark, kind) in [("as $", Kind::Payload), ("ike=$", Kind::Ike)] {
+    let marks = [("as $", Kind::Payload), ("ike=$", Kind::Ike), ("spi=$", Kind::Spi)];
+    for (mark, kind) in marks {
         for (at, _) in line.text.match_indices(mark) {
             let rest = line.text.get(at + mark.len()..).unwrap_or_default();
             let name = rest.split(|c| !word(c)).next().unwrap_or_default();
@@ -325,6 +326,9 @@ fn ike_variable(
                 "expected an IKE SA",
             );
         }
+        Some((Kind::Spi, _)) => {
+            cx.cx.error(scan.span(value), format!("`${name}` holds an SPI"), "expected an IKE SA");
+        }
         None if cx.binds => {
             known.0.insert(name.to_owned(), (Kind::Ike, scan.span(value)));
         }
@@ -354,7 +358,7 @@ pub(super) fn unbound(cx: &LineCx<'_>, scan: &Scan<'_>, word: Word<'_>, known: &
     let name = word.text.trim_start_matches('$');
     let label = match crate::nearest::nearest(name, names) {
         Some(near) if near != name => format!("did you mean `${near}`?"),
-        _ => "bind it above: `SA as $name`, or `ike=$name`".to_owned(),
+        _ => "bind it above: `SA as $name`, `ike=$name` or `spi=$name`".to_owned(),
     };
     cx.cx.error(scan.span(word), message, label);
 }

@@ -15,6 +15,7 @@ use ikelab_wire::registry::{
 };
 
 pub(crate) use craft::{craft, edit, octets};
+pub(crate) use item::suite_words;
 pub(crate) use line::{fault_pattern, ladder, pattern};
 
 use crate::source::Span;
@@ -163,6 +164,10 @@ pub(crate) enum Field {
     Selector(SelectorRange),
     /// Octets of the value.
     Length(usize),
+    /// `spi=$s`, or `spi!=$s` when false: the SPI that the payload names.
+    Spi(String, bool),
+    /// `suites=1:aes256gcm16-prfsha256-x25519+2:..`: all proposals, with their numbers.
+    Suites(String),
 }
 
 /// What a variable holds, as far as the text tells.
@@ -172,6 +177,8 @@ pub(crate) enum Kind {
     Payload,
     /// An IKE SA.
     Ike,
+    /// An SPI.
+    Spi,
 }
 
 /// The variables that are bound so far, and where.

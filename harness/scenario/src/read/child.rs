@@ -55,13 +55,30 @@ pub(crate) static SHAPE: Shape = Shape::new(
             need("name", shape::CHILD, "Its name."),
             need(
                 "between",
-                Form::List(&Form::Any(&[shape::PREFIX, Form::List(&shape::PREFIX)])),
-                "Two sides, in the order of the ends: a network, or a list of them.",
+                BETWEEN,
+                "Two sides, in the order of the ends: networks, or lists of them.",
+            ),
+            may(
+                "ends",
+                Form::Names(&shape::HOST, &Form::Shape(&END)),
+                "What an end says of this child otherwise.",
             ),
         ],
         LAYER_KEYS,
     ],
 );
+
+/// What an end says of one child otherwise than the child itself.
+static END: Shape = Shape::new(
+    "end of a child",
+    "What an end makes of this child. It goes over what the child says, and over `child:` of the end.",
+    &[
+        &[may("between", BETWEEN, "The networks as this end sees them.").or("those of the child")],
+        LAYER_KEYS,
+    ],
+);
+
+const BETWEEN: Form = Form::List(&Form::Any(&[shape::PREFIX, Form::List(&shape::PREFIX)]));
 
 const LAYER_KEYS: &[Key] = &[
     may("mode", Form::Words(&shape::words(&MODES)), "Tunnel or transport mode.").or("tunnel"),
@@ -116,8 +133,7 @@ const MODES: [(&str, Option<EspMode>); 3] =
 const STARTS: [(&str, Start); 3] =
     [("on-traffic", Start::OnTraffic), ("at-start", Start::AtStart), ("manual", Start::Manual)];
 
-pub(super) fn child_layer(cx: &Cx<'_>, node: &Node, whole: bool) -> ChildLayer {
-    let shape = if whole { &SHAPE } else { &LAYER };
+pub(super) fn child_layer(cx: &Cx<'_>, node: &Node, shape: &'static Shape) -> ChildLayer {
     let Some(fields) = Fields::named(cx, node, "child", shape) else {
         return ChildLayer::default();
     };
@@ -256,25 +272,66 @@ pub(crate) fn child(
     context: &ChildContext,
     node: &Node,
 ) -> Option<(String, [Child; 2])> {
-    let shared = child_layer(cx, node, true);
+    let shared = child_layer(cx, node, &SHAPE);
     let Kind::Map(_) = node.kind else { return None };
     let fields = Fields::of(cx, node, &SHAPE)?;
     let name = cx.text(fields.need("name")?, "name")?;
-    let between = cx.list(fields.need("between")?, "between")?;
+    let sides = sides(cx, world, context, fields.need("between")?)?;
+    let [left, right] = own_words(cx, world, context, &fields);
+    let make = |side: usize, own: Own| {
+        let layer = own.layer.over(context.layers[side].clone());
+        let settled = layer.over(shared.clone()).over((context.preset.child)());
+        settle_child(name, settled, own.sides.as_ref().unwrap_or(&sides), side, context.addresses)
+    };
+    Some((name.value.clone(), [make(0, left)?, make(1, right)?]))
+}
+
+/// What lies at the first end, and what at the second.
+type Sides = [Vec<SelectorRange>; 2];
+
+/// What an end of a child says otherwise than the child.
+#[derive(Default)]
+struct Own {
+    layer: ChildLayer,
+    sides: Option<Sides>,
+}
+
+/// `between: [left, right]`.
+fn sides(cx: &Cx<'_>, world: &World, context: &ChildContext, node: &Node) -> Option<Sides> {
+    let between = cx.list(node, "between")?;
     let [left, right] = between else {
-        let span = fields.get("between").map_or(fields.span, |node| node.span);
-        cx.error(span, format!("`between` has {} sides", between.len()), "expected two");
+        cx.error(node.span, format!("`between` has {} sides", between.len()), "expected two");
         return None;
     };
     let side =
         |side: usize, node| selectors(cx, world, (context.ends[side], context.roaming[side]), node);
-    let sides = [side(0, left), side(1, right)];
-    let make = |side: usize| {
-        let layer = context.layers[side].clone();
-        let settled = layer.over(shared.clone()).over((context.preset.child)());
-        settle_child(name, settled, &sides, side, context.addresses)
-    };
-    Some((name.value.clone(), [make(0)?, make(1)?]))
+    Some([side(0, left), side(1, right)])
+}
+
+/// `ends: {R2: {pfs: x25519}}`: what the ends of this child say for themselves.
+fn own_words(
+    cx: &Cx<'_>,
+    world: &World,
+    context: &ChildContext,
+    fields: &Fields<'_, '_>,
+) -> [Own; 2] {
+    let mut own = [Own::default(), Own::default()];
+    let entries = fields.get("ends").and_then(|node| cx.map(node, "ends")).unwrap_or_default();
+    for (host, node) in entries {
+        let Some(place) = world.host_in(cx, host) else { continue };
+        let Some(side) = context.ends.iter().position(|end| *end == place) else {
+            cx.error(host.span, format!("{} is no end of this tunnel", host.value), "");
+            continue;
+        };
+        let layer = child_layer(cx, node, &END);
+        let between = match &node.kind {
+            Kind::Map(entries) => entries.iter().find(|(key, _)| key.value == "between"),
+            Kind::Scalar(_) | Kind::List(_) => None,
+        };
+        let sides = between.and_then(|(_, node)| sides(cx, world, context, node));
+        own[side] = Own { layer, sides };
+    }
+    own
 }
 
 fn settle_child(

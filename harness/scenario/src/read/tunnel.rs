@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use ikelab_wire::payload::Identification;
 
-use super::child::{ChildContext, ChildLayer, child, child_layer};
+use super::child::{ChildContext, ChildLayer, LAYER, child, child_layer};
 use super::ike::{IkeLayer, ike_layer};
 use super::preset::{self, PRESETS, Preset};
 use super::virtual_ip::virtual_ip;
@@ -49,7 +49,7 @@ static END: Shape = Shape::new(
             .or("the one that the peer shows"),
         may("auth", Form::Shape(&AUTH), "How this end proves who it is."),
         may("ike", Form::Shape(&super::ike::SHAPE), "The IKE SA, as this end has it."),
-        may("child", Form::Shape(&super::child::LAYER), "All children, as this end has them."),
+        may("child", Form::Shape(&LAYER), "All children, as this end has them."),
         may(
             "virtual_ip",
             super::virtual_ip::FORM,
@@ -242,7 +242,7 @@ fn end_draft(cx: &Cx<'_>, world: &World, place: u16, name: &Text, node: &Node) -
         expect_id_span: fields.get("expect_id").map(|node| node.span),
         psk: fields.get("auth").and_then(|node| auth(cx, node)),
         ike: fields.get("ike").map(|node| ike_layer(cx, node)).unwrap_or_default(),
-        child: fields.get("child").map(|node| child_layer(cx, node, false)).unwrap_or_default(),
+        child: fields.get("child").map(|node| child_layer(cx, node, &LAYER)).unwrap_or_default(),
         virtual_ip: fields
             .get("virtual_ip")
             .and_then(|node| virtual_ip(cx, node))
