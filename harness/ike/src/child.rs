@@ -22,6 +22,8 @@ pub(crate) struct Child {
     pub(crate) state: State,
     pub(crate) rekey_at: Option<Instant>,
     pub(crate) expires_at: Option<Instant>,
+    /// The peer refused to replace it.
+    pub(crate) refused: bool,
 }
 
 /// Where a Child SA stands.
@@ -94,6 +96,7 @@ impl Child {
             state: State::Live,
             rekey_at,
             expires_at,
+            refused: false,
         };
         cx.out.push(Output::Install(Box::new(ChildSa {
             child: format!("{tunnel_name}.{child_name}"),

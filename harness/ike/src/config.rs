@@ -177,6 +177,8 @@ pub struct Child {
     pub lifetime: Lifetime,
     /// Whether it comes up with the engine.
     pub at_start: bool,
+    /// Whether a packet that needs it brings it up; otherwise the operator does, or the peer.
+    pub on_traffic: bool,
 }
 
 /// When an SA is replaced, and when it ends. Both count from its making.

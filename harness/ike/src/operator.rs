@@ -8,10 +8,14 @@ use crate::engine::Turn;
 use crate::exchange::create_child::Packet;
 use crate::io::{Acquire, Command};
 use crate::sa::{Established, Phase, Sa, Want};
+use crate::timers;
 
 /// A packet met a policy without an SA.
 pub(crate) fn acquire(turn: &mut Turn<'_>, acquire: &Acquire) {
     let Some((tunnel, child)) = place(turn.config, &acquire.child) else { return };
+    if !turn.config.tunnels[tunnel].children[child].on_traffic {
+        return;
+    }
     let packet = Some((acquire.local, acquire.remote));
     up(turn, tunnel, child, packet);
 }
@@ -69,7 +73,7 @@ pub(crate) fn expire(turn: &mut Turn<'_>, spi_in: EspSpi, hard: bool) {
     turn.with_all(has, |sa, _| {
         let Phase::Established(established) = &mut sa.phase else { return };
         established.want(if hard {
-            Want::DeleteChildren { spis: vec![spi_in] }
+            timers::expired(spi_in, established.refused(spi_in))
         } else {
             Want::RekeyChild { spi_in }
         });

@@ -444,6 +444,11 @@ impl Established {
         self.ongoing.values().any(|ongoing| matches!(ongoing, Ongoing::RekeyIke(_)))
     }
 
+    /// True when the peer refused to replace this Child SA.
+    pub(crate) fn refused(&self, spi_in: EspSpi) -> bool {
+        self.children.get(&spi_in).is_some_and(|child| child.refused)
+    }
+
     /// True when a Child SA of this configuration is there, or has been asked for.
     pub(crate) fn has_child(&self, config: usize) -> bool {
         let live = |child: &Child| child.config == config && child.state != State::Deleting;

@@ -47,7 +47,7 @@ pub(crate) fn fire(sa: &mut Sa, cx: &mut Context<'_>) {
             }
             for (spi_in, timer) in due_children(established, cx.now) {
                 say(timer.words(), cx);
-                established.want(timer.want(spi_in));
+                established.want(timer.want(spi_in, established.refused(spi_in)));
             }
             let due = established.later.extract_if(.., |(at, _)| *at <= cx.now);
             let wanted: Vec<Want> = due.map(|(_, want)| want).collect();
@@ -165,12 +165,18 @@ impl ChildTimer {
         }
     }
 
-    fn want(self, spi_in: EspSpi) -> Want {
+    fn want(self, spi_in: EspSpi, refused: bool) -> Want {
         match self {
             Self::Rekey => Want::RekeyChild { spi_in },
-            Self::Expire => Want::DeleteChildren { spis: vec![spi_in] },
+            Self::Expire => expired(spi_in, refused),
         }
     }
+}
+
+/// What follows when a Child SA may not be used any more: where the peer refused to replace it,
+/// the IKE SA goes too, and perhaps a new one does better (RFC 7296 §2.8).
+pub(crate) fn expired(spi_in: EspSpi, refused: bool) -> Want {
+    if refused { Want::DeleteIke } else { Want::DeleteChildren { spis: vec![spi_in] } }
 }
 
 /// The timers of Child SAs that are due; they do not fire again.

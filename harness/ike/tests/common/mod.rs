@@ -103,6 +103,7 @@ pub(crate) fn tunnel(end: usize) -> Tunnel {
             proposals: esp_proposals(&["aes256gcm16"]),
             lifetime: Lifetime::default(),
             at_start: false,
+            on_traffic: true,
         }],
     }
 }

@@ -82,6 +82,7 @@ pub(super) fn child(child: &plan::Child) -> Child {
         proposals: child.proposals.iter().map(|proposal| with_pfs(proposal, child.pfs)).collect(),
         lifetime: lifetime(child.rekey_at, child.rekey_jitter, child.lifetime),
         at_start: child.start == plan::Start::AtStart,
+        on_traffic: child.start != plan::Start::Manual,
     }
 }
 

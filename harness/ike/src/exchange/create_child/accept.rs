@@ -272,10 +272,11 @@ fn declined(
             }
         }
         _ => match old {
-            // The old one lives on until it expires.
+            // The old one lives on until it expires, and the IKE SA with it (RFC 7296 §2.8).
             Some(old) => {
                 old.state = State::Live;
                 old.rekey_at = None;
+                old.refused = true;
             }
             None => forget(core, sent, cx),
         },
