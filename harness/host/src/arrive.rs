@@ -58,7 +58,7 @@ impl Host {
     }
 
     /// Drops a packet that goes nowhere, and says so to its sender where that is customary.
-    fn turn_away(&mut self, now: Instant, packet: &IpView<'_>, reason: &'static str) {
+    pub(crate) fn turn_away(&mut self, now: Instant, packet: &IpView<'_>, reason: &'static str) {
         let detail = format!("to {} with a time to live of {}", packet.dst, packet.ttl);
         self.log.dropped(reason, detail, packet.octets());
         if !self.stack.forwarding {

@@ -45,6 +45,11 @@ pub enum Order {
         /// What changes.
         change: Change,
     },
+    /// Forget all mappings, as a NAT.
+    Rebind {
+        /// The outside address from now on; none: it stays.
+        address: Option<IpAddr>,
+    },
     /// Nothing; the step is noted for the reader.
     Note,
 }
@@ -56,6 +61,8 @@ pub enum Change {
     Loss(f64),
     /// The longest packet that passes; the host's interface knows it.
     Mtu(u16),
+    /// Whether anything passes.
+    Up(bool),
     /// Nothing passes to this neighbour, or, when false, it passes again.
     CutOff(HostId, bool),
     /// The link does nothing to packets but delay them.

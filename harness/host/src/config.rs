@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ikelab_esp::{Lifetime, OuterPolicy};
-use ikelab_net::{Fault, Interface, Port, Queue, Route};
+use ikelab_net::{Fault, Interface, NatConfig, Port, Queue, Route};
 use ikelab_trace::HostId;
 
 use crate::{Pin, Software};
@@ -37,6 +37,10 @@ pub struct HostConfig {
     pub queues: Vec<Queue>,
     /// Values that are not left to chance.
     pub pins: Vec<Pin>,
+    /// Its network address translation, if it does that.
+    pub nat: Option<NatConfig>,
+    /// True when it passes no fragments of IP packets on.
+    pub drops_fragments: bool,
     /// What the host runs in place of a stack, where it is an attacker; none: nothing.
     pub software: Option<Box<dyn Software>>,
     /// The seed of the run.

@@ -5,11 +5,12 @@ use std::net::IpAddr;
 
 use ikelab_ambient::{Instant, Seeded};
 use ikelab_esp::Esp;
-use ikelab_net::{Faults, Frame, Interface, Port, Reassembly, Stack};
+use ikelab_net::{Faults, Frame, Interface, Nat, Port, Reassembly, Stack};
 use ikelab_trace::{
-    AppEvent, Fact, HostId, HostInfo, IfaceInfo, LinkId, Octets, Origin, PacketId, Record,
+    AppEvent, Fact, HostId, HostInfo, IfaceInfo, LinkId, NetEvent, Octets, Origin, PacketId, Record,
 };
 use ikelab_wire::ike::EspSpi;
+use ikelab_wire::ip::IpView;
 
 use crate::flow::{Flows, Turn};
 use crate::log::Log;
@@ -41,6 +42,9 @@ pub struct Host {
     pub(crate) pings: Pings,
     pub(crate) flows: Flows,
     pub(crate) entropy: Pinned<Seeded>,
+    /// What it does to addresses, if it is a NAT.
+    pub(crate) nat: Option<Nat>,
+    drops_fragments: bool,
     /// What an attacker runs.
     pub(crate) software: Option<Box<dyn Software>>,
     pub(crate) log: Log,
@@ -100,6 +104,8 @@ impl Host {
             pings: Pings::default(),
             flows: Flows::default(),
             entropy: Pinned::new(chance, config.pins),
+            nat: config.nat.map(Nat::new),
+            drops_fragments: config.drops_fragments,
             software: config.software,
             log: Log::new(config.id),
             identification: 0,
@@ -159,11 +165,33 @@ impl Host {
     /// Takes a packet from a link: to the network layer, or to what an attacker runs.
     fn take(&mut self, now: Instant, frame: Frame) {
         match self.kind {
+            HostKind::Router | HostKind::Host if self.drops_fragment(&frame.octets) => {
+                self.log.dropped("IP fragment", "this box passes none on", &frame.octets);
+            }
+            HostKind::Router | HostKind::Host if self.nat.is_some() => {
+                self.arrive_at_nat(now, frame);
+            }
             HostKind::Router | HostKind::Host => {
                 self.tray.push_back(Arrival::Link(frame.packet, frame.octets));
             }
             HostKind::Attacker => self.tell_software(now, Event::Packet(&frame)),
         }
+    }
+
+    /// True for a fragment that the host would have to pass on and does not.
+    fn drops_fragment(&self, octets: &[u8]) -> bool {
+        let passes_on = |dst| self.nat.is_some() || !self.stack.owns(dst);
+        self.drops_fragments
+            && IpView::parse(octets)
+                .is_ok_and(|packet| packet.fragment.is_some() && passes_on(packet.dst))
+    }
+
+    /// Lets a NAT forget its mappings.
+    fn rebind(&mut self, address: Option<IpAddr>) {
+        let Some(nat) = &mut self.nat else { return };
+        nat.rebind(address);
+        let address = nat.address();
+        self.log.write(Fact::Net(NetEvent::Rebound { address }));
     }
 
     fn obey(&mut self, now: Instant, Command { step, order }: Command) {
@@ -192,6 +220,7 @@ impl Host {
                 self.tell_ike(now, ikelab_ike::Input::Command(command));
             }
             Order::Link { link, change } => self.change_link(link, change),
+            Order::Rebind { address } => self.rebind(address),
             Order::Note => {}
         }
     }
@@ -206,6 +235,7 @@ impl Host {
                     port.conditions_mut().mtu = mtu;
                     interface.mtu = mtu;
                 }
+                Change::Up(up) => port.conditions_mut().up = up,
                 Change::CutOff(host, cut) => port.cut_off(host, cut),
                 Change::Heal => port.conditions_mut().heal(),
             }

@@ -80,7 +80,7 @@ impl Host {
         fragments(packet, mtu, self.identification.into())
     }
 
-    fn too_big(&mut self, now: Instant, packet: &IpView<'_>, mtu: u16) {
+    pub(crate) fn too_big(&mut self, now: Instant, packet: &IpView<'_>, mtu: u16) {
         let detail = format!("{} octets, at most {mtu} pass", packet.octets().len());
         self.log.dropped("larger than the MTU", detail, packet.octets());
         self.report(now, packet, &IcmpMessage::too_big(mtu.into(), packet.octets()));

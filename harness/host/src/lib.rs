@@ -29,6 +29,7 @@ mod ping;
 mod pinned;
 mod security;
 mod software;
+mod translate;
 #[cfg(test)]
 mod tests;
 

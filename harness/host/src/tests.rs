@@ -388,6 +388,8 @@ fn host(
         faults: Vec::new(),
         queues: Vec::new(),
         pins: Vec::new(),
+        nat: None,
+        drops_fragments: false,
         software: None,
         seed: 1,
     })

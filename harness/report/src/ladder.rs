@@ -5,10 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
+use std::net::SocketAddr;
 
 use ikelab_ambient::Instant;
 use ikelab_dissect::Dissected;
-use ikelab_trace::{Fact, Fate, HostId, IkeEvent, LinkId, Origin, PacketId, Trace};
+use ikelab_trace::{Addressees, Fact, Fate, HostId, IkeEvent, LinkId, Origin, PacketId, Trace};
 use ikelab_wire::ike::{EspSpi, IkeSpi};
 use ikelab_wire::ip::IpView;
 use ikelab_wire::registry::IpProtocol;
@@ -107,6 +108,7 @@ enum End {
 fn rungs(reading: &Reading<'_>) -> Vec<Rung> {
     let mut rungs: Vec<Rung> = Vec::new();
     let mut under_way: BTreeMap<PacketId, usize> = BTreeMap::new();
+    let addressees = Addressees::new(reading.trace);
     let mut known = BTreeSet::new();
     let children = children(reading.trace);
     let mut packets = reading.packets.iter().peekable();
@@ -125,9 +127,10 @@ fn rungs(reading: &Reading<'_>) -> Vec<Rung> {
             None => {
                 let Some(what) = what(seen, &children) else { continue };
                 let mut rung = Rung::new(seen.at, seen.host, what);
-                rung.to = IpView::parse(&seen.sent.octets)
-                    .ok()
-                    .and_then(|view| reading.trace.owner(view.dst));
+                rung.to = IpView::parse(&seen.sent.octets).ok().and_then(|view| {
+                    let port = view.ports().map_or(0, |(_, dst)| dst);
+                    addressees.of(seen.at, view.protocol.0, SocketAddr::new(view.dst, port))
+                });
                 rung.again = message_octets(seen)
                     .is_some_and(|octets| !known.insert((seen.host, octets.to_vec())));
                 rungs.push(rung);
@@ -259,8 +262,10 @@ impl Rung {
 
     fn way(&self, trace: &Trace) -> String {
         let reached = self.ends.iter().find_map(|end| match end {
-            End::At { host, .. } => Some(trace.name(*host)),
-            End::Lost { .. } => None,
+            End::At { host, .. } if self.to.is_none_or(|to| to == *host) => {
+                Some(trace.name(*host))
+            }
+            End::At { .. } | End::Lost { .. } => None,
         });
         match reached {
             Some(to) => format!("{} -> {to}", trace.name(self.from)),
@@ -292,7 +297,21 @@ impl Rung {
             marks.push("altered".to_owned());
         }
         marks.extend(self.losses(trace));
+        marks.extend(self.stopped(trace));
         if marks.is_empty() { String::new() } else { format!("  [{}]", marks.join(", ")) }
+    }
+
+    /// The boxes on the way that passed a copy no further.
+    fn stopped(&self, trace: &Trace) -> Option<String> {
+        let at = self.ends.iter().filter_map(|end| match end {
+            End::At { host, .. } if self.to.is_some_and(|to| to != *host) => {
+                Some(trace.name(*host))
+            }
+            End::At { .. } | End::Lost { .. } => None,
+        });
+        let at: BTreeSet<&str> = at.collect();
+        let names: Vec<&str> = at.into_iter().collect();
+        (!names.is_empty()).then(|| format!("stopped at {}", names.join(", ")))
     }
 
     fn losses(&self, trace: &Trace) -> Vec<String> {

@@ -194,6 +194,12 @@ fn fact(fact: &Fact) -> Option<(Class, String)> {
         Fact::Sent(_) => None,
         Fact::Ike(event) => ike(event),
         Fact::Esp(event) => esp(event),
+        Fact::Net(NetEvent::Mapped { protocol, inside, outside }) => {
+            Some((Class::Fault, format!("NAT maps {inside} to {outside}, protocol {protocol}")))
+        }
+        Fact::Net(NetEvent::Rebound { address }) => {
+            Some((Class::Fault, format!("NAT forgets its mappings, its address is {address}")))
+        }
         Fact::Net(NetEvent::Dropped { reason, detail, .. }) => {
             Some((Class::Fault, format!("dropped: {}", because(reason, detail))))
         }

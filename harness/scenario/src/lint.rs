@@ -5,6 +5,7 @@ use ikelab_wire::payload::Proposal;
 use ikelab_wire::registry::TransformType;
 
 use crate::plan::{Child, End};
+use crate::read::nat;
 use crate::read::world::World;
 use crate::reader::Cx;
 use crate::source::Span;
@@ -18,6 +19,10 @@ pub(crate) fn check(cx: &Cx<'_>, world: &World, until: Instant) {
         let (Some(one), Some(other)) = (end(tunnel.ends[0]), end(tunnel.ends[1])) else { continue };
         let span = tunnel.span;
         check_ike(cx, span, until, one, other);
+        let nats = [(0, 1), (1, 0)].map(|(here, there)| {
+            !nat::hiding(world, tunnel.ends[here], tunnel.ends[there]).is_empty()
+        });
+        check_nat(cx, span, nats, [one, other]);
         for (mine, theirs) in one.children.iter().zip(&other.children) {
             check_child(cx, span, until, mine, theirs);
         }
@@ -39,6 +44,16 @@ fn check_ike(cx: &Cx<'_>, span: Span, until: Instant, one: &End, other: &End) {
     if mine.is_none() && theirs.is_none() && (life(one) || life(other)) {
         let message = format!("L3: no end of `{}` replaces the IKE SA", one.tunnel);
         cx.warning(span, message, "the tunnel ends with its lifetime");
+    }
+}
+
+/// The end behind the NAT is the one that has to notice: the other cannot reach it any more.
+fn check_nat(cx: &Cx<'_>, span: Span, nats: [bool; 2], ends: [&End; 2]) {
+    for end in nats.into_iter().zip(ends).filter(|(nat, _)| *nat).map(|(_, end)| end) {
+        if end.ike.dpd.is_none() {
+            let message = format!("L5: a NAT is on the way of `{}` and DPD is off", end.tunnel);
+            cx.warning(span, message, "a changed mapping leaves a dead tunnel: set `ike: {dpd: 30s}`");
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use crate::lint;
 use crate::matrix::{self, Assignment};
 use crate::plan::{Explore, Fault, Liar, Pin, Plan};
 use crate::read::world::World;
-use crate::read::{explore, fault, net, peers, pin, routes, tunnel};
+use crate::read::{explore, fault, nat, net, peers, pin, routes, tunnel};
 use crate::reader::{Cx, Fields};
 use crate::requirements::Tables;
 use crate::shape::{self, Form, Shape, later, may, need};
@@ -269,10 +269,12 @@ fn cell(cx: &Cx<'_>, root: &Node, assignment: &Assignment) -> Option<Cell> {
     if let Some(node) = fields.get("tunnels") {
         tunnel::read(cx, &mut world, node);
     }
+    nat::hide(&mut world);
     routes::imply(&mut world);
     let pins = fields.get("pin").map(|node| pin::read(cx, &world, node)).unwrap_or_default();
     let explore = fields.get("explore").and_then(|node| explore::read(cx, &world, node));
     let faults = fields.get("faults").map(|node| fault::read(cx, &world, node)).unwrap_or_default();
+    world.faults = fault::times(&faults);
     let steps =
         fields.need("steps").map(|node| step::read(cx, &mut world, node)).unwrap_or_default();
     let duration = fields.duration("duration").map(|span| Instant::ZERO + span);

@@ -51,7 +51,7 @@ fn patterns(plan: &Plan) -> Vec<(String, Packets)> {
         for (to, receiver) in hosts().filter(|(to, _)| *to != from) {
             let mut add = |words: &str, what| {
                 let words = format!("{} -> {} {words}", sender.name, receiver.name);
-                all.push((words, Packets { from, to, what, also: None }));
+                all.push((words, Packets { from, place: from, to, what, also: None }));
             };
             for (name, exchange) in EXCHANGES {
                 for (side, response) in [("req", Some(false)), ("resp", Some(true))] {

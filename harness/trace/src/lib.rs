@@ -4,6 +4,7 @@
 //! to know something about a run, be it an expectation, a ladder or a view, reads it here and asks
 //! no engine. The trace has a digest: SHA-256 of its lines as they stand in `trace.jsonl`.
 
+mod addressee;
 mod app;
 mod esp;
 mod flow;
@@ -12,6 +13,7 @@ mod net;
 mod octets;
 mod record;
 
+pub use addressee::Addressees;
 pub use app::{AppEvent, Transport};
 pub use esp::EspEvent;
 pub use flow::{FlowKind, FlowSummary};

@@ -1,6 +1,7 @@
 //! What the network layer of a host can say.
 
 use std::borrow::Cow;
+use std::net::{IpAddr, SocketAddr};
 
 use ikelab_ambient::Instant;
 use serde::{Deserialize, Serialize};
@@ -102,5 +103,20 @@ pub enum NetEvent {
         detail: String,
         /// The packet.
         packet: Octets,
+    },
+    /// A NAT gave an inside endpoint an outside one. An endpoint of ICMP has the identifier of an
+    /// echo for a port.
+    Mapped {
+        /// The IP protocol.
+        protocol: u8,
+        /// The endpoint inside.
+        inside: SocketAddr,
+        /// What stands for it outside.
+        outside: SocketAddr,
+    },
+    /// A NAT forgot its mappings.
+    Rebound {
+        /// Its outside address from now on.
+        address: IpAddr,
     },
 }

@@ -22,6 +22,8 @@ pub struct Conditions {
     pub rate: Option<Rate>,
     /// The longest packet that passes.
     pub mtu: u16,
+    /// True when it loses every fragment of an IP packet.
+    pub drops_fragments: bool,
     /// False while nothing passes.
     pub up: bool,
 }
@@ -47,6 +49,7 @@ impl Default for Conditions {
             corrupt: 0.0,
             rate: None,
             mtu: crate::Interface::MTU,
+            drops_fragments: false,
             up: true,
         }
     }

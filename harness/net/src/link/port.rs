@@ -10,6 +10,8 @@ use std::time::Duration;
 use ikelab_ambient::Instant;
 use ikelab_trace::{Fate, HostId, LinkId, Octets, Overheard};
 
+use ikelab_wire::ip::IpView;
+
 use super::chance::Chance;
 use super::{Attachment, Conditions, Link};
 use crate::Harm;
@@ -94,6 +96,9 @@ impl Port {
         }
         if octets.len() > usize::from(self.conditions.mtu) {
             return lost(LARGER_THAN_MTU);
+        }
+        if self.conditions.drops_fragments && is_fragment(octets) {
+            return lost("IP fragment");
         }
         let Some(left) = self.leave(now, octets.len()) else { return lost(QUEUE_FULL) };
         if self.chance.loss.happens(self.conditions.loss) {
@@ -197,6 +202,10 @@ impl Port {
 
 fn lost(reason: &'static str) -> Vec<Fate> {
     vec![Fate::Lost { reason: reason.into() }]
+}
+
+fn is_fragment(octets: &[u8]) -> bool {
+    IpView::parse(octets).is_ok_and(|packet| packet.fragment.is_some())
 }
 
 /// True for a packet that was not put on the link at all.

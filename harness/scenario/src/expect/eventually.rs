@@ -8,6 +8,7 @@ use ikelab_ambient::Instant;
 use super::conditions::{
     Condition, condition, first_message, first_moment, unbound, unbound_complaint, values,
 };
+use super::flowing::Flowing;
 use super::{Bench, Complaint, ExpectCx, Expectation};
 use crate::expr::Expr;
 use crate::pattern::{self, Pattern};
@@ -35,10 +36,17 @@ pub(super) static SHAPE: Shape = Shape::new(
 struct Eventually {
     text: String,
     span: Span,
-    expr: Expr,
+    check: Check,
     after: After,
     /// How long it may take; none: to the end of the run.
     within: Option<Duration>,
+}
+
+/// What is to come to hold.
+#[derive(Debug)]
+enum Check {
+    Expr(Expr),
+    Flowing(Flowing),
 }
 
 /// From when on it is looked for.
@@ -66,9 +74,9 @@ fn entry(expect: &ExpectCx<'_>, node: &Node) -> Option<Eventually> {
     if let Kind::Scalar(_) = &node.kind {
         let text = cx.text(node, "eventually")?;
         bounded(expect, text.span, false);
-        let expr = check(expect, text)?;
+        let check = check(expect, text)?;
         let (text, span) = (text.value.clone(), text.span);
-        return Some(Eventually { text, span, expr, after: After::Start, within: None });
+        return Some(Eventually { text, span, check, after: After::Start, within: None });
     }
     let fields = Fields::of(cx, node, &SHAPE)?;
     let text = cx.text(fields.need("check")?, "check")?;
@@ -89,9 +97,9 @@ fn entry(expect: &ExpectCx<'_>, node: &Node) -> Option<Eventually> {
             );
         }
     }
-    let expr = check(expect, text)?;
+    let check = check(expect, text)?;
     let (text, span) = (text.value.clone(), text.span);
-    Some(Eventually { text, span, expr, after, within: within.or(by) })
+    Some(Eventually { text, span, check, after, within: within.or(by) })
 }
 
 /// Liveness needs a bound: its own, or the end of the run that the file states.
@@ -105,9 +113,12 @@ fn bounded(expect: &ExpectCx<'_>, span: Span, own: bool) {
     }
 }
 
-fn check(expect: &ExpectCx<'_>, text: &Text) -> Option<Expr> {
+fn check(expect: &ExpectCx<'_>, text: &Text) -> Option<Check> {
+    if let Some(flowing) = Flowing::read(expect, text) {
+        return flowing.map(Check::Flowing);
+    }
     match condition(expect, text, false)? {
-        Condition::Expr(expr) => Some(expr),
+        Condition::Expr(expr) => Some(Check::Expr(expr)),
         Condition::Property(_) | Condition::Message(_) => {
             expect.cx.error(text.span, "a property holds always", "write it under `always:`");
             None
@@ -118,9 +129,13 @@ fn check(expect: &ExpectCx<'_>, text: &Text) -> Option<Expr> {
 /// A message pattern, `step(name)`, `fault(name)`.
 fn after(expect: &ExpectCx<'_>, text: &Text) -> Option<After> {
     let of = |prefix: &str| text.value.strip_prefix(prefix)?.strip_prefix('(')?.strip_suffix(')');
-    if of("fault").is_some() {
-        expect.cx.not_yet(text.span, "`fault(..)`");
-        return None;
+    if let Some(key) = of("fault") {
+        let fault = expect.world.faults.iter().find(|(known, _)| known == key);
+        if fault.is_none() {
+            let names: Vec<_> = expect.world.faults.iter().map(|(key, _)| key.as_str()).collect();
+            expect.cx.unknown(text.span, "fault", key, names);
+        }
+        return fault.map(|(_, at)| After::Time(*at));
     }
     if let Some(name) = of("step") {
         let named = |step: &&(Instant, Span, Option<String>)| step.2.as_deref() == Some(name);
@@ -161,7 +176,9 @@ impl Expectation for Eventually {
     }
 
     fn judge(&self, bench: &Bench<'_>) -> Option<Complaint> {
-        if let Some(unbound) = unbound(bench, &self.expr) {
+        if let Check::Expr(expr) = &self.check
+            && let Some(unbound) = unbound(bench, expr)
+        {
             return Some(unbound_complaint(bench, self.span, &unbound));
         }
         let from = match &self.after {
@@ -185,12 +202,23 @@ impl Expectation for Eventually {
             },
         };
         let end = self.within.map_or(bench.until, |within| from.at + within);
-        if first_moment(bench, &self.expr, from, end.min(bench.until), true).is_some() {
-            return None;
-        }
-        let mut fold = Fold::new(bench.run.trace);
-        fold.run_to(end.min(bench.until));
-        let values = values(bench, &self.expr, &fold);
+        let last = end.min(bench.until);
+        let values = match &self.check {
+            Check::Expr(expr) => {
+                if first_moment(bench, expr, from, last, true).is_some() {
+                    return None;
+                }
+                let mut fold = Fold::new(bench.run.trace);
+                fold.run_to(last);
+                values(bench, expr, &fold)
+            }
+            Check::Flowing(flowing) => {
+                if flowing.first(bench.run, from.at).is_some_and(|at| at <= last) {
+                    return None;
+                }
+                flowing.words(bench.run, from.at, last)
+            }
+        };
         if end > bench.until {
             let message = format!("the run ended before `{}` had to hold", self.text);
             return Some(Complaint::new(Outcome::Inconclusive, bench, self.span, message, values));

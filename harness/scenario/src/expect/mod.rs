@@ -4,6 +4,7 @@ mod at;
 mod bound;
 mod conditions;
 mod eventually;
+mod flowing;
 mod ladder;
 mod limit;
 mod snapshot;

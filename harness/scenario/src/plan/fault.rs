@@ -1,5 +1,6 @@
 //! What the network does wrong because the scenario says so.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use ikelab_ambient::Instant;
@@ -46,6 +47,18 @@ pub enum FaultKind {
         /// Octets of the largest IP packet.
         mtu: u16,
     },
+    /// A link passes nothing.
+    LinkDown {
+        /// The link.
+        link: u16,
+    },
+    /// A NAT forgets its mappings, once.
+    NatRebind {
+        /// Place of the NAT.
+        nat: u16,
+        /// Its outside address from then on; none: it stays.
+        address: Option<IpAddr>,
+    },
     /// These hosts do not reach each other over the links that join them.
     Partition {
         /// The hosts.
@@ -65,6 +78,8 @@ impl FaultKind {
             Self::Packets { harm: Harm::Hold(_), .. } => "hold",
             Self::Loss { .. } => "loss",
             Self::Mtu { .. } => "mtu",
+            Self::LinkDown { .. } => "link_down",
+            Self::NatRebind { .. } => "nat_rebind",
             Self::Partition { .. } => "partition",
         }
     }
@@ -75,6 +90,9 @@ impl FaultKind {
 pub struct Packets {
     /// Place of the host that sends them.
     pub from: u16,
+    /// Place of the host at which it happens to them: the one that puts them on a link, or the
+    /// last NAT before the host that they are addressed to, since only that knows who is meant.
+    pub place: u16,
     /// Place of the host that they are addressed to.
     pub to: u16,
     /// What they carry.

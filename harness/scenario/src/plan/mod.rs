@@ -22,7 +22,7 @@ pub use lie::{
 };
 pub use matcher::Matcher;
 pub use order::{Explore, Queue, Stream};
-pub use topology::{Host, HostKind, Iface, Link, Route};
+pub use topology::{Host, HostKind, Iface, Link, Mapping, Nat, Route};
 pub use tunnel::{
     Child, Cookie, DontFragment, End, EspMode, Ike, Narrow, Pool, Retransmit, Start, VirtualIp,
 };

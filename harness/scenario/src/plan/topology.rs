@@ -17,6 +17,10 @@ pub struct Host {
     /// Routes beside the connected ones: those of the file, then one to each network behind a
     /// tunnel that no route of the file leads to.
     pub routes: Vec<Route>,
+    /// What makes it a NAT; none: it is none.
+    pub nat: Option<Nat>,
+    /// True when it passes no IP fragments on.
+    pub drops_ip_fragments: bool,
     /// Its ends of tunnels.
     pub tunnels: Vec<End>,
 }
@@ -28,8 +32,34 @@ pub enum HostKind {
     Router,
     /// It does not.
     Host,
+    /// It forwards packets and translates addresses.
+    Nat,
     /// It sees what others send on its links, and does nothing by itself.
     Attacker,
+}
+
+/// A NAT's behaviour.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Nat {
+    /// Place of its outside interface; the first address of that is the outside address.
+    pub outside: u16,
+    /// Mapping and filtering.
+    pub mapping: Mapping,
+    /// How long a UDP mapping lives without a packet from inside.
+    pub timeout: Duration,
+}
+
+/// Mapping and filtering of a NAT, under the names of RFC 3489.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mapping {
+    /// One outside port for all remote endpoints; everybody may use it.
+    FullCone,
+    /// The same; those addresses may use it that it has sent to.
+    AddressRestricted,
+    /// The same; those endpoints may use it that it has sent to.
+    PortRestricted,
+    /// An outside port for each remote endpoint, which alone may use it.
+    Symmetric,
 }
 
 /// An interface of a host.
@@ -71,4 +101,6 @@ pub struct Link {
     pub reorder: f64,
     /// Octets of the largest IP packet.
     pub mtu: u16,
+    /// True when it loses every fragment of an IP packet.
+    pub drops_ip_fragments: bool,
 }

@@ -2,11 +2,13 @@
 
 use ikelab_ambient::Instant;
 
+use super::nat;
 use super::world::World;
 use crate::pattern::{Pattern, Prop, What, fault_pattern};
 use crate::plan::{Carries, Fault, FaultKind, Harm, Matcher, Packets};
 use crate::reader::{Cx, Fields};
 use crate::shape::{self, Form, Key, Shape, later, may};
+use crate::text::Text;
 use crate::yaml::Node;
 
 /// `faults:`, an entry.
@@ -15,7 +17,18 @@ pub(crate) static SHAPE: Shape = Shape::new(
     "Something that goes wrong. Exactly one kind; `at` and `for` say when.",
     &[PACKETS, OTHERS, LATER, DETAILS],
 )
-.one_of(&["drop", "delay", "duplicate", "corrupt", "hold", "loss", "mtu", "partition"]);
+.one_of(&[
+    "drop",
+    "delay",
+    "duplicate",
+    "corrupt",
+    "hold",
+    "loss",
+    "mtu",
+    "partition",
+    "link_down",
+    "nat_rebind",
+]);
 
 /// Faults that happen to single packets.
 const PACKETS: &[Key] = &[
@@ -30,10 +43,11 @@ const OTHERS: &[Key] = &[
     may("loss", shape::SHARE, "How likely `link` loses a packet."),
     may("mtu", Form::Integer(68, 65_535), "Octets of the largest IP packet that `link` passes."),
     may("partition", Form::List(&shape::HOST), "These hosts do not reach each other."),
+    may("link_down", shape::LINK, "The link that passes nothing."),
+    may("nat_rebind", shape::HOST, "The NAT that forgets its mappings, and gives other ports."),
 ];
 /// Faults that this version does nothing with.
 const LATER: &[Key] = &[
-    later("nat_rebind", "A NAT forgets its mappings."),
     later("crash", "A host loses all it knew."),
 ];
 /// Keys that say more about a fault.
@@ -51,6 +65,11 @@ const DETAILS: &[Key] = &[
     may("bits", Form::Integer(1, 100_000), "How many bits of a corrupted packet are turned over.")
         .or("1"),
     may("link", shape::LINK, "The link that `loss` or `mtu` happens to."),
+    may(
+        "address",
+        shape::PREFIX,
+        "The outside address of a NAT from then on: another one of its outside interface.",
+    ),
 ];
 
 pub(crate) fn read(cx: &Cx<'_>, world: &World, node: &Node) -> Vec<Fault> {
@@ -64,7 +83,7 @@ fn fault(cx: &Cx<'_>, world: &World, node: &Node) -> Option<Fault> {
     let keys: Vec<&str> = SHAPE.one_of.iter().copied().filter(is_there).collect();
     let &[key] = &keys[..] else {
         if LATER.iter().all(|key| fields.get(key.name).is_none()) {
-            let label = "drop, delay, duplicate, corrupt, hold, loss, mtu or partition";
+            let label = SHAPE.one_of.join(", ");
             cx.error(node.span, "a fault is exactly one of its kinds", label);
         }
         return None;
@@ -76,6 +95,8 @@ fn fault(cx: &Cx<'_>, world: &World, node: &Node) -> Option<Fault> {
         "loss" => loss(cx, world, &fields)?,
         "mtu" => mtu(cx, world, &fields)?,
         "partition" => partition(cx, world, &fields)?,
+        "link_down" => link_down(cx, world, &fields)?,
+        "nat_rebind" => nat_rebind(cx, world, &fields)?,
         _ => packets(cx, world, &fields, key)?,
     };
     Some(Fault { at, until, text, kind })
@@ -89,9 +110,10 @@ fn refuse_idle_details(cx: &Cx<'_>, fields: &Fields<'_, '_>, key: &str) {
         "hold" => &["nth", "until"],
         "corrupt" => &["nth", "bits"],
         "loss" | "mtu" => &["link"],
+        "nat_rebind" => &["address"],
         _ => &[],
     };
-    for detail in ["nth", "by", "until", "bits", "link"] {
+    for detail in ["nth", "by", "until", "bits", "link", "address"] {
         if let Some(span) = fields.key(detail).filter(|_| !meant.contains(&detail)) {
             cx.error(span, format!("`{detail}` says nothing about `{key}`"), "");
         }
@@ -110,7 +132,9 @@ fn packets(
         return None;
     }
     let pattern = fault_pattern(cx, world, text)?;
-    let which = which(pattern, &text.value);
+    // What is for a host behind a NAT is known at the NAT only.
+    let place = nat::hiding(world, pattern.to, pattern.from).last().copied();
+    let which = Packets { place: place.unwrap_or(pattern.from), ..which(pattern, &text.value) };
     let nth = match fields.text("nth") {
         Some(all) if all.value == "all" => None,
         _ => fields.integer("nth", 1, 1_000_000).and_then(|nth| u32::try_from(nth - 1).ok()),
@@ -161,7 +185,7 @@ pub(super) fn which(pattern: Pattern, text: &str) -> Packets {
     let told = pattern.props.iter().all(|(prop, _)| matches!(prop, Prop::MessageId(_)));
     let (from, to) = (pattern.from, pattern.to);
     let also = (!told || pattern.payloads.is_some()).then(|| Matcher::new(pattern, text));
-    Packets { from, to, what, also }
+    Packets { from, place: from, to, what, also }
 }
 
 fn loss(cx: &Cx<'_>, world: &World, fields: &Fields<'_, '_>) -> Option<(String, FaultKind)> {
@@ -178,13 +202,16 @@ fn mtu(cx: &Cx<'_>, world: &World, fields: &Fields<'_, '_>) -> Option<(String, F
 
 fn link(cx: &Cx<'_>, world: &World, fields: &Fields<'_, '_>) -> Option<(String, u16)> {
     let name = cx.text(fields.need("link")?, "link")?;
+    Some((name.value.clone(), link_named(cx, world, name)?))
+}
+
+fn link_named(cx: &Cx<'_>, world: &World, name: &Text) -> Option<u16> {
     let place = world.links.iter().position(|link| link.name == name.value);
-    let Some(place) = place.and_then(|place| u16::try_from(place).ok()) else {
+    if place.is_none() {
         let names = world.links.iter().map(|link| link.name.as_str()).collect::<Vec<_>>();
         cx.unknown(name.span, "link", &name.value, names);
-        return None;
-    };
-    Some((name.value.clone(), place))
+    }
+    u16::try_from(place?).ok()
 }
 
 fn partition(cx: &Cx<'_>, world: &World, fields: &Fields<'_, '_>) -> Option<(String, FaultKind)> {
@@ -197,6 +224,45 @@ fn partition(cx: &Cx<'_>, world: &World, fields: &Fields<'_, '_>) -> Option<(Str
     }
     let names: Vec<&str> = names.iter().map(|name| name.value.as_str()).collect();
     Some((format!("partition {}", names.join(", ")), FaultKind::Partition { hosts }))
+}
+
+fn link_down(cx: &Cx<'_>, world: &World, fields: &Fields<'_, '_>) -> Option<(String, FaultKind)> {
+    let name = cx.text(fields.need("link_down")?, "link_down")?;
+    let link = link_named(cx, world, name)?;
+    Some((format!("link_down {}", name.value), FaultKind::LinkDown { link }))
+}
+
+/// A rebinding happens at one moment, so that it has no length.
+fn nat_rebind(cx: &Cx<'_>, world: &World, fields: &Fields<'_, '_>) -> Option<(String, FaultKind)> {
+    let name = cx.text(fields.need("nat_rebind")?, "nat_rebind")?;
+    let place = world.host_in(cx, name)?;
+    let host = world.hosts.get(usize::from(place))?;
+    let Some(found) = host.nat else {
+        cx.error(name.span, format!("`{}` is no NAT", name.value), "expected a host of `kind: nat`");
+        return None;
+    };
+    if let Some(span) = fields.key("for") {
+        cx.error(span, "`for` says nothing about `nat_rebind`", "it happens at one moment");
+    }
+    let own = &host.ifaces.get(usize::from(found.outside))?.addresses;
+    let address = match fields.text("address") {
+        None => None,
+        Some(text) => {
+            let address = text.value.parse().ok().filter(|to| own.iter().any(|(at, _)| at == to));
+            if address.is_none() {
+                let names: Vec<String> = own.iter().map(|(at, _)| at.to_string()).collect();
+                let label = format!("the outside interface has {}", names.join(", "));
+                cx.error(text.span, format!("address `{}`", text.value), label);
+            }
+            Some(address?)
+        }
+    };
+    Some((format!("nat_rebind {}", name.value), FaultKind::NatRebind { nat: place, address }))
+}
+
+/// When each fault begins, by its key.
+pub(crate) fn times(faults: &[Fault]) -> Vec<(String, Instant)> {
+    faults.iter().map(|fault| (fault.kind.name().to_owned(), fault.at)).collect()
 }
 
 /// When the last fault begins or ends: a run without a `duration` goes on until after that.

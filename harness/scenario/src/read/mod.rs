@@ -5,6 +5,7 @@ pub(crate) mod explore;
 pub(crate) mod fault;
 mod ike;
 mod lie;
+pub(crate) mod nat;
 pub(crate) mod net;
 pub(crate) mod peers;
 pub(crate) mod pin;

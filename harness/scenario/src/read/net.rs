@@ -3,12 +3,13 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::nat;
 use super::world::World;
 use crate::plan::{Host, HostKind, Iface, Link, Route};
 use crate::reader::{Cx, Fields};
-use crate::shape::{self, Form, Shape, later, may, need};
+use crate::shape::{self, Form, Shape, may, need};
 use crate::text::Text;
-use crate::yaml::Node;
+use crate::yaml::{Kind, Node};
 
 /// A link that says nothing: short, but not instantaneous, since nothing is.
 const DELAY: Duration = Duration::from_millis(1);
@@ -32,15 +33,30 @@ static HOST: Shape = Shape::new(
         may("kind", Form::Words(&shape::words(&KINDS)), "What kind of machine it is.").or("router"),
         may(
             "ifaces",
-            Form::Names(&shape::IFACE_NAME, &shape::PREFIX),
-            "Its interfaces: the name, the address and the length of the prefix.",
+            Form::Names(
+                &shape::IFACE_NAME,
+                &Form::Any(&[shape::PREFIX, Form::List(&shape::PREFIX)]),
+            ),
+            "Its interfaces: the name, the address and the length of the prefix, or a list of them.",
         ),
         may("routes", Form::List(&shape::ROUTE), "Routes beside the connected ones."),
-        later("inside", "The inner interface of a NAT."),
-        later("outside", "The outer interface of a NAT."),
-        later("mapping", "What a NAT makes of ports."),
-        later("mapping_timeout", "How long a NAT remembers."),
-        later("drops_ip_fragments", "Whether it drops IP fragments."),
+        may("inside", shape::PREFIX, "The inside address of a NAT, on an interface `inside`."),
+        may(
+            "outside",
+            Form::Any(&[shape::PREFIX, shape::IFACE_NAME]),
+            "The outside address of a NAT, on an interface `outside`; beside `ifaces`, the name of \
+             the outside interface.",
+        ),
+        may("mapping", Form::Words(&shape::words(&nat::MAPPINGS)), "Mapping and filtering of a NAT.")
+            .or("port-restricted"),
+        may(
+            "mapping_timeout",
+            shape::DURATION,
+            "How long a UDP mapping of a NAT lives without a packet from inside.",
+        )
+        .or("5m"),
+        may("drops_ip_fragments", Form::Boolean, "Whether it passes no IP fragments on.")
+            .or("false"),
     ]],
 );
 
@@ -55,14 +71,15 @@ static LINK: Shape = Shape::new(
         may("duplicate", shape::SHARE, "How likely a packet arrives twice.").or("0"),
         may("reorder", shape::SHARE, "How likely a packet is overtaken by later ones.").or("0"),
         may("mtu", Form::Integer(576, 65_535), "Octets of the largest IP packet.").or("1500"),
+        may("drops_ip_fragments", Form::Boolean, "Whether it loses every IP fragment.").or("false"),
     ]],
 );
 
-const KINDS: [(&str, Option<HostKind>); 4] = [
-    ("router", Some(HostKind::Router)),
-    ("host", Some(HostKind::Host)),
-    ("nat", None),
-    ("attacker", Some(HostKind::Attacker)),
+const KINDS: [(&str, HostKind); 4] = [
+    ("router", HostKind::Router),
+    ("host", HostKind::Host),
+    ("nat", HostKind::Nat),
+    ("attacker", HostKind::Attacker),
 ];
 
 pub(crate) fn read(cx: &Cx<'_>, node: &Node) -> World {
@@ -93,26 +110,32 @@ fn check_name(cx: &Cx<'_>, name: &Text) {
 
 fn host(cx: &Cx<'_>, name: &Text, node: &Node) -> Option<Host> {
     let fields = Fields::named(cx, node, &name.value, &HOST)?;
-    let kind = fields.choice("kind", &KINDS).unwrap_or(Some(HostKind::Router));
-    if kind.is_none()
-        && let Some(text) = fields.text("kind")
-    {
-        cx.not_yet(text.span, &format!("a host of kind `{}`", text.value));
-    }
+    let kind = fields.choice("kind", &KINDS).unwrap_or(HostKind::Router);
     let mut ifaces = Vec::new();
     let all = fields.get("ifaces").and_then(|node| cx.map(node, "ifaces")).unwrap_or_default();
     for (name, node) in all {
-        let address = cx.text(node, &name.value).and_then(|text| cx.prefix(text, "address"));
-        let addresses = address.into_iter().collect();
+        let texts = match &node.kind {
+            Kind::List(_) => cx.texts(node, &name.value),
+            Kind::Scalar(_) | Kind::Map(_) => cx.text(node, &name.value).into_iter().collect(),
+        };
+        let addresses = texts.into_iter().filter_map(|text| cx.prefix(text, "address")).collect();
         ifaces.push(Iface { name: name.value.clone(), addresses, link: None });
     }
-    if ifaces.is_empty() && kind.is_some() {
+    let nat = nat::read(cx, &fields, kind, &mut ifaces);
+    if ifaces.is_empty() {
         cx.error(fields.span, format!("host `{}` has no interface", name.value), "");
     }
     let routes = fields.get("routes").map(|node| cx.texts(node, "routes")).unwrap_or_default();
     let routes = routes.into_iter().filter_map(|text| route(cx, text)).collect();
-    let kind = kind.unwrap_or(HostKind::Router);
-    Some(Host { name: name.value.clone(), kind, ifaces, routes, tunnels: Vec::new() })
+    Some(Host {
+        name: name.value.clone(),
+        kind,
+        ifaces,
+        routes,
+        nat,
+        drops_ip_fragments: fields.boolean("drops_ip_fragments").unwrap_or(false),
+        tunnels: Vec::new(),
+    })
 }
 
 /// `default via 10.1.0.1`, `10.0.0.0/8 via 10.1.0.1`.
@@ -173,5 +196,6 @@ fn link(cx: &Cx<'_>, world: &mut World, place: u16, name: &Text, node: &Node) ->
             .integer("mtu", 576, 65_535)
             .and_then(|mtu| u16::try_from(mtu).ok())
             .unwrap_or(MTU),
+        drops_ip_fragments: fields.boolean("drops_ip_fragments").unwrap_or(false),
     })
 }

@@ -1,12 +1,12 @@
 //! What was said on the wire: every packet that a host made and sent, read by an independent
 //! dissector with the keys that the run logged.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use ikelab_ambient::Instant;
 use ikelab_dissect::{Dissected, Dissector, Icv, IkeMessage, KeyTable, Packet};
-use ikelab_trace::{Fact, Fate, Sent, Trace};
+use ikelab_trace::{Addressees, Fact, Fate, HostId, Origin, PacketId, Record, Sent, Trace};
 use ikelab_wire::ike::{EspSpi, Header};
 use ikelab_wire::ip::IpView;
 use ikelab_wire::notation;
@@ -35,7 +35,8 @@ pub struct Message {
     pub src: SocketAddr,
     /// Destination address and port.
     pub dst: SocketAddr,
-    /// When copies of it arrive at the end of their first link.
+    /// When copies of it arrive at the host that it is addressed to, or, where nobody has the
+    /// address, at the end of their way.
     pub arrivals: Vec<Instant>,
     /// The same octets went the same way before.
     pub repeated: bool,
@@ -141,10 +142,13 @@ impl Conversation {
     pub fn of(trace: &Trace) -> Self {
         let mut dissector = Dissector::new(&KeyTable::from_trace(trace));
         let mut seen = BTreeSet::new();
+        let addressees = Addressees::new(trace);
         let mut messages = Vec::new();
+        let mut ways = Ways::default();
         for (record, entry) in trace.records.iter().enumerate() {
             let Fact::Sent(sent) = &entry.fact else { continue };
             let Ok(view) = IpView::parse(&sent.octets) else { continue };
+            ways.add(entry, sent);
             // A packet that is only passed on was told of by its maker.
             if !sent.origin.is_here() {
                 continue;
@@ -156,17 +160,23 @@ impl Conversation {
             let (src, dst) = endpoints(&view);
             let content = content(&view, read);
             let Some(content) = content else { continue };
+            let to = addressees.of(entry.at, view.protocol.0, dst);
             messages.push(Message {
                 record,
                 at: entry.at,
                 from: entry.host.0,
-                to: trace.owner(view.dst).map(|host| host.0),
+                to: to.map(|host| host.0),
                 src,
                 dst,
-                arrivals: arrivals(sent),
+                arrivals: Vec::new(),
                 repeated,
                 content,
             });
+        }
+        for message in &mut messages {
+            let Some(entry) = trace.records.get(message.record) else { continue };
+            let packet = PacketId { host: entry.host, seq: entry.seq };
+            message.arrivals = ways.arrivals(packet, message.to.map(HostId));
         }
         Self { messages }
     }
@@ -177,12 +187,36 @@ impl Conversation {
     }
 }
 
-fn arrivals(sent: &Sent) -> Vec<Instant> {
-    let arrival = |fate: &Fate| match fate {
-        Fate::Arrives { at, .. } => Some(*at),
-        Fate::Lost { .. } => None,
-    };
-    sent.fates.iter().filter_map(arrival).collect()
+/// Where the copies of each packet are, from link to link.
+#[derive(Default)]
+struct Ways {
+    ends: BTreeMap<PacketId, Vec<(HostId, Instant)>>,
+}
+
+impl Ways {
+    /// Takes in that a packet went on a link: the copy that was where it now leaves goes on.
+    fn add(&mut self, entry: &Record, sent: &Sent) {
+        let packet = match sent.origin {
+            Origin::PassedOn(packet) => packet,
+            Origin::Here | Origin::Opened => PacketId { host: entry.host, seq: entry.seq },
+        };
+        let ends = self.ends.entry(packet).or_default();
+        if let Some(place) = ends.iter().position(|(host, _)| *host == entry.host) {
+            ends.remove(place);
+        }
+        let arrival = |fate: &Fate| match fate {
+            Fate::Arrives { host, at, .. } => Some((*host, *at)),
+            Fate::Lost { .. } => None,
+        };
+        ends.extend(sent.fates.iter().filter_map(arrival));
+    }
+
+    /// When copies of a packet arrive at `to`.
+    fn arrivals(&self, packet: PacketId, to: Option<HostId>) -> Vec<Instant> {
+        let ends = self.ends.get(&packet).map_or(&[][..], Vec::as_slice);
+        let there = |(host, _): &&(HostId, Instant)| to.is_none_or(|to| to == *host);
+        ends.iter().filter(there).map(|(_, at)| *at).collect()
+    }
 }
 
 /// What makes a repetition: the octets behind the UDP header, whose checksum a NAT may change.

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use ikelab_ambient::Instant;
-use ikelab_trace::{ChildInstalled, Fact, IkeEvent, Phase, Record, SaId, Trace};
+use ikelab_trace::{Addressees, ChildInstalled, Fact, IkeEvent, Phase, Record, SaId, Trace};
 use ikelab_wire::ike::{EspSpi, IkeSpi};
+use ikelab_wire::registry::IpProtocol;
 
 /// All hosts after a record.
 #[derive(Clone, Debug, Default)]
@@ -52,6 +53,7 @@ impl HostState {
 /// Walks a trace and keeps the state.
 pub(crate) struct Fold<'a> {
     trace: &'a Trace,
+    addressees: Addressees<'a>,
     next: usize,
     pub(crate) state: State,
 }
@@ -59,7 +61,8 @@ pub(crate) struct Fold<'a> {
 impl<'a> Fold<'a> {
     pub(crate) fn new(trace: &'a Trace) -> Self {
         let hosts = vec![HostState::default(); trace.hosts.len()];
-        Self { trace, next: 0, state: State { at: Instant::ZERO, hosts } }
+        let addressees = Addressees::new(trace);
+        Self { trace, addressees, next: 0, state: State { at: Instant::ZERO, hosts } }
     }
 
     /// How many records lie behind.
@@ -75,7 +78,7 @@ impl<'a> Fold<'a> {
         if let Fact::Ike(event) = &record.fact
             && let Some(host) = self.state.hosts.get_mut(usize::from(record.host.0))
         {
-            take(host, event, self.trace);
+            take(host, event, record.at, &self.addressees);
         }
         Some(record)
     }
@@ -89,7 +92,7 @@ impl<'a> Fold<'a> {
     }
 }
 
-fn take(host: &mut HostState, event: &IkeEvent, trace: &Trace) {
+fn take(host: &mut HostState, event: &IkeEvent, at: Instant, addressees: &Addressees<'_>) {
     match event {
         IkeEvent::Phase { sa, to: Phase::Closed, .. } => {
             if host.ike.remove(&sa.initiator).is_some() {
@@ -102,7 +105,8 @@ fn take(host: &mut HostState, event: &IkeEvent, trace: &Trace) {
             (known.sa, known.phase) = (*sa, *to);
         }
         IkeEvent::Established(up) => {
-            let peer = trace.owner(up.remote.ip()).map(|host| host.0);
+            let udp = IpProtocol::UDP.0;
+            let peer = addressees.of(at, udp, up.remote).map(|host| host.0);
             let known = host.ike.entry(up.sa.initiator);
             let fresh = IkeState { sa: up.sa, phase: Phase::Established, peer };
             let known = known.or_insert(fresh);

@@ -15,7 +15,8 @@ pub(super) fn of(plan: &Plan, place: u16) -> Agenda {
     let start = has_tunnels.then_some((Instant::ZERO, start));
     let actions = plan.agenda.iter().filter(|action| action.host == place);
     let faults = fault::of_links(plan, place);
-    start.into_iter().chain(faults).chain(actions.flat_map(commands)).collect()
+    let machine = fault::of_machines(plan, place);
+    start.into_iter().chain(faults).chain(machine).chain(actions.flat_map(commands)).collect()
 }
 
 /// An action as commands; the first of them bears its step.

@@ -15,7 +15,7 @@ use crate::liar::{Eyes, Memory};
 /// The faults that wait for packets which the host in a place sends.
 pub(super) fn of_packets(plan: &Plan, place: u16, memory: &Memory) -> Vec<Fault> {
     let fault = |(index, fault): (u32, &plan::Fault)| match &fault.kind {
-        FaultKind::Packets { which, nth, harm } if which.from == place => Some(Fault {
+        FaultKind::Packets { which, nth, harm } if which.place == place => Some(Fault {
             index,
             victims: victims(plan, which, memory),
             nth: *nth,
@@ -26,6 +26,8 @@ pub(super) fn of_packets(plan: &Plan, place: u16, memory: &Memory) -> Vec<Fault>
         FaultKind::Packets { .. }
         | FaultKind::Loss { .. }
         | FaultKind::Mtu { .. }
+        | FaultKind::LinkDown { .. }
+        | FaultKind::NatRebind { .. }
         | FaultKind::Partition { .. } => None,
     };
     (0..).zip(&plan.faults).filter_map(fault).collect()
@@ -35,7 +37,11 @@ pub(super) fn of_packets(plan: &Plan, place: u16, memory: &Memory) -> Vec<Fault>
 pub(super) fn looks_inside(plan: &Plan, place: u16) -> bool {
     let inside = |fault: &plan::Fault| match &fault.kind {
         FaultKind::Packets { which, .. } => which.from == place && which.also.is_some(),
-        FaultKind::Loss { .. } | FaultKind::Mtu { .. } | FaultKind::Partition { .. } => false,
+        FaultKind::Loss { .. }
+        | FaultKind::Mtu { .. }
+        | FaultKind::LinkDown { .. }
+        | FaultKind::NatRebind { .. }
+        | FaultKind::Partition { .. } => false,
     };
     plan.faults.iter().any(inside)
 }
@@ -67,13 +73,32 @@ pub(super) fn of_links(plan: &Plan, place: u16) -> Agenda {
     faults.chain(heal).map(command).collect()
 }
 
+/// What the host in a place is told about the faults of the machine itself.
+pub(super) fn of_machines(plan: &Plan, place: u16) -> Agenda {
+    let faults = plan.faults.iter().filter_map(|fault| match fault.kind {
+        FaultKind::NatRebind { nat, address } if nat == place => {
+            Some((fault.at, Command { step: None, order: Order::Rebind { address } }))
+        }
+        FaultKind::NatRebind { .. }
+        | FaultKind::Packets { .. }
+        | FaultKind::Loss { .. }
+        | FaultKind::Mtu { .. }
+        | FaultKind::LinkDown { .. }
+        | FaultKind::Partition { .. } => None,
+    });
+    faults.collect()
+}
+
 /// What changes on which links.
 type Changes = Vec<(u16, Change)>;
 
 /// What changes at a host when a fault begins, and when it ends.
 fn changes(plan: &Plan, place: u16, fault: &FaultKind) -> (Changes, Changes) {
     match fault {
-        FaultKind::Packets { .. } => (Vec::new(), Vec::new()),
+        FaultKind::Packets { .. } | FaultKind::NatRebind { .. } => (Vec::new(), Vec::new()),
+        FaultKind::LinkDown { link } => {
+            (vec![(*link, Change::Up(false))], vec![(*link, Change::Up(true))])
+        }
         FaultKind::Loss { link, probability } => {
             let usual = plan.links.get(usize::from(*link)).map_or(0.0, |link| link.loss);
             (vec![(*link, Change::Loss(*probability))], vec![(*link, Change::Loss(usual))])
@@ -120,7 +145,13 @@ pub(crate) fn seeming(plan: &Plan, which: &Packets) -> Victims {
         Carries::Icmp => Kind::Icmp,
         Carries::Plain => Kind::Plain,
     };
-    Victims { src: addresses(which.from), dst: addresses(which.to), kind, insight: None }
+    // Behind NATs, the sender is known by their outside addresses.
+    let mut src = addresses(which.from);
+    if which.place != which.from {
+        let nats = (0..).zip(&plan.hosts).filter(|(_, host)| host.nat.is_some());
+        nats.for_each(|(nat, _)| src.extend(addresses(nat)));
+    }
+    Victims { src, dst: addresses(which.to), kind, insight: None }
 }
 
 fn harm(harm: plan::Harm) -> Harm {

@@ -11,7 +11,9 @@ use std::net::IpAddr;
 use ikelab_host::{Command, Host, HostConfig, HostKind, Software};
 use ikelab_ike::Editor;
 use ikelab_ike::config::Config;
-use ikelab_net::{Attachment, Conditions, Interface, Link, Port, Prefix, Route, Via};
+use ikelab_net::{
+    Attachment, Behaviour, Conditions, Interface, Link, NatConfig, Port, Prefix, Route, Via,
+};
 use ikelab_scenario::plan::{self, Plan};
 use ikelab_trace::{HostId, LinkId};
 
@@ -53,6 +55,7 @@ fn build_link(plan: &Plan, id: u16, link: &plan::Link) -> Link {
         duplicate: link.duplicate,
         reorder: link.reorder,
         mtu: link.mtu,
+        drops_fragments: link.drops_ip_fragments,
         ..Conditions::default()
     };
     let attached = link.attached.iter().filter_map(attach).collect();
@@ -72,7 +75,7 @@ fn build_host(plan: &Plan, links: &[Link], place: u16, host: &plan::Host) -> Hos
     let kind = match host.kind {
         // What is made by hand has no stack, wherever it stands.
         _ if crafted.is_some() => HostKind::Attacker,
-        plan::HostKind::Router => HostKind::Router,
+        plan::HostKind::Router | plan::HostKind::Nat => HostKind::Router,
         plan::HostKind::Host => HostKind::Host,
         plan::HostKind::Attacker => HostKind::Attacker,
     };
@@ -91,6 +94,8 @@ fn build_host(plan: &Plan, links: &[Link], place: u16, host: &plan::Host) -> Hos
         faults: fault::of_packets(plan, place, &memory),
         queues: fault::queues(plan, place),
         pins: pins(plan, place),
+        nat: host.nat.and_then(|nat| self::nat(host, nat)),
+        drops_fragments: host.drops_ip_fragments,
         software: crafted.map(|crafted| Box::new(crafted) as Box<dyn Software>),
         seed: plan.seed,
     })
@@ -109,6 +114,18 @@ fn interface(links: &[Link], iface: &plan::Iface) -> Interface {
 fn port(plan: &Plan, links: &[Link], host: u16, iface: u16, interface: &Interface) -> Option<Port> {
     let link = links.get(usize::from(interface.link?.0))?;
     link.port(HostId(host), iface, plan.seed)
+}
+
+fn nat(host: &plan::Host, nat: plan::Nat) -> Option<NatConfig> {
+    let outside = host.ifaces.get(usize::from(nat.outside))?;
+    let (address, _) = *outside.addresses.first()?;
+    let behaviour = match nat.mapping {
+        plan::Mapping::FullCone => Behaviour::FullCone,
+        plan::Mapping::AddressRestricted => Behaviour::AddressRestricted,
+        plan::Mapping::PortRestricted => Behaviour::PortRestricted,
+        plan::Mapping::Symmetric => Behaviour::Symmetric,
+    };
+    Some(NatConfig { outside: nat.outside, address, behaviour, timeout: nat.timeout })
 }
 
 fn route(route: &plan::Route) -> Route {
