@@ -1,5 +1,7 @@
 //! The way in: SPI, replay window, integrity, padding, selectors, RFC 4303 §3.4 and RFC 4301 §5.2.
 
+use std::net::SocketAddr;
+
 use ikelab_trace::EspEvent;
 use ikelab_wire::esp::EspHeader;
 use ikelab_wire::ip::IpView;
@@ -106,6 +108,9 @@ impl Esp {
         if child.config.encapsulated != (outer.protocol == IpProtocol::UDP) {
             self.counters.other_encapsulation += 1;
         }
+        if let Some(remote) = elsewhere(child, outer, sequence) {
+            out.push(Output::Elsewhere { spi_in: header.spi, remote });
+        }
         let taken = take_out(child, outer, buffer, text, &mut self.front);
         child.carried_in.add(buffer.len());
         child.grow_old(out);
@@ -117,6 +122,14 @@ impl Esp {
         }));
         Ok(())
     }
+}
+
+/// Where a good packet came from, if it came in UDP from another endpoint than the peer's. One that
+/// newer packets have overtaken says nothing of where the peer is now.
+fn elsewhere(child: &Child, outer: &IpView<'_>, sequence: u64) -> Option<SocketAddr> {
+    let (port, _) = outer.ports().filter(|_| child.config.encapsulated)?;
+    let remote = SocketAddr::new(outer.src, port);
+    (remote != child.config.remote && sequence == child.window.top()).then_some(remote)
 }
 
 fn check_window(child: &Child, sequence: u32) -> Result<u64, Refused> {

@@ -1,5 +1,7 @@
 //! What the ESP engine wants done.
 
+use std::net::SocketAddr;
+
 use ikelab_trace::EspEvent;
 use ikelab_wire::ike::EspSpi;
 use ikelab_wire::payload::SelectorRange;
@@ -26,6 +28,14 @@ pub enum Output {
     Used {
         /// The SA.
         spi_in: EspSpi,
+    },
+    /// The newest good packet on an SA came in UDP from elsewhere than its peer is known to be:
+    /// tell IKE, which knows whether that is to be followed, RFC 7296 §2.23.
+    Elsewhere {
+        /// The SA.
+        spi_in: EspSpi,
+        /// Where it came from.
+        remote: SocketAddr,
     },
     /// An SA has carried what it may, or soon will have, or comes to the end of its sequence numbers:
     /// tell IKE.

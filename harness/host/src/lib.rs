@@ -29,9 +29,9 @@ mod ping;
 mod pinned;
 mod security;
 mod software;
-mod translate;
 #[cfg(test)]
 mod tests;
+mod translate;
 
 pub use command::{Change, Command, Order, Ping};
 pub use config::{HostConfig, HostKind, SaSettings};

@@ -135,6 +135,9 @@ impl Host {
                 Output::Used { spi_in } => {
                     self.tell_ike(now, ikelab_ike::Input::Used { spi_in });
                 }
+                Output::Elsewhere { spi_in, remote } => {
+                    self.tell_ike(now, ikelab_ike::Input::Elsewhere { spi_in, remote });
+                }
                 Output::Expire { spi_in, hard } => {
                     self.tell_ike(now, ikelab_ike::Input::Expire { spi_in, hard });
                 }

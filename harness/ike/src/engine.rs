@@ -100,6 +100,7 @@ impl Engine {
             Input::Datagram { local, remote, octets } => turn.datagram(local, remote, octets),
             Input::Acquire(acquire) => operator::acquire(&mut turn, &acquire),
             Input::Used { spi_in } | Input::Alive { spi_in } => turn.alive(spi_in),
+            Input::Elsewhere { spi_in, remote } => operator::elsewhere(&mut turn, spi_in, remote),
             Input::Expire { spi_in, hard } => operator::expire(&mut turn, spi_in, hard),
             Input::Command(command) => operator::command(&mut turn, &command),
             Input::Deadline => turn.due(),

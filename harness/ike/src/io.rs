@@ -33,6 +33,14 @@ pub enum Input<'a> {
         /// The inbound SPI.
         spi_in: EspSpi,
     },
+    /// The newest good packet on a Child SA came in UDP from elsewhere than its peer is known to be
+    /// (RFC 7296 §2.23).
+    Elsewhere {
+        /// The inbound SPI.
+        spi_in: EspSpi,
+        /// Where it came from.
+        remote: SocketAddr,
+    },
     /// A Child SA has carried all it may, or soon will have.
     Expire {
         /// The inbound SPI.

@@ -1,5 +1,7 @@
 //! What comes from this side of the wire: packets that need a Child SA, and the operator's wishes.
 
+use std::net::SocketAddr;
+
 use ikelab_wire::ike::{EspSpi, IkeSpi};
 
 use crate::child::State;
@@ -77,6 +79,16 @@ pub(crate) fn expire(turn: &mut Turn<'_>, spi_in: EspSpi, hard: bool) {
         } else {
             Want::RekeyChild { spi_in }
         });
+    });
+}
+
+/// Follows a peer behind a NAT whose ESP packets come from elsewhere now.
+pub(crate) fn elsewhere(turn: &mut Turn<'_>, spi_in: EspSpi, remote: SocketAddr) {
+    let has = move |sa: &Sa| established(sa).is_some_and(|e| e.children.contains_key(&spi_in));
+    turn.with_all(has, |sa, cx| {
+        let Sa { core, phase, .. } = sa;
+        let Phase::Established(established) = phase else { return };
+        core.follow(remote, &established.children, cx);
     });
 }
 

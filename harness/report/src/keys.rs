@@ -7,7 +7,7 @@ use ikelab_crypto::{Encr, Integ};
 use ikelab_dissect::keys::{
     OURS, esp_authentication, esp_encryption, ike_encryption, ike_integrity, unnamed_encryption,
 };
-use ikelab_trace::{ChildInstalled, Fact, IkeEvent, IkeKeysLogged, Octets, Suite, Trace};
+use ikelab_trace::{ChildInstalled, Fact, IkeEvent, IkeKeysLogged, NetEvent, Octets, Suite, Trace};
 use ikelab_wire::ike::EspSpi;
 use std::net::IpAddr;
 
@@ -29,6 +29,7 @@ pub struct KeyFiles {
 #[must_use]
 pub fn key_files(trace: &Trace) -> KeyFiles {
     let (mut ike, mut esp, mut unnamed) = (Lines::default(), Lines::default(), Lines::default());
+    let aliases = Aliases::of(trace);
     for record in &trace.records {
         match &record.fact {
             Fact::Ike(IkeEvent::Keys(keys)) => {
@@ -45,7 +46,7 @@ pub fn key_files(trace: &Trace) -> KeyFiles {
                     unnamed.add(format!("ESP SAs {spis}: {}", words::suite(&child.suite)));
                 }
                 name.into_iter()
-                    .flat_map(|names| esp_lines(child, &names))
+                    .flat_map(|names| esp_lines(child, &names, &aliases))
                     .for_each(|line| esp.add(line));
             }
             _ => {}
@@ -124,13 +125,48 @@ fn ike_line(keys: &IkeKeysLogged, names: &Names) -> String {
     )
 }
 
-fn esp_lines(child: &ChildInstalled, names: &Names) -> [String; 2] {
-    let (local, remote) = (child.local.ip(), child.remote.ip());
+fn esp_lines(child: &ChildInstalled, names: &Names, aliases: &Aliases) -> Vec<String> {
     let keys = &child.keys;
-    [
-        esp_line((local, remote), child.spi_out, names, &keys.encr_out, &keys.integ_out),
-        esp_line((remote, local), child.spi_in, names, &keys.encr_in, &keys.integ_in),
-    ]
+    let mut lines = Vec::new();
+    for local in aliases.all(child.local.ip()) {
+        for remote in aliases.all(child.remote.ip()) {
+            let (out, back) = ((local, remote), (remote, local));
+            lines.push(esp_line(out, child.spi_out, names, &keys.encr_out, &keys.integ_out));
+            lines.push(esp_line(back, child.spi_in, names, &keys.encr_in, &keys.integ_in));
+        }
+    }
+    lines
+}
+
+/// Addresses that stand for each other at NATs: a packet bears one before and another behind.
+struct Aliases(BTreeSet<(IpAddr, IpAddr)>);
+
+impl Aliases {
+    fn of(trace: &Trace) -> Self {
+        let mapped = trace.records.iter().filter_map(|record| match &record.fact {
+            Fact::Net(NetEvent::Mapped { inside, outside, .. }) => {
+                Some((inside.ip(), outside.ip()))
+            }
+            _ => None,
+        });
+        Self(mapped.collect())
+    }
+
+    /// The address itself, then what it is mapped to, and what else the hosts behind it have had.
+    fn all(&self, address: IpAddr) -> Vec<IpAddr> {
+        let hosts = self.0.iter().filter(|(_, outside)| *outside == address);
+        let mut hosts: BTreeSet<IpAddr> = hosts.map(|(inside, _)| *inside).collect();
+        hosts.insert(address);
+        let outsides = self.0.iter().filter(|(inside, _)| hosts.contains(inside));
+        let mut all = vec![address];
+        let others = hosts.iter().copied().chain(outsides.map(|(_, outside)| *outside));
+        for other in others {
+            if !all.contains(&other) {
+                all.push(other);
+            }
+        }
+        all
+    }
 }
 
 /// Every column stands in quotes, and keys have `0x`.

@@ -262,9 +262,7 @@ impl Rung {
 
     fn way(&self, trace: &Trace) -> String {
         let reached = self.ends.iter().find_map(|end| match end {
-            End::At { host, .. } if self.to.is_none_or(|to| to == *host) => {
-                Some(trace.name(*host))
-            }
+            End::At { host, .. } if self.to.is_none_or(|to| to == *host) => Some(trace.name(*host)),
             End::At { .. } | End::Lost { .. } => None,
         });
         match reached {

@@ -52,7 +52,11 @@ fn check_nat(cx: &Cx<'_>, span: Span, nats: [bool; 2], ends: [&End; 2]) {
     for end in nats.into_iter().zip(ends).filter(|(nat, _)| *nat).map(|(_, end)| end) {
         if end.ike.dpd.is_none() {
             let message = format!("L5: a NAT is on the way of `{}` and DPD is off", end.tunnel);
-            cx.warning(span, message, "a changed mapping leaves a dead tunnel: set `ike: {dpd: 30s}`");
+            cx.warning(
+                span,
+                message,
+                "a changed mapping leaves a dead tunnel: set `ike: {dpd: 30s}`",
+            );
         }
     }
 }

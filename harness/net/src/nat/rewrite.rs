@@ -41,7 +41,9 @@ pub(super) fn error(
     };
     let original = quoted.translated(there, endpoint);
     let message = match IcmpMessage::parse(packet.src, packet.dst, packet.payload()) {
-        Ok(IcmpMessage::Unreachable { reason, .. }) => IcmpMessage::Unreachable { reason, original },
+        Ok(IcmpMessage::Unreachable { reason, .. }) => {
+            IcmpMessage::Unreachable { reason, original }
+        }
         Ok(IcmpMessage::TooBig { mtu, .. }) => IcmpMessage::TooBig { mtu, original },
         Ok(IcmpMessage::TimeExceeded { .. }) => IcmpMessage::TimeExceeded { original },
         Ok(other) => other,
@@ -96,13 +98,20 @@ fn segment(packet: &IpView<'_>, end: End, port: u16, src: IpAddr, dst: IpAddr) -
         let ports = segment.get(..4).unwrap_or_default();
         [address_octets(src), address_octets(dst), ports.to_vec()].concat()
     };
-    let (before, after) = (covered(packet.src, packet.dst, packet.payload()), covered(src, dst, &segment));
+    let (before, after) =
+        (covered(packet.src, packet.dst, packet.payload()), covered(src, dst, &segment));
     adjust_checksum(packet.protocol, packet.src.is_ipv4(), &mut segment, &before, &after);
     segment
 }
 
 /// RFC 1624 equation 3, so that a checksum that was wrong stays wrong for whoever receives it.
-fn adjust_checksum(protocol: IpProtocol, v4: bool, segment: &mut [u8], before: &[u8], after: &[u8]) {
+fn adjust_checksum(
+    protocol: IpProtocol,
+    v4: bool,
+    segment: &mut [u8],
+    before: &[u8],
+    after: &[u8],
+) {
     let udp = protocol == IpProtocol::UDP;
     let place = if udp { 6 } else { 16 };
     let Some(field) = segment.get_mut(place..place + 2) else { return };

@@ -61,7 +61,7 @@ impl Flowing {
                         return Some(record.at);
                     }
                 }
-                AppEvent::PingSent { .. } | AppEvent::PingUnreachable { .. } => {}
+                _ => {}
             }
         }
         None

@@ -47,9 +47,7 @@ const OTHERS: &[Key] = &[
     may("nat_rebind", shape::HOST, "The NAT that forgets its mappings, and gives other ports."),
 ];
 /// Faults that this version does nothing with.
-const LATER: &[Key] = &[
-    later("crash", "A host loses all it knew."),
-];
+const LATER: &[Key] = &[later("crash", "A host loses all it knew.")];
 /// Keys that say more about a fault.
 const DETAILS: &[Key] = &[
     may("at", shape::DURATION, "From when on.").or("0s"),
@@ -238,7 +236,11 @@ fn nat_rebind(cx: &Cx<'_>, world: &World, fields: &Fields<'_, '_>) -> Option<(St
     let place = world.host_in(cx, name)?;
     let host = world.hosts.get(usize::from(place))?;
     let Some(found) = host.nat else {
-        cx.error(name.span, format!("`{}` is no NAT", name.value), "expected a host of `kind: nat`");
+        cx.error(
+            name.span,
+            format!("`{}` is no NAT", name.value),
+            "expected a host of `kind: nat`",
+        );
         return None;
     };
     if let Some(span) = fields.key("for") {

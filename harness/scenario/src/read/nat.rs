@@ -99,7 +99,8 @@ pub(crate) fn inside(world: &World, nat: u16) -> BTreeSet<u16> {
         for (host, _) in link.attached.iter().filter(|(host, _)| *host != nat) {
             found.insert(*host);
             let ifaces = world.hosts.get(usize::from(*host)).map_or(&[][..], |host| &host.ifaces);
-            links.extend(ifaces.iter().filter_map(|iface| iface.link).filter(|at| seen.insert(*at)));
+            links
+                .extend(ifaces.iter().filter_map(|iface| iface.link).filter(|at| seen.insert(*at)));
         }
     }
     found

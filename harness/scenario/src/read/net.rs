@@ -47,8 +47,12 @@ static HOST: Shape = Shape::new(
             "The outside address of a NAT, on an interface `outside`; beside `ifaces`, the name of \
              the outside interface.",
         ),
-        may("mapping", Form::Words(&shape::words(&nat::MAPPINGS)), "Mapping and filtering of a NAT.")
-            .or("port-restricted"),
+        may(
+            "mapping",
+            Form::Words(&shape::words(&nat::MAPPINGS)),
+            "Mapping and filtering of a NAT.",
+        )
+        .or("port-restricted"),
         may(
             "mapping_timeout",
             shape::DURATION,
