@@ -50,6 +50,8 @@ pub enum Order {
         /// The outside address from now on; none: it stays.
         address: Option<IpAddr>,
     },
+    /// Send an IP packet as it is.
+    Inject(Vec<u8>),
     /// Nothing; the step is noted for the reader.
     Note,
 }

@@ -221,6 +221,7 @@ impl Host {
             }
             Order::Link { link, change } => self.change_link(link, change),
             Order::Rebind { address } => self.rebind(address),
+            Order::Inject(octets) => self.send(now, octets, Origin::Here),
             Order::Note => {}
         }
     }

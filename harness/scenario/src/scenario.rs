@@ -11,7 +11,7 @@ use crate::diagnostic::{Diagnostic, Severity};
 use crate::expect::{self, Expectations};
 use crate::lint;
 use crate::matrix::{self, Assignment};
-use crate::plan::{Explore, Fault, Liar, Pin, Plan};
+use crate::plan::{Command, Explore, Fault, HostKind, Liar, Pin, Plan};
 use crate::read::world::World;
 use crate::read::{explore, fault, nat, net, peers, pin, routes, tunnel};
 use crate::reader::{Cx, Fields};
@@ -277,6 +277,12 @@ fn cell(cx: &Cx<'_>, root: &Node, assignment: &Assignment) -> Option<Cell> {
     world.faults = fault::times(&faults);
     let steps =
         fields.need("steps").map(|node| step::read(cx, &mut world, node)).unwrap_or_default();
+    let strangers = steps.agenda.iter().filter(|action| {
+        let attacker = world.hosts.get(usize::from(action.host));
+        matches!(action.command, Command::Inject(_))
+            || attacker.is_some_and(|host| host.kind == HostKind::Attacker)
+    });
+    world.liars.extend(strangers.map(|action| action.host));
     let duration = fields.duration("duration").map(|span| Instant::ZERO + span);
     let expectations = fields
         .need("expect")

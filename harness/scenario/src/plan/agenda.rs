@@ -6,7 +6,7 @@ use std::time::Duration;
 use ikelab_ambient::Instant;
 use ikelab_trace::Transport;
 
-use super::Child;
+use super::{Child, Craft};
 
 /// One thing to be done at one host.
 #[derive(Clone, PartialEq, Debug)]
@@ -61,6 +61,8 @@ pub enum Command {
         /// The Child SA.
         child: Box<Child>,
     },
+    /// Send a packet that no engine made.
+    Inject(Inject),
     /// Nothing; the text is for the reader.
     Note,
 }
@@ -114,4 +116,28 @@ pub enum ClearWhat {
     Child,
     /// Both, Child SAs first.
     All,
+}
+
+/// A packet that no engine made.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Inject {
+    /// An IKE message in UDP.
+    Message(Box<Craft>),
+    /// Octets.
+    Raw(RawPacket),
+}
+
+/// Octets in an IP packet.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RawPacket {
+    /// Place of the host whose address it claims to come from.
+    pub from: u16,
+    /// Place of the host it goes to.
+    pub to: u16,
+    /// The protocol of IP.
+    pub protocol: u8,
+    /// The port at both ends, with UDP.
+    pub port: u16,
+    /// What stands behind the header.
+    pub octets: Vec<u8>,
 }

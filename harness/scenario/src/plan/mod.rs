@@ -14,7 +14,7 @@ mod tunnel;
 
 use ikelab_ambient::{Instant, Purpose};
 
-pub use agenda::{Action, ClearWhat, Command, Ping, Send};
+pub use agenda::{Action, ClearWhat, Command, Inject, Ping, RawPacket, Send};
 pub use fault::{Carries, Fault, FaultKind, Harm, Packets};
 pub use lie::{
     Base, Craft, CraftPayload, Does, Edit, HeaderField, Liar, Otherwise, PayloadField, Rule,

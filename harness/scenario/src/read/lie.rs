@@ -1,11 +1,12 @@
 //! `behave:` the rules of a hostile peer.
 
+use super::personality;
 use super::world::World;
 use crate::pattern::{Pattern, Variables, craft, edit, octets, pattern};
 use crate::plan::{Craft, Does, Edit, Liar, Matcher, Otherwise, Rule};
 use crate::reader::{Cx, Fields};
 use crate::shape::{self, Form, Key, Shape, may};
-use crate::text::Text;
+use crate::text::{Style, Text};
 use crate::yaml::{Kind, Node};
 
 /// `behave:`, an entry.
@@ -37,13 +38,52 @@ const DOES: &[Key] = &[
     ),
 ];
 
-pub(crate) const PERSONALITIES: [&str; 0] = [];
-
 /// Reads personality and rules.
 pub(crate) fn read(cx: &Cx<'_>, world: &World, fields: &Fields<'_, '_>, liar: &mut Liar) {
     let rules = fields.get("behave").and_then(|node| cx.list(node, "behave")).unwrap_or_default();
     for node in rules {
         rule(cx, world, node, liar);
+    }
+    let Some(node) = fields.get("personality") else { return };
+    let names: Vec<&Text> = match &node.kind {
+        Kind::Scalar(_) => cx.text(node, "personality").into_iter().collect(),
+        Kind::List(_) | Kind::Map(_) => cx.texts(node, "personality"),
+    };
+    for name in names {
+        personality(cx, world, name, liar);
+    }
+}
+
+/// The rules of a personality, towards every other host.
+fn personality(cx: &Cx<'_>, world: &World, name: &Text, liar: &mut Liar) {
+    let Some((_, lines)) = personality::ALL.iter().find(|(known, _)| *known == name.value) else {
+        cx.unknown(name.span, "personality", &name.value, personality::NAMES);
+        return;
+    };
+    if liar.crafted {
+        cx.error(name.span, "a personality is for the builtin peer", "");
+        return;
+    }
+    let own = liar.host;
+    let own_name = world.hosts.get(usize::from(own)).map_or("?", |host| host.name.as_str());
+    let peers = (0_u16..).zip(world.host_names()).filter(|(place, _)| *place != own);
+    for (_, peer) in peers {
+        for (when, edits) in *lines {
+            let written = |text: &str| {
+                let value = text.replace("$H", own_name).replace("$P", peer);
+                Text::new(value, name.span, Style::Plain, Vec::new())
+            };
+            let text = written(when);
+            let Some(pattern) = pattern(cx, world, &text, &Variables::default()) else { continue };
+            let edits = edits.iter().filter_map(|text| edit(cx, world, &written(text))).collect();
+            let does = match edits {
+                edits if Vec::is_empty(&edits) => Does::Silence,
+                edits => Does::Edit(edits),
+            };
+            let words = format!("{}: {}: {}", name.value, text.value, in_words(&does));
+            let when = Matcher::new(pattern, &text.value);
+            liar.rules.push(Rule { when, nth: None, does, text: words });
+        }
     }
 }
 

@@ -8,6 +8,7 @@ mod lie;
 pub(crate) mod nat;
 pub(crate) mod net;
 pub(crate) mod peers;
+mod personality;
 pub(crate) mod pin;
 pub(crate) mod preset;
 pub(crate) mod routes;

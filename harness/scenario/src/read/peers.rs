@@ -1,7 +1,7 @@
 //! `peers:` which program plays a host, and what it does that an honest one does not.
 
-use super::lie;
 use super::world::World;
+use super::{lie, personality};
 use crate::plan::{Liar, Otherwise};
 use crate::reader::{Cx, Fields};
 use crate::shape::{self, Form, Shape, later, may, need};
@@ -21,7 +21,7 @@ static SHAPE: Shape = Shape::new(
         may(
             "personality",
             Form::Any(&[PERSONALITY, Form::List(&PERSONALITY)]),
-            "Rules that make the builtin peer look like a product, before those in `behave`.",
+            "Rules that make the builtin peer look like a product, behind those in `behave`.",
         ),
         may(
             "behave",
@@ -34,7 +34,7 @@ static SHAPE: Shape = Shape::new(
 );
 
 const PROGRAM: Form = Form::Words(&["builtin", "strongswan", "libreswan", "openiked", "crafted"]);
-const PERSONALITY: Form = Form::Words(&lie::PERSONALITIES);
+const PERSONALITY: Form = Form::Words(&personality::NAMES);
 
 const DAEMONS: [&str; 3] = ["strongswan", "libreswan", "openiked"];
 

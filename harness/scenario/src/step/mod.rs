@@ -2,6 +2,7 @@
 
 mod change;
 mod clear;
+mod inject;
 mod note;
 mod ping;
 mod rekey;
@@ -37,7 +38,7 @@ type Reader = fn(&Cx<'_>, &mut World, &Node) -> Option<Draft>;
 /// `steps:`, an entry.
 pub(crate) static SHAPE: Shape =
     Shape::new("step", "Something that is done. Exactly one kind.", &[DETAILS, KINDS, LATER])
-        .one_of(&["ping", "send", "up", "down", "rekey", "clear", "change", "wait", "note"]);
+        .one_of(&["ping", "send", "up", "down", "rekey", "clear", "change", "inject", "wait", "note"]);
 
 /// Keys that say more about a step.
 const DETAILS: &[Key] = &[
@@ -54,6 +55,7 @@ const KINDS: &[Key] = &[
     may("rekey", Form::Shape(&rekey::SHAPE), "A host replaces an SA."),
     may("clear", Form::Shape(&clear::SHAPE), "A host deletes SAs and tells its peers."),
     may("change", Form::Shape(&change::SHAPE), "A new configuration, at both ends of a tunnel."),
+    may("inject", Form::Shape(&inject::SHAPE), "A host sends a packet that no engine made."),
     may("wait", shape::DURATION, "Nothing, for so long."),
     may("note", shape::TEXT, "A remark in the transcript."),
 ];
@@ -61,7 +63,6 @@ const KINDS: &[Key] = &[
 /// Kinds that this version does nothing with.
 const LATER: &[Key] = &[
     later("move", "An interface gets another address."),
-    later("inject", "A packet out of nowhere."),
     later("restart", "A host begins anew."),
     later("wait_for", "Nothing, until a condition holds."),
 ];
@@ -76,6 +77,7 @@ fn reader(key: &str) -> Option<Reader> {
         "rekey" => Some(rekey::read),
         "clear" => Some(clear::read),
         "change" => Some(change::read),
+        "inject" => Some(inject::read),
         "wait" => Some(wait::read),
         "note" => Some(note::read),
         _ => None,

@@ -5,6 +5,7 @@ use ikelab_host::{Command, Marks, Order, Ping, Send};
 use ikelab_scenario::plan::{self, Action, ClearWhat, Plan};
 
 use super::{Agenda, fault, tunnel};
+use crate::liar;
 
 /// What the host in a place is to do. Every host with tunnels begins with those that start by
 /// themselves; at one moment, faults come before steps.
@@ -16,17 +17,18 @@ pub(super) fn of(plan: &Plan, place: u16) -> Agenda {
     let actions = plan.agenda.iter().filter(|action| action.host == place);
     let faults = fault::of_links(plan, place);
     let machine = fault::of_machines(plan, place);
-    start.into_iter().chain(faults).chain(machine).chain(actions.flat_map(commands)).collect()
+    let actions = actions.flat_map(|action| commands(plan, action));
+    start.into_iter().chain(faults).chain(machine).chain(actions).collect()
 }
 
 /// An action as commands; the first of them bears its step.
-fn commands(action: &Action) -> Agenda {
+fn commands(plan: &Plan, action: &Action) -> Agenda {
     let mut step = Some((action.step, action.text.clone()));
     let command = |order| (action.at, Command { step: step.take(), order });
-    orders(action).into_iter().map(command).collect()
+    orders(plan, action).into_iter().map(command).collect()
 }
 
-fn orders(action: &Action) -> Vec<Order> {
+fn orders(plan: &Plan, action: &Action) -> Vec<Order> {
     use ikelab_ike::Command as Ike;
     match &action.command {
         plan::Command::Ping(ping) => vec![Order::Ping(flow(ping))],
@@ -51,6 +53,9 @@ fn orders(action: &Action) -> Vec<Order> {
             settings: tunnel::sa_settings(child),
             child: Box::new(tunnel::child(child)),
         }],
+        plan::Command::Inject(inject) => {
+            liar::inject(plan, action.step, inject).into_iter().map(Order::Inject).collect()
+        }
         plan::Command::Note => vec![Order::Note],
     }
 }

@@ -98,7 +98,7 @@ impl Maker<'_> {
     pub(super) fn payload(&mut self, made: &CraftPayload) -> Result<Piece, String> {
         let mut piece = match self.body(made) {
             Some(body) => Piece::of(&body.into()),
-            None => Piece::new(made.kind, Vec::new()),
+            None => Piece::new(made.kind, vec![0; fixed_len(made.kind)]),
         };
         for (field, value) in &made.sets {
             set_field(&mut piece, field, value, self)?;
@@ -195,6 +195,17 @@ fn chosen(offer: &Proposal) -> Proposal {
     };
     let transforms = offer.transforms.iter().filter(|t| first(t)).cloned().collect();
     Proposal { transforms, spi: Vec::new(), ..offer.clone() }
+}
+
+/// Octets before the data of a payload that begins as nothing in particular (RFC 7296 §3.6, §3.15,
+/// §3.16).
+fn fixed_len(kind: PayloadType) -> usize {
+    match kind {
+        PayloadType::CERT | PayloadType::CERTREQ => 1,
+        PayloadType::CP => 4,
+        PayloadType::EAP => 5,
+        _ => 0,
+    }
 }
 
 /// Octets of a public value, as far as the usual groups go (RFC 7296 Appendix B, RFC 3526,

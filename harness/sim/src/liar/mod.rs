@@ -23,7 +23,7 @@ use form::Form;
 pub(crate) use memory::Memory;
 pub(crate) use sight::Eyes;
 use sight::Owners;
-pub(crate) use software::Crafted;
+pub(crate) use software::{Crafted, inject};
 
 /// What stands between an IKE engine and what it says.
 #[derive(Debug)]

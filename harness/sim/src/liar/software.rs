@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use ikelab_ambient::{Entropy, Instant};
+use ikelab_ambient::{Entropy, Instant, Seeded};
 use ikelab_host::{Event, Software};
 use ikelab_ike::What;
-use ikelab_scenario::plan::{Craft, Does, Otherwise, Plan};
+use ikelab_scenario::plan::{Craft, Does, Inject, Otherwise, Plan};
 use ikelab_scenario::run::{Content, Message};
 use ikelab_wire::ip::{IpPacket, IpView, Udp, with_marker};
 use ikelab_wire::registry::IpProtocol;
 
 use super::craft::Maker;
+use super::form::Form;
 use super::{Memory, Rules, first, sight};
 
 /// RFC 3948.
@@ -162,6 +163,48 @@ impl Software for Crafted {
 
     fn notes(&mut self) -> Vec<(String, String)> {
         std::mem::take(&mut self.failed)
+    }
+}
+
+/// The packets that a step injects.
+pub(crate) fn inject(plan: &Plan, step: u32, inject: &Inject) -> Vec<Vec<u8>> {
+    let address = |place: u16| {
+        let host = plan.hosts.get(usize::from(place))?;
+        host.ifaces.iter().find(|iface| iface.link.is_some())?.addresses.first().map(|(at, _)| *at)
+    };
+    match inject {
+        Inject::Message(craft) => {
+            let (Some(from), Some(to)) = (address(craft.from), address(craft.to)) else {
+                return Vec::new();
+            };
+            let port = craft.port.unwrap_or(PORT_IKE);
+            let mut entropy = Seeded::new(plan.seed, &format!("inject {step}"));
+            let ends = (from, to);
+            let mut maker = Maker { entropy: &mut entropy, heard: None, meant: None, ends };
+            let form = maker.message(craft, false).map(Form::out).unwrap_or_default();
+            let octets = form.into_iter().filter_map(|what| match what {
+                What::Octets(octets) => Some(octets),
+                What::Sealed(_) => None,
+            });
+            let (src, dst) = (SocketAddr::new(from, port), SocketAddr::new(to, port));
+            octets.map(|octets| udp(src, dst, octets)).collect()
+        }
+        Inject::Raw(raw) => {
+            let (Some(from), Some(to)) = (address(raw.from), address(raw.to)) else {
+                return Vec::new();
+            };
+            let (src, dst) = (SocketAddr::new(from, raw.port), SocketAddr::new(to, raw.port));
+            let protocol = IpProtocol(raw.protocol);
+            let packet = match protocol {
+                IpProtocol::UDP => {
+                    let (src_port, dst_port) = (raw.port, raw.port);
+                    let udp = Udp { src_port, dst_port, payload: raw.octets.clone() };
+                    IpPacket::new(from, to, protocol, udp.emit(src.ip(), dst.ip()))
+                }
+                other => IpPacket::new(from, to, other, raw.octets.clone()),
+            };
+            vec![packet.emit()]
+        }
     }
 }
 
