@@ -62,7 +62,7 @@ mod tests {
             assert_eq!(kept, matter);
             assert!(tries < 100, "{tries} tries for {matter:?}");
         }
-        assert_eq!(least(0, &[]).0, []);
+        assert!(least(0, &[]).0.is_empty());
         assert_eq!(least(1, &[0]).0, [0]);
     }
 }

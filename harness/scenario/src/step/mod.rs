@@ -38,7 +38,9 @@ type Reader = fn(&Cx<'_>, &mut World, &Node) -> Option<Draft>;
 /// `steps:`, an entry.
 pub(crate) static SHAPE: Shape =
     Shape::new("step", "Something that is done. Exactly one kind.", &[DETAILS, KINDS, LATER])
-        .one_of(&["ping", "send", "up", "down", "rekey", "clear", "change", "inject", "wait", "note"]);
+        .one_of(&[
+            "ping", "send", "up", "down", "rekey", "clear", "change", "inject", "wait", "note",
+        ]);
 
 /// Keys that say more about a step.
 const DETAILS: &[Key] = &[
