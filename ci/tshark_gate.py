@@ -9,6 +9,7 @@ Prints a line `ok ...` or `FAIL ...` for each check, and exits with 1 when one f
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -25,6 +26,9 @@ PARTS = {2, 3}
 # PI_CHECKSUM and PI_MALFORMED of Wireshark.
 CHECKSUM = 0x01000000
 MALFORMED = 0x07000000
+
+# What ESP carries once it is open: a packet in tunnel mode, its payload in transport mode.
+INSIDE = re.compile(r":esp:(ip|ipv6|icmp|icmpv6|tcp|udp)\b")
 
 failures = 0
 
@@ -128,7 +132,7 @@ def witness(name, capture, keys):
     sealed = [frame for frame in seen if is_ike(frame) and SEALED & set(payload_types(frame)[:1])]
     opened = [frame for frame in sealed if frame["isakmp.enc.decrypted"] and not frame["isakmp.ikev2.integrity_checksum"]]
     esp = [frame for frame in seen if is_esp(frame)]
-    good = [frame for frame in esp if "1" in frame["esp.icv_good"] and ":esp:ip" in frame["frame.protocols"]]
+    good = [frame for frame in esp if "1" in frame["esp.icv_good"] and INSIDE.search(frame["frame.protocols"])]
     lines = tshark(capture, keys, "-V").splitlines()
     said = sum("Integrity Checksum Data" in line and line.endswith("[correct]") for line in lines)
     keyed = os.path.getsize(os.path.join(keys, "ikev2_decryption_table")) > 0
