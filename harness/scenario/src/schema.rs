@@ -68,12 +68,12 @@ fn written(notation: &Notation) -> Value {
         (false, true) => json!({ "type": ["string", "number"], "pattern": notation.pattern }),
         (false, false) => json!({ "type": "string", "pattern": notation.pattern }),
     };
-    let mut value = if notation.pattern.is_empty() { kind } else { or_parameter(kind) };
+    let mut value = if notation.pattern.is_empty() { kind } else { or_parameter(&kind) };
     describe(&mut value, notation.about);
     value
 }
 
-fn or_parameter(kind: Value) -> Value {
+fn or_parameter(kind: &Value) -> Value {
     json!({ "anyOf": [kind, { "$ref": "#/$defs/parameter" }] })
 }
 
@@ -131,13 +131,13 @@ fn value(form: Form) -> Value {
             json!({ "$ref": format!("#/$defs/value-{}", slug(notation.name)) })
         }
         Form::Integer(low, high) => {
-            or_parameter(json!({ "type": "integer", "minimum": low, "maximum": high }))
+            or_parameter(&json!({ "type": "integer", "minimum": low, "maximum": high }))
         }
         Form::Number(low, high) => {
-            or_parameter(json!({ "type": "number", "minimum": low, "maximum": high }))
+            or_parameter(&json!({ "type": "number", "minimum": low, "maximum": high }))
         }
-        Form::Boolean => or_parameter(json!({ "type": "boolean" })),
-        Form::Words(words) => or_parameter(json!({ "enum": enumerated(words) })),
+        Form::Boolean => or_parameter(&json!({ "type": "boolean" })),
+        Form::Words(words) => or_parameter(&json!({ "enum": enumerated(words) })),
         Form::List(form) => json!({ "type": "array", "items": value(*form) }),
         Form::Names(name, form) => json!({
             "type": "object",

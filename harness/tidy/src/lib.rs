@@ -69,7 +69,9 @@ pub fn house(tree: &Tree, metadata: &str) -> Result<Vec<Complaint>, String> {
         if path.starts_with("scenarios/") && has_suffix(path, ".yaml") {
             complaints.extend(scenario(path, &content));
         }
-        if path.starts_with("harness/") && has_suffix(path, "/Cargo.toml") {
+        // An example is a workspace of its own, as a user's is.
+        let example = path.contains("/example/");
+        if path.starts_with("harness/") && !example && has_suffix(path, "/Cargo.toml") {
             complaints.extend(manifest::inherited(path, &content));
         }
     }
