@@ -151,6 +151,10 @@ impl Answered {
         let local_ts = chosen_ts(parts.tsi.ok_or_else(|| missing("TSi"))?, &sent.local_ts)?;
         let remote_ts = chosen_ts(parts.tsr.ok_or_else(|| missing("TSr"))?, &sent.remote_ts)?;
         let transport = parts.notify(NotifyType::USE_TRANSPORT_MODE).is_some();
+        if transport && sent.mode != EspMode::Transport {
+            let detail = "we asked for tunnel mode".to_owned();
+            return Err(PeerMisbehaved::new("transport mode was not asked for", detail));
+        }
         let mode = if transport { EspMode::Transport } else { EspMode::Tunnel };
         Ok(Self { suite, spi_out, local_ts, remote_ts, mode })
     }

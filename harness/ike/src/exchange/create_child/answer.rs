@@ -106,7 +106,8 @@ fn rekeyed(established: &Established, parts: &Parts<'_>) -> Result<Option<Child>
         }
         Refusal::about(NotifyType::CHILD_SA_NOT_FOUND, &notify.spi, "no such Child SA")
     };
-    let spi_out = EspSpi::from_octets(&notify.spi).ok_or_else(not_found)?;
+    let spi_out = EspSpi::from_octets(&notify.spi).filter(|_| notify.protocol == Protocol::ESP);
+    let spi_out = spi_out.ok_or_else(not_found)?;
     let mut children = established.children.values();
     let child = children.find(|child| child.spi_out == spi_out).ok_or_else(not_found)?;
     match child.state {

@@ -104,6 +104,7 @@ fn prepare(
     let offer = negotiate::with_spi(&child.proposals, &spi_in.0.to_be_bytes(), ke);
     let local_ts = configuration::local_ts(tunnel, config, leased);
     let remote_ts = configuration::remote_ts(tunnel, config, leased);
+    let mode = child.mode;
     let first_group = offer.iter().flat_map(negotiate::groups).find_map(Group::from_id);
     let private =
         (ke == KeyExchange::Negotiated).then(|| group.or(first_group)).flatten().map(|group| {
@@ -122,6 +123,7 @@ fn prepare(
         private,
         local_ts,
         remote_ts,
+        mode,
         replaces,
         restarts: 0,
         collision: None,

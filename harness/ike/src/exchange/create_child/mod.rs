@@ -8,7 +8,7 @@ mod answer;
 mod ask;
 
 use ikelab_crypto::{ChildKeys, PrivateKey, child_keys};
-use ikelab_trace::Suite;
+use ikelab_trace::{EspMode, Suite};
 use ikelab_wire::ike::EspSpi;
 use ikelab_wire::payload::{Body, Notify, Payload, Proposal, SelectorRange};
 use ikelab_wire::registry::{ExchangeType, NotifyType};
@@ -42,6 +42,8 @@ pub(crate) struct Sent {
     private: Option<PrivateKey>,
     local_ts: Vec<SelectorRange>,
     remote_ts: Vec<SelectorRange>,
+    /// What we asked for.
+    mode: EspMode,
     /// The Child SA whose place it takes, by our inbound SPI.
     replaces: Option<EspSpi>,
     restarts: u32,
