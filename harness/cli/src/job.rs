@@ -120,7 +120,10 @@ impl Job<'_> {
         result.off = off;
         result.virtual_s = plan.until.as_secs_f64();
         if let (Some(explore), None) = (&self.cell.explore, self.order) {
-            return self.explore(setup, folder, (&plan, explore), result);
+            return match self.settled(plan, setup.driver.into()) {
+                Ok(plan) => self.explore(setup, folder, (&plan, explore), result),
+                Err(why) => broke(result, why),
+            };
         }
         match self.simulate(&plan, setup.driver.into()) {
             Ok((order, run)) => {
@@ -130,6 +133,12 @@ impl Job<'_> {
             }
             Err(why) => broke(result, why),
         }
+    }
+
+    /// A plan whose steps that wait for something come when that has come about.
+    fn settled(&self, plan: Plan, driver: ikelab_sim::Driver) -> Result<Plan, String> {
+        let mut run = |plan: &Plan| simulate(plan, driver).map(|run| run.trace);
+        self.scenario.settled(self.cell, plan, &mut run).map_err(|why| why.to_string())
     }
 
     /// The plan, and what its seed switched off.
@@ -148,6 +157,7 @@ impl Job<'_> {
         plan: &Plan,
         driver: ikelab_sim::Driver,
     ) -> Result<(Option<String>, RunResult), String> {
+        let plan = &self.settled(plan.clone(), driver)?;
         match (&self.cell.explore, self.order) {
             (_, None) => {
                 simulate(plan, driver).map(|run| (None, run)).map_err(|why| why.to_string())

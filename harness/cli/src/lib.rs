@@ -5,6 +5,7 @@
 
 mod args;
 mod author;
+mod day;
 mod ddmin;
 mod decode;
 mod diff;

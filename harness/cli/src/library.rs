@@ -5,7 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ikelab_scenario::{Diagnostic, Scenario, Tables, parse};
+use ikelab_scenario::{Diagnostic, Scenario, Surroundings, Tables, parse_in};
+
+use crate::day::today;
 
 /// The folder that holds the scenarios of a project.
 const FOLDER: &str = "scenarios";
@@ -194,11 +196,17 @@ fn read(path: &Path, tables: &Arc<Tables>) -> Read {
     match fs::read_to_string(path) {
         Err(why) => Read::Refused(Refused::Unreadable(format!("{shown}: {why}"))),
         Ok(text) if !is_scenario(&text) => Read::Other,
-        Ok(text) => match parse(&shown, &text, tables) {
+        Ok(text) => match parse_in(&shown, &text, tables, &surroundings(&today())) {
             Ok(scenario) => Read::Scenario(Box::new(scenario)),
             Err(mistakes) => Read::Refused(Refused::Mistaken(mistakes)),
         },
     }
+}
+
+/// Files lie on the disk, and days come and go.
+pub(crate) fn surroundings(today: &str) -> Surroundings<'_> {
+    let load = &|path: &str| fs::read_to_string(path).map_err(|why| why.to_string());
+    Surroundings { load, today: Some(today) }
 }
 
 /// A YAML file is a scenario when it has the key `ikelab` at its beginning.

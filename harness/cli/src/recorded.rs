@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ikelab_report::CellResult;
-use ikelab_scenario::{Scenario, Tables, parse};
+use ikelab_scenario::{Scenario, Tables, parse_in};
 use ikelab_trace::{Trace, sha256};
 
+use crate::day::today;
 use crate::job::{Job, Storm};
+use crate::library::surroundings;
 use crate::library::top;
 
 /// A run that was recorded.
@@ -71,7 +73,9 @@ impl Recorded {
     /// The scenario that ran.
     pub(crate) fn scenario(&self, force: bool) -> Result<Scenario, String> {
         let (shown, text) = self.file(force)?;
-        parse(&shown, &text, &Arc::new(Tables::builtin())).map_err(|mistakes| {
+        let today = today();
+        let tables = Arc::new(Tables::builtin());
+        parse_in(&shown, &text, &tables, &surroundings(&today)).map_err(|mistakes| {
             let told: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
             told.join("\n")
         })

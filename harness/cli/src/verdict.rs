@@ -29,7 +29,7 @@ fn idle(kind: &str, places: &[u32]) -> Option<String> {
 fn reason(verdict: &Verdict) -> String {
     let worst = verdict.findings.iter().find(|finding| finding.outcome == verdict.outcome);
     let found = worst.map(|finding| finding.message.clone());
-    found.or_else(|| verdict.reason.clone()).unwrap_or_default()
+    verdict.reason.clone().or(found).unwrap_or_default()
 }
 
 /// The findings in full, then how to run it again and where to look.

@@ -22,6 +22,9 @@ pub fn terminal(results: &Results) -> String {
             cells.into_iter().partition(|cell| cell.outcome == Outcome::Pass);
         if !passed.is_empty() {
             let _ = writeln!(text, "{}", passed_line(&name, &passed, width));
+            for remark in remarks(&passed) {
+                let _ = writeln!(text, "        {remark}");
+            }
         }
         // The flows of one run can be told; those of many stand in their results.
         if let [cell] = passed.as_slice() {
@@ -100,6 +103,23 @@ fn orders(cells: &[&CellResult]) -> Option<(u64, u64)> {
     let orders: Vec<_> = cells.iter().filter_map(|cell| cell.orders.as_ref()).collect();
     let sum = |count: fn(&OrderCount) -> u64| orders.iter().map(|orders| count(orders)).sum();
     (!orders.is_empty()).then(|| (sum(|orders| orders.run), sum(|orders| orders.exist)))
+}
+
+/// What is to be said of cells that passed: pins and faults that did nothing.
+fn remarks(passed: &[&CellResult]) -> Vec<String> {
+    let mut reasons: Vec<(&str, usize)> = Vec::new();
+    for reason in passed.iter().map(|cell| cell.reason.as_str()).filter(|reason| !reason.is_empty())
+    {
+        match reasons.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, count)) => *count += 1,
+            None => reasons.push((reason, 1)),
+        }
+    }
+    let remark = |(reason, count): (&str, usize)| match passed.len() {
+        1 => reason.to_owned(),
+        all => format!("{reason} (in {count} of {all} runs)"),
+    };
+    reasons.into_iter().map(remark).collect()
 }
 
 /// A scenario, and its cell where it has several: `invalid-ke-retry[want=ecp384]`.

@@ -29,6 +29,8 @@ pub struct Diagnostic {
 /// A part of a line with a remark below it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Label {
+    /// The file.
+    pub path: String,
     /// The line, from 1.
     pub line: usize,
     /// The column, from 1, in characters.
@@ -46,10 +48,11 @@ impl Label {
     #[must_use]
     pub fn new(source: &Source, span: Span, text: impl Into<String>) -> Self {
         let position = source.position(span.start);
-        let line = source.line(position.line);
-        let end = source.line_start(position.line) + line.len();
+        let (line, start) = source.line_at(span.start);
+        let end = start + line.len();
         let meant = source.text.get(span.start..span.end.min(end)).unwrap_or_default();
         Self {
+            path: source.path_at(span.start).to_owned(),
             line: position.line,
             column: position.column,
             width: meant.chars().count().max(1),
@@ -70,7 +73,8 @@ impl Diagnostic {
         label: impl Into<String>,
     ) -> Self {
         let label = Label::new(source, span, label);
-        Self { label, severity, message: message.into(), path: source.path.clone() }
+        let path = label.path.clone();
+        Self { label, severity, message: message.into(), path }
     }
 }
 

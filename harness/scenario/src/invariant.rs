@@ -1,12 +1,16 @@
 //! Laws that every run keeps, whether a scenario writes them or not
 //! (conformance: README, "Invariants"). Each is read from the trace alone.
 
+mod after_close;
 mod esp_sequence;
 mod iv;
 mod lies;
+mod owner;
 mod readable;
+mod replay;
 mod reserved;
 mod responses;
+mod told;
 
 use crate::property::{Violation, any_cleartext, identical, in_window, never_reused};
 use crate::run::Run;
@@ -28,7 +32,7 @@ const fn law(
 }
 
 /// All of them.
-pub(crate) const INVARIANTS: [Invariant; 11] = [
+pub(crate) const INVARIANTS: [Invariant; 15] = [
     law("no plaintext leaves for a protected policy", None, any_cleartext),
     law("no SPI is used again", None, never_reused),
     law(
@@ -41,6 +45,14 @@ pub(crate) const INVARIANTS: [Invariant; 11] = [
     law("responses have no critical payload", Some("R7296-2.5-13"), responses::not_critical),
     law("reserved fields are zero", Some("R7296-2.5-07"), reserved::zero),
     law("initialization vectors are unique per key", Some("R5282-3.1-02"), iv::unique),
+    law("every Child SA has its IKE SA", Some("R7296-1.4.1-03"), owner::lives),
+    law("nothing is left of an SA that is closed", None, after_close::silent),
+    law("an end that gives up a Child SA tells its peer", None, told::of_deletion),
+    law(
+        "the replay window moves with good packets only",
+        Some("R4303-3.4.3-07"),
+        replay::moves_with_good_packets,
+    ),
     law("ESP sequence numbers count from 1", Some("R4303-2.2-01"), esp_sequence::counts),
     law("what a liar's rules say can be done", None, lies::done),
     law(

@@ -7,6 +7,7 @@ use crate::invariant::INVARIANTS;
 use crate::ladder::Env;
 use crate::run::Run;
 use crate::scenario::{Cell, Scenario};
+use crate::settle;
 use crate::source::Span;
 use crate::verdict::{Finding, Judged, Outcome, Verdict};
 
@@ -14,10 +15,23 @@ impl Scenario {
     /// Judges the trace of a run of a cell.
     #[must_use]
     pub fn judge(&self, cell: &Cell, trace: &Trace) -> Verdict {
+        let verdict = self.judge_unknowing(cell, trace);
+        match cell.known_issues.first() {
+            Some(issue) => issue.applied(verdict, &self.source),
+            None => verdict,
+        }
+    }
+
+    /// The verdict as if nothing had been expected to fail.
+    fn judge_unknowing(&self, cell: &Cell, trace: &Trace) -> Verdict {
         if let Some(reason) = &cell.unsupported {
             return Verdict::unsupported(reason);
         }
-        let run = Run::new(trace, &cell.world, &cell.steps.agenda);
+        let mut run = Run::new(trace, &cell.world, &cell.steps.agenda);
+        let waits = settle::waits(self, cell, &run);
+        run.earlier = waits.iter().map(|wait| wait.unwrap_or_default()).collect();
+        let agenda = cell.steps.agenda_after(&run.earlier);
+        run.agenda = &agenda;
         let env = Env::default();
         let mut bench =
             Bench { source: &self.source, run: &run, env, ladder_held: true, until: cell.until };
@@ -49,6 +63,10 @@ impl Scenario {
                 Err(complaint) => Some(*complaint),
             };
             take("ladder", "ladder", ladder.ladder.span, complaint);
+        }
+        for (wait, met) in cell.steps.waits.iter().zip(&waits) {
+            let complaint = met.is_none().then(|| settle::complaint(&bench, wait, &run.earlier));
+            take("wait_for", &wait.text, wait.span, complaint);
         }
         for expectation in &cell.expectations.others {
             let complaint = expectation.judge(&bench);
@@ -91,13 +109,14 @@ impl Scenario {
             "eventually" => "E-EVENTUALLY",
             "at" => "E-AT",
             "traffic" => "E-TRAFFIC",
+            "wait_for" => "E-WAIT",
             _ => "E-STATISTICS",
         };
         Finding {
             outcome: self.softened(complaint.outcome),
             code,
             message: complaint.message,
-            path: self.source.path.clone(),
+            path: complaint.label.path.clone(),
             context: String::new(),
             label: Some(complaint.label),
             others: complaint.others,

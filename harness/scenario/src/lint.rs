@@ -1,5 +1,8 @@
 //! What `check` warns about: mistakes that only show later, or only sometimes (language.md §11).
 
+pub(crate) mod barred;
+mod size;
+
 use ikelab_ambient::Instant;
 use ikelab_wire::payload::Proposal;
 use ikelab_wire::registry::TransformType;
@@ -19,6 +22,9 @@ pub(crate) fn check(cx: &Cx<'_>, world: &World, until: Instant) {
         let (Some(one), Some(other)) = (end(tunnel.ends[0]), end(tunnel.ends[1])) else { continue };
         let span = tunnel.span;
         check_ike(cx, span, until, one, other);
+        for end in [one, other] {
+            check_size(cx, span, world, end);
+        }
         let nats = [(0, 1), (1, 0)].map(|(here, there)| {
             !nat::hiding(world, tunnel.ends[here], tunnel.ends[there]).is_empty()
         });
@@ -58,6 +64,24 @@ fn check_nat(cx: &Cx<'_>, span: Span, nats: [bool; 2], ends: [&End; 2]) {
                 "a changed mapping leaves a dead tunnel: set `ike: {dpd: 30s}`",
             );
         }
+    }
+}
+
+/// L4: IP fragments are dropped on many paths. IKE_SA_INIT can't be fragmented by IKE.
+fn check_size(cx: &Cx<'_>, span: Span, world: &World, end: &End) {
+    let Some(mtu) = world.links.iter().map(|link| usize::from(link.mtu)).min() else { return };
+    let (init, auth) = (size::of_init(end), size::of_auth(end));
+    let tell = |exchange: &str, octets: usize, label: &str| {
+        let message = format!(
+            "L4: {exchange} of `{}` takes about {octets} octets, and a link passes {mtu}",
+            end.tunnel
+        );
+        cx.warning(span, message, label);
+    };
+    if init > mtu {
+        tell("IKE_SA_INIT", init, "it becomes IP fragments: offer less, or smaller groups");
+    } else if auth > mtu && end.ike.fragmentation.is_none() {
+        tell("IKE_AUTH", auth, "it becomes IP fragments: set `fragmentation`");
     }
 }
 

@@ -19,12 +19,14 @@ use crate::yaml::{Kind, Node};
 pub(crate) struct Cx<'a> {
     pub(crate) source: &'a Arc<Source>,
     pub(crate) tables: &'a Arc<Tables>,
+    /// The day, where it is known.
+    pub(crate) today: Option<&'a str>,
     found: RefCell<Vec<Diagnostic>>,
 }
 
 impl<'a> Cx<'a> {
     pub(crate) fn new(source: &'a Arc<Source>, tables: &'a Arc<Tables>) -> Self {
-        Self { source, tables, found: RefCell::new(Vec::new()) }
+        Self { source, tables, today: None, found: RefCell::new(Vec::new()) }
     }
 
     /// Everything found so far.

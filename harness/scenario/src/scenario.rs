@@ -9,6 +9,8 @@ use ikelab_ambient::{Instant, derive_seed};
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::expect::{self, Expectations};
+use crate::include::{self, Surroundings};
+use crate::known::{self, KnownIssue};
 use crate::lint;
 use crate::matrix::{self, Assignment};
 use crate::plan::{Command, Explore, Fault, HostKind, Liar, Pin, Plan};
@@ -16,11 +18,11 @@ use crate::read::world::World;
 use crate::read::{explore, fault, nat, net, peers, pin, routes, tunnel};
 use crate::reader::{Cx, Fields};
 use crate::requirements::Tables;
-use crate::shape::{self, Form, Shape, later, may, need};
+use crate::shape::{self, Form, Shape, may, need};
 use crate::source::{Source, Span};
 use crate::step::{self, Steps};
 use crate::text::Text;
-use crate::yaml::{self, Kind, Node};
+use crate::yaml::{Kind, Node};
 
 /// How long a run without a `duration` goes on after its last step and its last stated time.
 pub const SETTLE: Duration = Duration::from_secs(30);
@@ -71,6 +73,7 @@ pub struct Cell {
     pub(crate) pins: Vec<Pin>,
     pub(crate) liars: Vec<Liar>,
     pub(crate) until: Instant,
+    pub(crate) known_issues: Vec<KnownIssue>,
     pub(crate) expectations: Expectations,
 }
 
@@ -110,14 +113,31 @@ impl Scenario {
 /// # Errors
 /// Every mistake of the file, and the warnings with them, in the order of the file.
 pub fn parse(path: &str, text: &str, tables: &Arc<Tables>) -> Result<Scenario, Vec<Diagnostic>> {
-    let source = Arc::new(Source::new(path, text));
-    let root = yaml::read(&source)?;
-    let cx = Cx::new(&source, tables);
+    parse_in(path, text, tables, &Surroundings::NONE)
+}
+
+/// Reads a scenario that may include other files.
+///
+/// # Errors
+/// Every mistake of the files, and the warnings with them, in the order of the files.
+pub fn parse_in(
+    path: &str,
+    text: &str,
+    tables: &Arc<Tables>,
+    around: &Surroundings<'_>,
+) -> Result<Scenario, Vec<Diagnostic>> {
+    let (source, root) = include::read(path, text, around)?;
+    let mut cx = Cx::new(&source, tables);
+    cx.today = around.today;
     let head = head(&cx, &root);
     let cells = match &head {
         Some((_, matrix)) => matrix.iter().map(|cell| self::cell(&cx, &root, cell)).collect(),
         None => Vec::new(),
     };
+    if let Some((_, node)) = entries(&root).iter().find(|(key, _)| key.value == "known_issues") {
+        let met = cells.iter().flatten().flat_map(|cell: &Cell| &cell.known_issues);
+        known::lint(&cx, node, &met.map(|issue| issue.place).collect());
+    }
     let found = sorted(cx.into_found());
     let bad = found.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
     let whole: Option<Vec<Cell>> = cells.into_iter().collect();
@@ -129,6 +149,13 @@ pub fn parse(path: &str, text: &str, tables: &Arc<Tables>) -> Result<Scenario, V
             let whole = Diagnostic::new(Severity::Error, &source, Span::default(), message, "");
             Err(vec![whole])
         }
+    }
+}
+
+fn entries(root: &Node) -> &[(Text, Node)] {
+    match &root.kind {
+        Kind::Map(entries) => entries,
+        Kind::Scalar(_) | Kind::List(_) => &[],
     }
 }
 
@@ -157,7 +184,11 @@ pub static SHAPE: Shape = Shape::new(
                 .or("one that follows from the name"),
             may("duration", shape::DURATION, "When a run ends, in virtual time.")
                 .or("30 s after its last step and its last stated time"),
-            later("include", "Files that are merged in first."),
+            may(
+                "include",
+                Form::List(&shape::TEXT),
+                "Files beside this one that are merged in first.",
+            ),
             may("matrix", Form::Shape(&matrix::SHAPE), "Parameters: every combination is a cell."),
             may(
                 "explore",
@@ -175,7 +206,11 @@ pub static SHAPE: Shape = Shape::new(
                 .or("never"),
             need("steps", Form::List(&Form::Shape(&step::SHAPE)), "What is done, and when."),
             need("expect", Form::Shape(&expect::SHAPE), "What must hold."),
-            later("known_issues", "Failures that are expected, each with its reason."),
+            may(
+                "known_issues",
+                Form::List(&Form::Shape(&known::SHAPE)),
+                "Deviations that are expected, each with its reason.",
+            ),
         ],
     ],
 );
@@ -274,7 +309,6 @@ fn cell(cx: &Cx<'_>, root: &Node, assignment: &Assignment) -> Option<Cell> {
     let pins = fields.get("pin").map(|node| pin::read(cx, &world, node)).unwrap_or_default();
     let explore = fields.get("explore").and_then(|node| explore::read(cx, &world, node));
     let faults = fields.get("faults").map(|node| fault::read(cx, &world, node)).unwrap_or_default();
-    world.faults = fault::times(&faults);
     let steps =
         fields.need("steps").map(|node| step::read(cx, &mut world, node)).unwrap_or_default();
     let strangers = steps.agenda.iter().filter(|action| {
@@ -286,7 +320,7 @@ fn cell(cx: &Cx<'_>, root: &Node, assignment: &Assignment) -> Option<Cell> {
     let duration = fields.duration("duration").map(|span| Instant::ZERO + span);
     let expectations = fields
         .need("expect")
-        .map(|node| expect::read(cx, &world, &steps, duration, node))
+        .map(|node| expect::read(cx, &world, (&steps, &faults), duration, node))
         .unwrap_or_default();
     if let (None, Some(span)) = (duration, steps.unpaced) {
         cx.error(
@@ -307,7 +341,13 @@ fn cell(cx: &Cx<'_>, root: &Node, assignment: &Assignment) -> Option<Cell> {
         cx.error(*span, message, format!("`duration` is {}s", until.as_secs_f64()));
     }
     lint::check(cx, &world, until);
+    let programs = peers::programs(&world, fields.get("peers"));
+    let known_issues = fields
+        .get("known_issues")
+        .map(|node| known::read(cx, node, assignment, &programs))
+        .unwrap_or_default();
     Some(Cell {
+        known_issues,
         name: matrix::name(assignment),
         assignment: assignment.clone(),
         unsupported: peers.unsupported,

@@ -44,6 +44,12 @@ impl Text {
         Self { value, span, style, pieces }
     }
 
+    /// Moves its place by so many octets.
+    pub(crate) fn shift(&mut self, by: usize) {
+        self.span = Span { start: self.span.start + by, end: self.span.end + by };
+        self.pieces.iter_mut().for_each(|piece| piece.source += by);
+    }
+
     /// Where a part of the value stands in the file.
     pub(crate) fn at(&self, range: Range<usize>) -> Span {
         let start = self.place(range.start).start;

@@ -63,7 +63,8 @@ pub struct Verdict {
 /// One expectation and how it came out.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct Judged {
-    /// `ladder`, `always`, `never`, `eventually`, `at`, `traffic`, `statistics`, `invariant`.
+    /// `ladder`, `always`, `never`, `eventually`, `at`, `traffic`, `statistics`, `wait_for`,
+    /// `invariant`.
     pub kind: &'static str,
     /// The expectation as it is written.
     pub text: String,

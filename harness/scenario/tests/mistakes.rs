@@ -91,7 +91,11 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ("bad view", "\"sas(R1, 10s)\"", "«\"sas(R1)\"»"),
     ("not supported yet: property", "no_cleartext(site.net)", "«flowing»(R1, R2)"),
     ("not supported yet: step", "clear: {host: R1, what: ike}", "«restart»: R1"),
-    ("not supported yet: section", "pin:\n  -", "«known_issues»: []\npin:\n  -"),
+    (
+        "a known issue without a reason",
+        "pin:\n  -",
+        "known_issues:\n  - «{»outcome: fail}\npin:\n  -",
+    ),
     ("not supported yet: fault", "pin:\n  -", "faults:\n  - {«crash»: R1}\npin:\n  -"),
     (
         "explores one stream",
@@ -275,4 +279,26 @@ fn warnings_stop_no_run() {
     let scenario = read(&text).unwrap();
     let all: String = scenario.warnings.iter().map(ToString::to_string).collect();
     insta::assert_snapshot!("warnings", all);
+}
+
+/// The messages of the warnings of a file.
+fn warned(text: &str) -> Vec<String> {
+    let scenario = read(text).unwrap_or_else(|found| panic!("{}", found[0]));
+    scenario.warnings.iter().map(|one| one.message.clone()).collect()
+}
+
+#[test]
+fn a_message_beyond_the_mtu_and_an_old_preset_are_warned_of() {
+    assert_eq!(warned(BASE), [""; 0]);
+    let narrow = BASE.replace("delay: 5ms", "mtu: 576, delay: 5ms");
+    let narrow = narrow.replace("aes256-sha256-${want}", "aes256-sha256-${want}-modp4096");
+    let narrow = narrow.replace("lifetime: 1h", "ke_first: modp4096, lifetime: 1h");
+    let found = warned(&narrow);
+    assert!(
+        found.iter().any(|one| one.starts_with("L4: IKE_SA_INIT of `site` takes")),
+        "{found:?}"
+    );
+    let old = BASE.replace("auth: {psk", "preset: ios-15-defaults\n    auth: {psk");
+    let own = warned(&old);
+    assert_eq!(own, [""; 0], "the file's own proposals stand in place of the preset's");
 }

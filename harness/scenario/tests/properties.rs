@@ -293,3 +293,45 @@ fn an_offence_stands_under_never_and_a_law_under_always() {
         assert_eq!(found[0].label.text, place, "{expect}");
     }
 }
+
+/// The laws that a run breaks.
+fn broken(story: Story) -> Vec<String> {
+    let verdict = story.judge("  ladder: |\n    ...\n");
+    let laws = verdict.expectations.iter();
+    let broken = laws.filter(|one| one.kind == "invariant" && one.outcome == Outcome::Fail);
+    broken.map(|one| one.text.clone()).collect()
+}
+
+#[test]
+fn laws_of_sas_and_of_their_ends_are_kept_or_told() {
+    let none: [&str; 0] = [];
+    let live = || {
+        Story::default()
+            .fact(0, R1, phase(1, Phase::Established))
+            .fact(0, R1, installed(0xa, 0xb))
+            .fact(0, R2, phase(1, Phase::Established))
+            .fact(0, R2, installed(0xb, 0xa))
+    };
+    assert_eq!(broken(and_then(live())), none);
+    let orphan = live().fact(5, R1, phase(1, Phase::Closed));
+    assert_eq!(broken(orphan), ["every Child SA has its IKE SA"]);
+    let gone = || live().fact(5, R1, phase(1, Phase::Closed)).fact(5, R1, removed(0xa, 0xb));
+    assert_eq!(broken(gone()), none);
+    let timer = |story: Story| {
+        let timer = IkeEvent::Timer { sa: SA, timer: "rekey ike".into() };
+        story.fact(6, R1, Fact::Ike(timer))
+    };
+    assert_eq!(broken(timer(gone())), ["nothing is left of an SA that is closed"]);
+    assert_eq!(broken(timer(live())), none);
+    let late = gone().fact(6, R1, opened(0xa, 1));
+    assert_eq!(broken(late), ["nothing is left of an SA that is closed"]);
+    let untold = || live().fact(5, R2, removed(0xb, 0xa));
+    assert_eq!(broken(and_then(untold())), ["an end that gives up a Child SA tells its peer"]);
+    let asked = || live().ike(4, R1, &delete(0, false, 0xa));
+    let told = asked().fact(5, R2, removed(0xb, 0xa)).ike(5, R2, &delete(0, true, 0xb));
+    assert_eq!(broken(and_then(told)), none);
+    let replay = || live().fact(6, R1, replayed(0xa, 7));
+    assert_eq!(broken(replay()), ["the replay window moves with good packets only"]);
+    let known = live().fact(5, R1, opened(0xa, 7)).fact(6, R1, replayed(0xa, 7));
+    assert_eq!(broken(known), none);
+}

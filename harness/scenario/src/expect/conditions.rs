@@ -165,7 +165,7 @@ pub(super) fn first_message(bench: &Bench<'_>, pattern: &Pattern, from: Instant)
 }
 
 /// The first moment in a span at which a condition has a truth, and its values then.
-pub(super) fn first_moment(
+pub(crate) fn first_moment(
     bench: &Bench<'_>,
     expr: &Expr,
     from: Moment,
@@ -218,6 +218,9 @@ pub(super) fn values(bench: &Bench<'_>, expr: &Expr, fold: &Fold<'_>) -> String 
                 Comparison::AtLeast => ">=",
             };
             Some(format!("{} {sign} {}", expr::value(left, eye), expr::value(right, eye)))
+        }
+        Expr::OneOf(left, _) | Expr::Between(left, ..) => {
+            Some(format!("met {}", expr::value(left, eye)))
         }
         Expr::Gone(..) => Some(format!("gone: {}", expr::value(part, eye))),
         _ => None,

@@ -12,8 +12,10 @@ use super::flowing::Flowing;
 use super::{Bench, Complaint, ExpectCx, Expectation};
 use crate::expr::Expr;
 use crate::pattern::{self, Pattern};
+use crate::plan::{Carries, Fault, FaultKind};
 use crate::reader::Fields;
-use crate::run::{Fold, Moment};
+use crate::run::{Content, Fold, Message, Moment};
+use crate::settle::before;
 use crate::shape::{self, Shape, may, need};
 use crate::source::Span;
 use crate::text::Text;
@@ -53,9 +55,11 @@ enum Check {
 #[derive(Debug)]
 enum After {
     Start,
-    /// A step's time.
-    Time(Instant),
+    /// A step's time, and the wait that it follows.
+    Time(Instant, Option<usize>),
     Message(Box<Pattern>, Span),
+    /// The last fault of a kind: its end, or what it is where it has none.
+    Fault(Box<Fault>, Span),
 }
 
 pub(super) fn read(expect: &ExpectCx<'_>, node: &Node) -> (Vec<Arc<dyn Expectation>>, Instant) {
@@ -129,35 +133,48 @@ fn check(expect: &ExpectCx<'_>, text: &Text) -> Option<Check> {
 /// A message pattern, `step(name)`, `fault(name)`.
 fn after(expect: &ExpectCx<'_>, text: &Text) -> Option<After> {
     let of = |prefix: &str| text.value.strip_prefix(prefix)?.strip_prefix('(')?.strip_suffix(')');
-    if let Some(key) = of("fault") {
-        let fault = expect.world.faults.iter().find(|(known, _)| known == key);
-        if fault.is_none() {
-            let names: Vec<_> = expect.world.faults.iter().map(|(key, _)| key.as_str()).collect();
-            expect.cx.unknown(text.span, "fault", key, names);
+    if let Some(name) = of("fault") {
+        let last = expect.faults.iter().filter(|fault| key(fault) == name).max_by_key(|f| end(f));
+        if last.is_none() {
+            let names: Vec<_> = expect.faults.iter().map(key).collect();
+            expect.cx.unknown(text.span, "fault", name, names);
         }
-        return fault.map(|(_, at)| After::Time(*at));
+        return last.map(|fault| After::Fault(Box::new(fault.clone()), text.span));
     }
     if let Some(name) = of("step") {
-        let named = |step: &&(Instant, Span, Option<String>)| step.2.as_deref() == Some(name);
-        let step = expect.steps.times.iter().find(named);
+        let named = |(step, _): &(&(Instant, Span, Option<String>), &Option<usize>)| {
+            step.2.as_deref() == Some(name)
+        };
+        let step = expect.steps.times.iter().zip(&expect.steps.follows).find(named);
         if step.is_none() {
             let names: Vec<_> =
                 expect.steps.times.iter().filter_map(|step| step.2.as_deref()).collect();
             expect.cx.unknown(text.span, "step", name, names);
         }
-        return step.map(|step| After::Time(step.0));
+        return step.map(|(step, follows)| After::Time(step.0, *follows));
     }
     let pattern = pattern::pattern(expect.cx, expect.world, text, &expect.variables)?;
     Some(After::Message(Box::new(pattern), text.span))
+}
+
+/// The key that a fault has in the file.
+fn key(fault: &Fault) -> &str {
+    fault.kind.name()
+}
+
+/// When a fault is over; its beginning where it lasts to the end of the run.
+fn end(fault: &Fault) -> Instant {
+    if fault.until == Instant::FAR { fault.at } else { fault.until }
 }
 
 impl Eventually {
     /// When the run may end at the earliest, as far as the file tells.
     fn least_end(&self) -> Instant {
         let within = self.within.unwrap_or_default();
-        match self.after {
+        match &self.after {
             After::Start | After::Message(..) => Instant::ZERO + within,
-            After::Time(at) => at + within,
+            After::Time(at, _) => *at + within,
+            After::Fault(fault, _) => end(fault) + within,
         }
     }
 }
@@ -183,10 +200,23 @@ impl Expectation for Eventually {
         }
         let from = match &self.after {
             After::Start => Moment { at: Instant::ZERO, records: 0 },
-            After::Time(at) => {
+            After::Time(at, follows) => {
+                let at = before(*at, *follows, &bench.run.earlier);
                 let records = &bench.run.trace.records;
-                Moment { at: *at, records: records.partition_point(|record| record.at < *at) }
+                Moment { at, records: records.partition_point(|record| record.at < at) }
             }
+            After::Fault(fault, span) => match struck(bench, fault) {
+                Some(at) => {
+                    let records = &bench.run.trace.records;
+                    Moment { at, records: records.partition_point(|record| record.at < at) }
+                }
+                None => {
+                    let message = "the fault that this waits for never met a packet";
+                    let label = "no such message was sent";
+                    let outcome = Outcome::Inconclusive;
+                    return Some(Complaint::new(outcome, bench, *span, message, label));
+                }
+            },
             After::Message(pattern, span) => match first_message(bench, pattern, Instant::ZERO) {
                 Some(moment) => moment,
                 None => {
@@ -226,4 +256,34 @@ impl Expectation for Eventually {
         let message = format!("`{}` did not hold until {end}s", self.text);
         Some(Complaint::new(Outcome::Fail, bench, self.span, message, values).at(end, bench))
     }
+}
+
+/// When a fault is over: one of single packets with the packet that it met, the last of them where
+/// it meets all.
+fn struck(bench: &Bench<'_>, fault: &Fault) -> Option<Instant> {
+    let FaultKind::Packets { which, nth, .. } = &fault.kind else { return Some(end(fault)) };
+    let meets = |message: &&Message| {
+        let carries = match (which.what, &message.content) {
+            (Carries::Anything, _)
+            | (Carries::Esp, Content::Esp { .. })
+            | (Carries::Keepalive, Content::Keepalive)
+            | (Carries::Icmp, Content::Icmp)
+            | (Carries::Plain, Content::Plain) => true,
+            (Carries::Ike { exchange, response, message_id }, Content::Ike(ike)) => {
+                ike.header.exchange == exchange
+                    && response.is_none_or(|response| response == ike.is_response())
+                    && message_id.is_none_or(|id| id == ike.header.message_id)
+            }
+            (_, _) => false,
+        };
+        carries
+            && (message.from, message.to) == (which.from, Some(which.to))
+            && (fault.at..fault.until).contains(&message.at)
+    };
+    let mut met = bench.run.conversation.messages.iter().filter(meets);
+    let met = match nth {
+        Some(nth) => met.nth(usize::try_from(*nth).ok()?),
+        None => met.next_back(),
+    };
+    met.map(|message| message.at)
 }

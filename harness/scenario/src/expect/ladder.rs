@@ -2,7 +2,7 @@
 
 use crate::expect::{Bench, Complaint};
 use crate::ladder::{Env, Outcome, explain, tell};
-use crate::pattern::{self, Ladder, Variables};
+use crate::pattern::{self, Ladder, Line, Prop, Variables};
 use crate::read::world::World;
 use crate::reader::{Cx, Fields};
 use crate::run::{Content, Message};
@@ -56,9 +56,22 @@ pub(super) fn read(
 }
 
 impl LadderExpectation {
+    /// Fragments count where the ladder names one; else a fragmented message is one line.
+    fn names_fragments(&self) -> bool {
+        self.ladder.lines.iter().any(|line| match line {
+            Line::Message(line) => {
+                line.pattern.props.iter().any(|(prop, _)| matches!(prop, Prop::Fragment(..)))
+            }
+            Line::Gap => false,
+        })
+    }
+
     fn covers(&self, message: &Message) -> bool {
+        if matches!(message.content, Content::Fragment(_)) && !self.names_fragments() {
+            return false;
+        }
         self.scope.contains(&match message.content {
-            Content::Ike(_) | Content::Garbled(_) => Scope::Ike,
+            Content::Ike(_) | Content::Fragment(_) | Content::Garbled(_) => Scope::Ike,
             Content::Esp { .. } => Scope::Esp,
             Content::Keepalive => Scope::Keepalive,
             Content::Icmp => Scope::Icmp,

@@ -19,6 +19,7 @@ use ikelab_ambient::Instant;
 use crate::diagnostic::Label;
 use crate::ladder::Env;
 use crate::pattern::Variables;
+use crate::plan::Fault;
 use crate::read::world::World;
 use crate::reader::{Cx, Fields};
 use crate::run::Run;
@@ -28,6 +29,7 @@ use crate::step::Steps;
 use crate::verdict::Outcome;
 use crate::yaml::Node;
 
+pub(crate) use conditions::first_moment;
 pub(crate) use ladder::LadderExpectation;
 pub use snapshot::{Snapshot, View};
 
@@ -130,6 +132,7 @@ pub(crate) struct ExpectCx<'a> {
     pub(crate) cx: &'a Cx<'a>,
     pub(crate) world: &'a World,
     pub(crate) steps: &'a Steps,
+    pub(crate) faults: &'a [Fault],
     /// The stated end of the run.
     pub(crate) duration: Option<Instant>,
     pub(crate) variables: Variables,
@@ -176,7 +179,7 @@ const CONDITIONS: Form = Form::List(&shape::CONDITION);
 pub(crate) fn read(
     cx: &Cx<'_>,
     world: &World,
-    steps: &Steps,
+    (steps, faults): (&Steps, &[Fault]),
     duration: Option<Instant>,
     node: &Node,
 ) -> Expectations {
@@ -184,7 +187,7 @@ pub(crate) fn read(
         return Expectations::default();
     };
     let (ladder, variables) = ladder::read(cx, world, &fields);
-    let expect = ExpectCx { cx, world, steps, duration, variables };
+    let expect = ExpectCx { cx, world, steps, faults, duration, variables };
     let mut all = Expectations { ladder: ladder.map(Arc::new), ..Expectations::default() };
     let mut add = |(others, latest): (Vec<Arc<dyn Expectation>>, Instant)| {
         all.others.extend(others);

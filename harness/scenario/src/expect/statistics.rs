@@ -76,9 +76,6 @@ fn check_row(expect: &ExpectCx<'_>, row: &Text) {
             let names: Vec<_> = NotifyType::all().map(|(_, name)| name).collect();
             expect.cx.unknown(row.span, "notify type", name, names);
         }
-        None if matches!(row.value.as_str(), "fragment" | "dropped") => {
-            expect.cx.not_yet(row.span, &format!("row `{}`", row.value));
-        }
         None => {
             let names: Vec<_> = EXCHANGES.into_iter().chain(NETWORK).collect();
             if !names.contains(&row.value.as_str()) {

@@ -8,7 +8,7 @@ use ikelab_trace::{Phase, SaId};
 
 use super::{ChildField, Comparison, Expr, SetField};
 use crate::ladder::{Binding, Env};
-use crate::run::{HostState, IkeState, Message, State};
+use crate::run::{Content, HostState, IkeState, Message, State};
 
 /// What an expression looks at: the state at a moment, what was sent until then, the variables.
 #[derive(Clone, Copy)]
@@ -76,6 +76,7 @@ pub(crate) fn value(expr: &Expr, eye: Eye<'_>) -> Value {
             let past = eye.messages.iter().take_while(|message| message.record < eye.records);
             let meant = past.filter(|message| {
                 message.from == *place
+                    && !matches!(message.content, Content::Fragment(_))
                     && exchange.is_none_or(|exchange| {
                         message.ike().is_some_and(|ike| ike.header.exchange == exchange)
                     })
@@ -104,6 +105,16 @@ pub(crate) fn value(expr: &Expr, eye: Eye<'_>) -> Value {
             Value::Many(times) => Value::Number(densest(&times, *span)),
             _ => Value::Absent,
         },
+        Expr::OneOf(left, values) => {
+            let left = value(left, eye);
+            let same = |other: &Expr| compare(&left, Comparison::Equal, &value(other, eye));
+            Value::Truth(values.iter().any(same))
+        }
+        Expr::Between(left, low, high) => {
+            let left = value(left, eye);
+            let above = compare(&left, Comparison::AtLeast, &value(low, eye));
+            Value::Truth(above && compare(&left, Comparison::AtMost, &value(high, eye)))
+        }
         Expr::Compare(left, comparison, right) => {
             Value::Truth(compare(&value(left, eye), *comparison, &value(right, eye)))
         }

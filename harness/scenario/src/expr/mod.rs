@@ -36,6 +36,10 @@ pub(crate) enum Expr {
     /// `rate(set, 10s)`: the most within such a span, up to now.
     Rate(Box<Expr>, Duration),
     Compare(Box<Expr>, Comparison, Box<Expr>),
+    /// `R1.child(net).state in [installed, none]`.
+    OneOf(Box<Expr>, Vec<Expr>),
+    /// `count(R1.children) in 1..2`, both ends included.
+    Between(Box<Expr>, Box<Expr>, Box<Expr>),
     Not(Box<Expr>),
     And(Box<Expr>, Box<Expr>),
     Or(Box<Expr>, Box<Expr>),
@@ -73,9 +77,13 @@ impl Expr {
     /// Whether it is true or false by itself.
     pub(crate) fn is_condition(&self) -> bool {
         match self {
-            Self::Gone(..) | Self::Compare(..) | Self::Not(_) | Self::And(..) | Self::Or(..) => {
-                true
-            }
+            Self::Gone(..)
+            | Self::Compare(..)
+            | Self::OneOf(..)
+            | Self::Between(..)
+            | Self::Not(_)
+            | Self::And(..)
+            | Self::Or(..) => true,
             Self::Number(_)
             | Self::Time(_)
             | Self::Word(_)
@@ -96,6 +104,13 @@ impl Expr {
         match self {
             Self::Count(inner, _) | Self::Rate(inner, _) | Self::Not(inner) => {
                 parts.extend(inner.parts());
+            }
+            Self::OneOf(one, others) => {
+                parts.extend(one.parts());
+                parts.extend(others.iter().flat_map(Self::parts));
+            }
+            Self::Between(one, low, high) => {
+                parts.extend([one, low, high].into_iter().flat_map(|part| part.parts()));
             }
             Self::Compare(one, _, other) | Self::And(one, other) | Self::Or(one, other) => {
                 parts.extend(one.parts());

@@ -222,8 +222,8 @@ impl Parser<'_> {
             ">" => Comparison::More,
             ">=" => Comparison::AtLeast,
             "in" => {
-                self.cx.not_yet(self.here(), "`in`");
-                return None;
+                self.next += 1;
+                return self.within(left);
             }
             "=" => {
                 self.cx.error(self.here(), "unexpected `=`", "did you mean `==`?");
@@ -236,6 +236,29 @@ impl Parser<'_> {
         let right = self.value()?;
         self.check_state(&left, &right, span);
         Some(Expr::Compare(Box::new(left), comparison, Box::new(right)))
+    }
+
+    /// What follows `in`: `[a, b]`, `1..3`.
+    fn within(&mut self, left: Expr) -> Option<Expr> {
+        if !self.take("[") {
+            let low = self.value()?;
+            self.expect(".")?;
+            self.expect(".")?;
+            let high = self.value()?;
+            return Some(Expr::Between(Box::new(left), Box::new(low), Box::new(high)));
+        }
+        let mut values = Vec::new();
+        loop {
+            let span = self.here();
+            let value = self.value()?;
+            self.check_state(&left, &value, span);
+            values.push(value);
+            if !self.take(",") {
+                break;
+            }
+        }
+        self.expect("]")?;
+        Some(Expr::OneOf(Box::new(left), values))
     }
 
     /// A state is compared with the name of a state.

@@ -32,6 +32,12 @@ pub(super) fn unique(run: &Run<'_>) -> Option<Violation> {
                 let body = octets.get(ESP_HEADER..).map(<[u8]>::to_vec);
                 ((message.from, u64::from(spi.0), ESP_KEY), body)
             }
+            // The whole message is looked at; each of its fragments has an IV of its own.
+            Content::Fragment(part) => {
+                let header = &part.header;
+                let sealed = sealed(&part.octets);
+                ((message.from, header.initiator_spi.0, header.responder_spi.0), sealed)
+            }
             Content::Keepalive | Content::Icmp | Content::Plain | Content::Garbled(_) => continue,
         };
         let length = lengths.get(&(key.1, key.2)).copied();

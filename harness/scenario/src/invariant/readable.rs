@@ -28,6 +28,7 @@ pub(super) fn readable(run: &Run<'_>) -> Option<Violation> {
                 format!("{}: {why}", message.words())
             }
             Content::Ike(_)
+            | Content::Fragment(_)
             | Content::Esp { .. }
             | Content::Keepalive
             | Content::Icmp

@@ -5,14 +5,16 @@ use std::rc::Rc;
 
 use ikelab_ambient::Instant;
 use ikelab_trace::SaId;
-use ikelab_wire::ike::IkeSpi;
+use ikelab_wire::ike::{Header, IkeSpi};
 use ikelab_wire::notation;
 use ikelab_wire::payload::{Body, Payload, TrafficSelector};
-use ikelab_wire::registry::{KeId, Protocol};
+use ikelab_wire::registry::{IpProtocol, KeId, Protocol};
 
 use super::spi;
-use crate::pattern::{Arg, Field, Item, Pattern, Payloads, Prop, Time, What, suite_words};
-use crate::run::{Content, IkeContent, Message};
+use crate::pattern::{
+    Arg, CarriedField, CarriedItem, Field, Item, Pattern, Payloads, Prop, Time, What, suite_words,
+};
+use crate::run::{Carried, Content, IkeContent, Message};
 use crate::source::Span;
 
 /// What variables hold. Cheap to clone: a search tries many.
@@ -92,6 +94,9 @@ pub(crate) fn check(
     for (prop, span) in &pattern.props {
         env = check_prop(prop, *span, message, &env)?;
     }
+    for item in &pattern.carried {
+        check_carried(item, message)?;
+    }
     match &pattern.payloads {
         None => Ok(env),
         Some(payloads) => match message.ike() {
@@ -104,6 +109,19 @@ pub(crate) fn check(
 fn check_what(pattern: &Pattern, message: &Message) -> Result<(), Mismatch> {
     let fail =
         |met, expected: String| Err(mismatch(met, pattern.what_span, expected, message.words()));
+    let part = pattern.props.iter().any(|(prop, _)| matches!(prop, Prop::Fragment(..)));
+    let is_part = match &message.content {
+        Content::Fragment(_) => true,
+        // What a fault looks at as it passes may be a fragment that can be read.
+        Content::Ike(ike) => ike.fragment.is_some(),
+        _ => false,
+    };
+    if part && !is_part {
+        return fail(1, "a fragment".to_owned());
+    }
+    if !part && matches!(message.content, Content::Fragment(_)) {
+        return fail(1, "a whole message".to_owned());
+    }
     let meets = match (pattern.what, &message.content) {
         (What::Any, _)
         | (What::Esp, Content::Esp { .. })
@@ -111,6 +129,7 @@ fn check_what(pattern: &Pattern, message: &Message) -> Result<(), Mismatch> {
         | (What::Icmp, Content::Icmp)
         | (What::Plain, Content::Plain) => true,
         (What::Ike(exchange), Content::Ike(ike)) => ike.header.exchange == exchange,
+        (What::Ike(exchange), Content::Fragment(part)) => part.header.exchange == exchange,
         (What::Ike(_) | What::Esp | What::Keepalive | What::Icmp | What::Plain, _) => false,
     };
     if !meets {
@@ -124,12 +143,51 @@ fn check_what(pattern: &Pattern, message: &Message) -> Result<(), Mismatch> {
         };
         return fail(1, expected);
     }
-    match (pattern.response, message.ike()) {
-        (Some(response), Some(ike)) if ike.is_response() != response => {
+    match (pattern.response, header(message)) {
+        (Some(response), Some(header)) if header.flags.response() != response => {
             fail(2, if response { "a response" } else { "a request" }.to_owned())
         }
         _ => Ok(()),
     }
+}
+
+/// The header of an IKE message or of a fragment.
+fn header(message: &Message) -> Option<&Header> {
+    match &message.content {
+        Content::Ike(ike) => Some(&ike.header),
+        Content::Fragment(part) => Some(&part.header),
+        Content::Esp { .. }
+        | Content::Keepalive
+        | Content::Icmp
+        | Content::Plain
+        | Content::Garbled(_) => None,
+    }
+}
+
+fn check_carried(item: &CarriedItem, message: &Message) -> Result<(), Mismatch> {
+    let Some(carried) = &message.carried else {
+        return Err(mismatch(6, item.span, item.words.clone(), "what can't be read"));
+    };
+    if carries(item, carried, message) != item.absent {
+        return Ok(());
+    }
+    Err(mismatch(6, item.span, item.words.clone(), carried.words()))
+}
+
+fn carries(item: &CarriedItem, carried: &Carried, message: &Message) -> bool {
+    let (src, dst) = carried.addresses.unwrap_or((message.src.ip(), message.dst.ip()));
+    let has = |field: &CarriedField| match field {
+        CarriedField::Type(kind) => carried.icmp.is_some_and(|(actual, _)| actual == *kind),
+        CarriedField::Code(code) => carried.icmp.is_some_and(|(_, actual)| actual == *code),
+        CarriedField::Port(port) => {
+            carried.ports.is_some_and(|(src, dst)| src == *port || dst == *port)
+        }
+        CarriedField::Src(address) => src == *address,
+        CarriedField::Dst(address) => dst == *address,
+        CarriedField::Length(length) => carried.length == *length,
+    };
+    let icmp = item.protocol == IpProtocol::ICMP && carried.protocol == IpProtocol::ICMPV6;
+    (carried.protocol == item.protocol || icmp) && item.fields.iter().all(has)
 }
 
 fn check_time(time: Time, span: Span, message: &Message, env: &Env) -> Result<(), Mismatch> {
@@ -171,18 +229,40 @@ fn check_prop(prop: &Prop, span: Span, message: &Message, env: &Env) -> Result<E
         (Prop::Length(length), Content::Ike(ike)) => {
             same("len", (*length).into(), ike.octets.len() as u64)
         }
+        (Prop::MessageId(id), Content::Fragment(part)) => {
+            same("mid", (*id).into(), part.header.message_id.into())
+        }
+        (Prop::Length(length), Content::Fragment(part)) => {
+            same("len", (*length).into(), part.octets.len() as u64)
+        }
+        (Prop::Fragment(number, total), Content::Fragment(part)) => {
+            if *number == part.number && total.is_none_or(|total| total == part.total) {
+                return Ok(env.clone());
+            }
+            let total = total.map_or_else(String::new, |total| format!("/{total}"));
+            fail(format!("frag={number}{total}"), format!("frag={}/{}", part.number, part.total))
+        }
+        (Prop::Child(name), Content::Esp { .. }) => {
+            if message.child.as_ref() == Some(name) {
+                return Ok(env.clone());
+            }
+            let actual = message.child.clone().unwrap_or_else(|| "no child's SPI".to_owned());
+            fail(format!("child={name}"), actual)
+        }
         (Prop::Sequence(number), Content::Esp { sequence, .. }) => same("seq", *number, *sequence),
-        (Prop::InitiatorSpi(spi), Content::Ike(ike)) => {
-            spi_is(span, "spi_i", *spi, ike.header.initiator_spi, env)
-        }
-        (Prop::ResponderSpi(spi), Content::Ike(ike)) => {
-            spi_is(span, "spi_r", *spi, ike.header.responder_spi, env)
-        }
-        (Prop::Fragment(number), Content::Ike(ike)) if ike.fragment.is_some() => {
+        (Prop::Fragment(number, _), Content::Ike(ike)) if ike.fragment.is_some() => {
             same("frag", (*number).into(), ike.fragment.unwrap_or_default().into())
         }
-        (Prop::Ike(name), Content::Ike(ike)) => check_ike(name, span, ike, env),
-        (_, _) => fail("a message that has this property".to_owned(), message.words()),
+        (prop, _) => match (prop, header(message)) {
+            (Prop::InitiatorSpi(spi), Some(header)) => {
+                spi_is(span, "spi_i", *spi, header.initiator_spi, env)
+            }
+            (Prop::ResponderSpi(spi), Some(header)) => {
+                spi_is(span, "spi_r", *spi, header.responder_spi, env)
+            }
+            (Prop::Ike(name), Some(header)) => check_ike(name, span, header, env),
+            (_, _) => fail("a message that has this property".to_owned(), message.words()),
+        },
     }
 }
 
@@ -200,8 +280,8 @@ fn spi_is(
 }
 
 /// `ike=$A`: the SPIs of the header, of which the responder's may come later.
-fn check_ike(name: &str, span: Span, ike: &IkeContent, env: &Env) -> Result<Env, Mismatch> {
-    let sa = SaId { initiator: ike.header.initiator_spi, responder: ike.header.responder_spi };
+fn check_ike(name: &str, span: Span, header: &Header, env: &Env) -> Result<Env, Mismatch> {
+    let sa = SaId { initiator: header.initiator_spi, responder: header.responder_spi };
     match env.get(name) {
         Some((Binding::Ike(known), at)) => {
             let open = known.responder == IkeSpi::NONE;
@@ -410,14 +490,40 @@ fn check_field(field: &Field, body: &Body) -> Option<(String, String)> {
             differ(format!("suites={suites}"), format!("suites={}", suite_words(&sa.proposals)))
         }
         (Field::Length(length), body) => {
-            let actual = match body {
-                Body::Nonce(nonce) => nonce.0.len(),
-                Body::Ke(ke) => ke.data.len(),
-                Body::Notify(notify) => notify.data.len(),
-                _ => return Some((format!("len={length}"), "another payload".to_owned())),
-            };
+            let actual = octets(body).map_or("none".to_owned(), |octets| octets.len().to_string());
             differ(format!("len={length}"), format!("len={actual}"))
         }
+        (Field::Octets(wanted), body) => differ(format!("hex={}", hex(wanted)), {
+            octets(body)
+                .map_or("another payload".to_owned(), |octets| format!("hex={}", hex(octets)))
+        }),
         (field, _) => Some((format!("{field:?}"), "another payload".to_owned())),
     }
+}
+
+/// The value of a payload that is no structure.
+fn octets(body: &Body) -> Option<&[u8]> {
+    match body {
+        Body::Ke(ke) => Some(&ke.data),
+        Body::IdI(id) | Body::IdR(id) => Some(&id.data),
+        Body::Cert(cert) => Some(&cert.data),
+        Body::CertReq(request) => Some(&request.authorities),
+        Body::Auth(auth) => Some(&auth.data),
+        Body::Nonce(nonce) => Some(&nonce.0),
+        Body::Notify(notify) => Some(&notify.data),
+        Body::VendorId(id) => Some(&id.0),
+        Body::Eap(eap) => Some(&eap.data),
+        Body::Unknown(unknown) => Some(&unknown.octets),
+        Body::Sa(_)
+        | Body::Delete(_)
+        | Body::TsI(_)
+        | Body::TsR(_)
+        | Body::Sk(_)
+        | Body::Skf(_)
+        | Body::Config(_) => None,
+    }
+}
+
+fn hex(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }

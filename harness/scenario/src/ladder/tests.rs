@@ -23,6 +23,8 @@ fn message(letter: u16) -> Message {
         dst: address,
         arrivals: vec![Instant::ZERO],
         repeated: false,
+        carried: None,
+        child: None,
         content: if letter.is_multiple_of(2) { Content::Keepalive } else { Content::Icmp },
     }
 }
@@ -37,6 +39,7 @@ fn line(letter: u16, mark: Mark, repeat: (u32, u32)) -> Line {
         response: None,
         props: Vec::new(),
         payloads: None,
+        carried: Vec::new(),
         span,
         hosts_span: span,
         what_span: span,

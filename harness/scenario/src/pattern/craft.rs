@@ -49,7 +49,7 @@ struct Place<'a, 't> {
 
 fn place<'a, 't>(cx: &'a Cx<'a>, world: &'a World, text: &'t Text) -> Place<'a, 't> {
     let scan = Scan::new(text, 0..text.value.len());
-    Place { cx: LineCx { cx, world, binds: false, fragments: false }, scan }
+    Place { cx: LineCx { cx, world, binds: false }, scan }
 }
 
 impl Place<'_, '_> {

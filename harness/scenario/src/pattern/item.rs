@@ -120,7 +120,8 @@ fn kind(
             number.map(PayloadType)
         }
         "ICMP" | "UDP" | "TCP" => {
-            cx.cx.not_yet(scan.span(name), &format!("`{}` inside a message", name.text));
+            let label = "it stands in lines of ESP, ICMP and PLAIN";
+            cx.cx.error(scan.span(name), format!("IKE carries no {}", name.text), label);
             None
         }
         other => {
@@ -254,8 +255,9 @@ fn field(
         cx.cx.error(scan.span(word), format!("unexpected `{}`", word.text), label);
         return None;
     };
-    if matches!(name.text, "hex" | "choose" | "delay") {
-        cx.cx.not_yet(scan.span(word), &format!("field `{}`", name.text));
+    if matches!(name.text, "choose" | "delay") {
+        let label = "it is for what a crafted peer sends (`reply:`)";
+        cx.cx.error(scan.span(word), format!("nothing expected has a `{}`", name.text), label);
         return None;
     }
     let has_spi = matches!(item.kind, PayloadType::SA | PayloadType::NOTIFY | PayloadType::DELETE);
@@ -280,9 +282,8 @@ fn field(
             })
         }
         ("suites", PayloadType::SA) => suites(value.text, item.arg),
-        ("len", PayloadType::NONCE | PayloadType::KE | PayloadType::NOTIFY) => {
-            value.text.parse().ok().map(Field::Length)
-        }
+        ("len", kind) if has_octets(kind) => value.text.parse().ok().map(Field::Length),
+        ("hex", kind) if has_octets(kind) => octets(value.text).map(Field::Octets),
         _ => {
             cx.cx.error(scan.span(name), format!("this payload has no field `{}`", name.text), "");
             return None;
@@ -295,6 +296,7 @@ fn field(
             "method" => suggestion(value.text, METHODS.map(|(name, _)| name)),
             "ts" => "expected a network: 192.168.1.0/24".to_owned(),
             "suites" => "expected suites as under `proposals:`, joined by +".to_owned(),
+            "hex" => "expected hex digits in pairs: 0102, 00*32".to_owned(),
             _ => "expected a number".to_owned(),
         };
         cx.cx.error(
@@ -349,6 +351,37 @@ fn suites(text: &str, arg: Option<Arg>) -> Option<Field> {
 pub(crate) fn suite_words(proposals: &[Proposal]) -> String {
     let words = |proposal: &Proposal| format!("{}:{}", proposal.number, proposal.to_text());
     proposals.iter().map(words).collect::<Vec<_>>().join("+")
+}
+
+/// Whether a payload has octets to compare: all but those that are structures.
+fn has_octets(kind: PayloadType) -> bool {
+    !matches!(
+        kind,
+        PayloadType::SA
+            | PayloadType::DELETE
+            | PayloadType::TSI
+            | PayloadType::TSR
+            | PayloadType::SK
+            | PayloadType::SKF
+            | PayloadType::CP
+    )
+}
+
+/// `0102`, `0x0102`, `00*32`.
+fn octets(text: &str) -> Option<Vec<u8>> {
+    let (digits, times) = match text.split_once('*') {
+        Some((digits, times)) => (digits, times.parse().ok()?),
+        None => (text, 1_usize),
+    };
+    let digits = digits.trim_start_matches("0x");
+    if !digits.is_ascii() || !digits.len().is_multiple_of(2) || times > 65_535 {
+        return None;
+    }
+    let octets: Option<Vec<u8>> = (0..digits.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok())
+        .collect();
+    octets.map(|octets| octets.repeat(times)).filter(|octets| octets.len() <= 65_535)
 }
 
 fn group(value: Word<'_>) -> Option<Field> {

@@ -3,6 +3,7 @@
 use ikelab_ambient::Instant;
 use ikelab_wire::registry::ExchangeType;
 
+use super::carried::{self, CarriedItem};
 use super::item::payloads;
 use super::scan::{Scan, Word};
 use super::{Kind, Ladder, Line, Mark, MessageLine, Pattern, Prop, Time, Variables, What};
@@ -17,8 +18,6 @@ pub(super) struct LineCx<'a> {
     pub(super) world: &'a World,
     /// Whether variables may be bound here.
     pub(super) binds: bool,
-    /// Whether fragments are told apart here: in a ladder a message is one line.
-    pub(super) fragments: bool,
 }
 
 pub(super) const EXCHANGES: [&str; 11] = [
@@ -37,7 +36,7 @@ pub(super) const EXCHANGES: [&str; 11] = [
 
 /// Reads a ladder; lines that are wrong are told and left out.
 pub(crate) fn ladder(cx: &Cx<'_>, world: &World, text: &Text) -> (Ladder, Variables) {
-    let line_cx = LineCx { cx, world, binds: true, fragments: false };
+    let line_cx = LineCx { cx, world, binds: true };
     let mut variables = Variables::default();
     let mut lines = Vec::new();
     let mut start = 0;
@@ -91,7 +90,7 @@ pub(crate) fn pattern(
     text: &Text,
     known: &Variables,
 ) -> Option<Pattern> {
-    let line_cx = LineCx { cx, world, binds: false, fragments: false };
+    let line_cx = LineCx { cx, world, binds: false };
     let mut scan = Scan::new(text, 0..text.value.len());
     let pattern = message(&line_cx, &mut scan, &mut known.clone())?;
     finish(&line_cx, &mut scan)?;
@@ -101,7 +100,7 @@ pub(crate) fn pattern(
 /// Reads what a fault is meant for: a pattern without variables, in which `frag=` tells the
 /// fragments of a message apart.
 pub(crate) fn fault_pattern(cx: &Cx<'_>, world: &World, text: &Text) -> Option<Pattern> {
-    let line_cx = LineCx { cx, world, binds: false, fragments: true };
+    let line_cx = LineCx { cx, world, binds: false };
     let mut scan = Scan::new(text, 0..text.value.len());
     let pattern = message(&line_cx, &mut scan, &mut Variables::default())?;
     finish(&line_cx, &mut scan)?;
@@ -228,7 +227,16 @@ fn message(cx: &LineCx<'_>, scan: &mut Scan<'_>, known: &mut Variables) -> Optio
         let word = scan.word();
         props.push((prop(cx, scan, word, known)?, scan.span(word)));
     }
-    let payloads = if scan.take("{") { Some(payloads(cx, scan, known)?) } else { None };
+    let (mut inside, mut outside): (_, Vec<CarriedItem>) = (None, Vec::new());
+    if scan.take("{") {
+        match what {
+            What::Esp | What::Icmp | What::Plain => outside = carried::items(cx, scan)?,
+            What::Any | What::Ike(_) | What::Keepalive => {
+                inside = Some(payloads(cx, scan, known)?);
+            }
+        }
+    }
+    refuse_idle(cx, what, &props, inside.is_some());
     let span = scan.span_of(start..scan.at());
     Some(Pattern {
         from: from?,
@@ -237,7 +245,8 @@ fn message(cx: &LineCx<'_>, scan: &mut Scan<'_>, known: &mut Variables) -> Optio
         what,
         response,
         props,
-        payloads,
+        payloads: inside,
+        carried: outside,
         span,
         hosts_span,
         what_span,
@@ -290,10 +299,14 @@ fn prop(cx: &LineCx<'_>, scan: &Scan<'_>, word: Word<'_>, known: &mut Variables)
         "seq" => value.text.parse().ok().map(Prop::Sequence),
         "spi_i" => value.text.parse().ok().map(Prop::InitiatorSpi),
         "spi_r" => value.text.parse().ok().map(Prop::ResponderSpi),
-        "frag" if cx.fragments => value.text.parse().ok().map(Prop::Fragment),
         "ike" => return ike_variable(cx, scan, value, known),
-        other if PROPS.contains(&other) => {
-            cx.cx.not_yet(scan.span(word), &format!("property `{other}`"));
+        "frag" => fragment(value.text),
+        "child" => {
+            return cx.world.child(cx.cx, value.text, scan.span(value)).map(Prop::Child);
+        }
+        "delay" => {
+            let label = "`delay` says when a crafted peer answers (`reply:`); here, write [+1ms]";
+            cx.cx.error(scan.span(word), "a message that is expected has no `delay`", label);
             return None;
         }
         other => {
@@ -303,11 +316,39 @@ fn prop(cx: &LineCx<'_>, scan: &Scan<'_>, word: Word<'_>, known: &mut Variables)
     };
     if prop.is_none() {
         let message = format!("`{}` is no value of `{}`", value.text, name.text);
-        let label =
-            if name.text.starts_with("spi") { "expected hex digits" } else { "expected a number" };
+        let label = match name.text {
+            "spi_i" | "spi_r" => "expected hex digits",
+            "frag" => "expected a fragment's number, or number and total: 2, 2/3",
+            _ => "expected a number",
+        };
         cx.cx.error(scan.span(value), message, label);
     }
     prop
+}
+
+/// `2`, `2/3`.
+fn fragment(text: &str) -> Option<Prop> {
+    let (number, total) = match text.split_once('/') {
+        Some((number, total)) => (number, Some(total.parse().ok()?)),
+        None => (text, None),
+    };
+    Some(Prop::Fragment(number.parse().ok()?, total))
+}
+
+/// Complains about properties that a message of this kind can't have.
+fn refuse_idle(cx: &LineCx<'_>, what: What, props: &[(Prop, crate::source::Span)], reads: bool) {
+    for (prop, span) in props {
+        match prop {
+            Prop::Child(_) if !matches!(what, What::Esp | What::Any) => {
+                cx.cx.error(*span, "`child` is about ESP packets", "");
+            }
+            Prop::Fragment(..) if reads => {
+                let label = "its payloads stand in the line of the whole message";
+                cx.cx.error(*span, "a fragment alone can't be read", label);
+            }
+            _ => {}
+        }
+    }
 }
 
 fn ike_variable(

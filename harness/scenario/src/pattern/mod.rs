@@ -1,5 +1,6 @@
 //! The notation of messages: `R1 -> R2 IKE_SA_INIT req mid=0 {SA as $offer, KE group=x25519}`.
 
+mod carried;
 mod craft;
 mod item;
 mod line;
@@ -14,6 +15,7 @@ use ikelab_wire::registry::{
     AuthMethod, ExchangeType, IdType, KeId, NotifyType, PayloadType, Protocol,
 };
 
+pub(crate) use carried::{CarriedField, CarriedItem};
 pub(crate) use craft::{craft, edit, octets};
 pub(crate) use item::suite_words;
 pub(crate) use line::{fault_pattern, ladder, pattern};
@@ -82,6 +84,8 @@ pub(crate) struct Pattern {
     pub(crate) response: Option<bool>,
     pub(crate) props: Vec<(Prop, Span)>,
     pub(crate) payloads: Option<Payloads>,
+    /// What it carries: of ESP, ICMP and PLAIN.
+    pub(crate) carried: Vec<CarriedItem>,
     pub(crate) span: Span,
     /// Where the hosts, and where exchange and direction stand.
     pub(crate) hosts_span: Span,
@@ -113,8 +117,10 @@ pub(crate) enum Prop {
     InitiatorSpi(IkeSpi),
     ResponderSpi(IkeSpi),
     Sequence(u64),
-    /// The number of a fragment.
-    Fragment(u16),
+    /// A fragment of a message: its number, and how many there are.
+    Fragment(u16, Option<u16>),
+    /// The Child SA of an ESP packet, `site.net`.
+    Child(String),
 }
 
 /// The payloads of a message.
@@ -168,6 +174,8 @@ pub(crate) enum Field {
     Spi(String, bool),
     /// `suites=1:aes256gcm16-prfsha256-x25519+2:..`: all proposals, with their numbers.
     Suites(String),
+    /// The value.
+    Octets(Vec<u8>),
 }
 
 /// What a variable holds, as far as the text tells.

@@ -7,6 +7,7 @@ mod agenda;
 mod fault;
 mod lie;
 mod matcher;
+mod options;
 mod order;
 mod storm;
 mod topology;
@@ -21,6 +22,7 @@ pub use lie::{
     Select, Target, Value,
 };
 pub use matcher::Matcher;
+pub use options::{HalfOpen, IkeOptions};
 pub use order::{Explore, Queue, Stream};
 pub use topology::{Host, HostKind, Iface, Link, Mapping, Nat, Route};
 pub use tunnel::{

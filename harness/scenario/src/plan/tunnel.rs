@@ -95,6 +95,8 @@ pub struct Ike {
     pub childless: bool,
     /// The UDP port that it begins with.
     pub port: u16,
+    /// What it does beyond the plain protocol.
+    pub options: super::IkeOptions,
 }
 
 /// How requests are repeated, RFC 7296 §2.4.
@@ -106,6 +108,10 @@ pub struct Retransmit {
     pub factor: f64,
     /// How often a request is sent in all.
     pub tries: u32,
+    /// The longest wait.
+    pub longest: Duration,
+    /// By what part of itself a wait is longer at most, at random.
+    pub jitter: f64,
 }
 
 /// When a responder asks for a cookie, RFC 7296 §2.6.

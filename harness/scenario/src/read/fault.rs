@@ -262,11 +262,6 @@ fn nat_rebind(cx: &Cx<'_>, world: &World, fields: &Fields<'_, '_>) -> Option<(St
     Some((format!("nat_rebind {}", name.value), FaultKind::NatRebind { nat: place, address }))
 }
 
-/// When each fault begins, by its key.
-pub(crate) fn times(faults: &[Fault]) -> Vec<(String, Instant)> {
-    faults.iter().map(|fault| (fault.kind.name().to_owned(), fault.at)).collect()
-}
-
 /// When the last fault begins or ends: a run without a `duration` goes on until after that.
 pub(crate) fn latest(faults: &[Fault]) -> Instant {
     let ends = faults.iter().map(|fault| match (&fault.kind, fault.until) {

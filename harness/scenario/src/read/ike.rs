@@ -5,6 +5,7 @@ use std::time::Duration;
 use ikelab_wire::payload::Proposal;
 use ikelab_wire::registry::{KeId, Protocol, TransformType};
 
+use super::options::{self, OptionsLayer};
 use super::values::{
     OFF_OR_DURATION, REKEY_AT, RekeyAt, group, off_or, proposals, rekey_at, settle_rekey,
 };
@@ -15,7 +16,13 @@ use crate::source::Span;
 use crate::yaml::Node;
 
 /// RFC 7296 §2.4 leaves the numbers open; these give up after a bit more than a minute.
-const RETRANSMIT: Retransmit = Retransmit { first: Duration::from_secs(2), factor: 2.0, tries: 5 };
+pub(super) const RETRANSMIT: Retransmit = Retransmit {
+    first: Duration::from_secs(2),
+    factor: 2.0,
+    tries: 5,
+    longest: Duration::from_hours(24),
+    jitter: 0.0,
+};
 /// RFC 3948 §4 suggests 20 s.
 const NAT_KEEPALIVE: Duration = Duration::from_secs(20);
 
@@ -32,11 +39,12 @@ pub(crate) struct IkeLayer {
     pub(crate) window: Option<u32>,
     pub(crate) cookie: Option<Cookie>,
     pub(crate) initial_contact: Option<bool>,
-    pub(crate) nat_keepalive: Option<Duration>,
+    pub(crate) nat_keepalive: Option<Option<Duration>>,
     pub(crate) fragmentation: Option<Option<u16>>,
     pub(crate) childless: Option<bool>,
     pub(crate) port: Option<u16>,
     pub(crate) ke_first_span: Option<Span>,
+    pub(crate) options: OptionsLayer,
 }
 
 /// `ike:` of a tunnel and of an end.
@@ -44,39 +52,55 @@ pub(super) static SHAPE: Shape = Shape::new(
     "ike",
     "How an IKE SA is negotiated and kept. What an end says goes over what the tunnel says, and \
      that over the preset.",
-    &[&[
-        may("proposals", Form::List(&shape::PROPOSAL), "What is offered and accepted, best first."),
-        may("ke_first", shape::GROUP, "The method of the first KE payload.")
-            .or("the first of the proposals"),
-        later("additional_ke", "Further key exchanges, RFC 9370."),
-        may("lifetime", shape::DURATION, "How long an IKE SA lives."),
-        may("rekey_at", REKEY_AT, "When an end replaces it: a share of the lifetime, or an age.")
+    &[
+        &[
+            may(
+                "proposals",
+                Form::List(&shape::PROPOSAL),
+                "What is offered and accepted, best first.",
+            ),
+            may("ke_first", shape::GROUP, "The method of the first KE payload.")
+                .or("the first of the proposals"),
+            later("additional_ke", "Further key exchanges, RFC 9370."),
+            may("lifetime", shape::DURATION, "How long an IKE SA lives."),
+            may(
+                "rekey_at",
+                REKEY_AT,
+                "When an end replaces it: a share of the lifetime, or an age.",
+            )
             .or("90%"),
-        may("rekey_jitter", shape::DURATION, "Up to how much earlier it begins, at random.")
-            .or("0s"),
-        may("dpd", OFF_OR_DURATION, "After how long a silence liveness is checked.").or("off"),
-        may("retransmit", Form::Shape(&RETRANSMIT_SHAPE), "How requests are repeated."),
-        may("window", Form::Integer(1, 1024), "How many requests the peer may have open.").or("1"),
-        may(
-            "fragmentation",
-            Form::Any(&[Form::Words(&["off"]), Form::Integer(128, 65_535)]),
-            "Octets of the largest IP datagram before IKE fragments a message, RFC 7383.",
-        )
-        .or("off"),
-        may("mobike", Form::Words(&["false"]), "MOBIKE, RFC 4555.").or("false"),
-        may("cookie", Form::Words(&shape::words(&COOKIES)), "When a cookie is asked for.")
-            .or("never"),
-        may("nat_keepalive", shape::DURATION, "Interval of keepalives behind a NAT.").or("20s"),
-        may("initial_contact", Form::Boolean, "Whether the first IKE_AUTH says INITIAL_CONTACT.")
+            may("rekey_jitter", shape::DURATION, "Up to how much earlier it begins, at random.")
+                .or("0s"),
+            may("dpd", OFF_OR_DURATION, "After how long a silence liveness is checked.").or("off"),
+            may("retransmit", Form::Shape(&RETRANSMIT_SHAPE), "How requests are repeated."),
+            may("window", Form::Integer(1, 1024), "How many requests the peer may have open.")
+                .or("1"),
+            may(
+                "fragmentation",
+                Form::Any(&[Form::Words(&["off"]), Form::Integer(128, 65_535)]),
+                "Octets of the largest IP datagram before IKE fragments a message, RFC 7383.",
+            )
+            .or("off"),
+            may("mobike", Form::Words(&["false"]), "MOBIKE, RFC 4555.").or("false"),
+            may("cookie", Form::Words(&shape::words(&COOKIES)), "When a cookie is asked for.")
+                .or("never"),
+            may("nat_keepalive", OFF_OR_DURATION, "Interval of keepalives behind a NAT.").or("20s"),
+            may(
+                "initial_contact",
+                Form::Boolean,
+                "Whether the first IKE_AUTH says INITIAL_CONTACT.",
+            )
             .or("true"),
-        may(
-            "childless",
-            Form::Words(&shape::words(&CHILDLESS)),
-            "Whether an IKE SA without a Child SA is agreed to, RFC 6023.",
-        )
-        .or("never"),
-        may("port", Form::Integer(1, 65_535), "The UDP port that it begins with.").or("500"),
-    ]],
+            may(
+                "childless",
+                Form::Words(&shape::words(&CHILDLESS)),
+                "Whether an IKE SA without a Child SA is agreed to, RFC 6023.",
+            )
+            .or("never"),
+            may("port", Form::Integer(1, 65_535), "The UDP port that it begins with.").or("500"),
+        ],
+        options::KEYS,
+    ],
 );
 
 static RETRANSMIT_SHAPE: Shape = Shape::new(
@@ -87,6 +111,8 @@ static RETRANSMIT_SHAPE: Shape = Shape::new(
         may("factor", Form::Number(1.0, 10.0), "How many times longer each further wait is.")
             .or("2"),
         may("tries", Form::Integer(1, 100), "How often a request is sent in all.").or("5"),
+        may("longest", shape::DURATION, "The longest wait.").or("24h"),
+        may("jitter", shape::SHARE, "By what share of itself a wait is longer, at random.").or("0"),
     ]],
 );
 
@@ -117,7 +143,9 @@ pub(super) fn ike_layer(cx: &Cx<'_>, node: &Node) -> IkeLayer {
         window: fields.integer("window", 1, 1024).and_then(|n| u32::try_from(n).ok()),
         cookie: fields.choice("cookie", &COOKIES),
         initial_contact: fields.boolean("initial_contact"),
-        nat_keepalive: fields.duration("nat_keepalive"),
+        nat_keepalive: fields
+            .get("nat_keepalive")
+            .and_then(|node| off_or(cx, node, |_| cx.duration(node, "nat_keepalive").map(Some))),
         fragmentation: fields.get("fragmentation").and_then(|node| {
             off_or(cx, node, |_| {
                 let octets = cx.integer(node, "fragmentation", 128, 65_535)?;
@@ -126,6 +154,7 @@ pub(super) fn ike_layer(cx: &Cx<'_>, node: &Node) -> IkeLayer {
         }),
         childless: childless.flatten(),
         port: fields.integer("port", 1, 65_535).and_then(|n| u16::try_from(n).ok()),
+        options: OptionsLayer::read(cx, &fields),
     }
 }
 
@@ -150,6 +179,11 @@ fn retransmit(cx: &Cx<'_>, node: &Node) -> Option<Retransmit> {
         first: fields.duration("first").unwrap_or(RETRANSMIT.first),
         factor: factor.unwrap_or(RETRANSMIT.factor),
         tries: tries.unwrap_or(RETRANSMIT.tries),
+        longest: fields.duration("longest").unwrap_or(RETRANSMIT.longest),
+        jitter: fields
+            .get("jitter")
+            .and_then(|node| cx.probability(node, "jitter"))
+            .unwrap_or(RETRANSMIT.jitter),
     })
 }
 
@@ -173,6 +207,7 @@ impl IkeLayer {
             fragmentation: self.fragmentation.or(below.fragmentation),
             childless: self.childless.or(below.childless),
             port: self.port.or(below.port),
+            options: self.options.over(below.options),
         }
     }
 
@@ -199,10 +234,11 @@ impl IkeLayer {
             window: self.window.unwrap_or(1),
             cookie: self.cookie.unwrap_or(Cookie::Never),
             initial_contact: self.initial_contact.unwrap_or(true),
-            nat_keepalive: Some(self.nat_keepalive.unwrap_or(NAT_KEEPALIVE)),
+            nat_keepalive: self.nat_keepalive.unwrap_or(Some(NAT_KEEPALIVE)),
             fragmentation: self.fragmentation.flatten(),
             childless: self.childless.unwrap_or(false),
             port: self.port.unwrap_or(500),
+            options: self.options.settle(),
         })
     }
 }

@@ -7,6 +7,7 @@ mod ike;
 mod lie;
 pub(crate) mod nat;
 pub(crate) mod net;
+mod options;
 pub(crate) mod peers;
 mod personality;
 pub(crate) mod pin;

@@ -80,6 +80,31 @@ pub(crate) fn read(cx: &Cx<'_>, world: &World, node: &Node) -> Peers {
     peers
 }
 
+/// The programs that play the hosts, each once.
+pub(crate) fn programs(world: &World, node: Option<&Node>) -> Vec<String> {
+    let entries: &[(Text, Node)] = match node.map(|node| &node.kind) {
+        Some(Kind::Map(entries)) => entries,
+        _ => &[],
+    };
+    let of = |host: &str| {
+        let (_, node) = entries.iter().find(|(name, _)| name.value == host)?;
+        let text = match &node.kind {
+            Kind::Scalar(text) => Some(text),
+            Kind::Map(keys) => keys.iter().find_map(|(key, node)| match &node.kind {
+                Kind::Scalar(text) if key.value == "impl" => Some(text),
+                _ => None,
+            }),
+            Kind::List(_) => None,
+        };
+        text.map(|text| text.value.clone())
+    };
+    let mut all: Vec<_> =
+        world.host_names().map(|host| of(host).unwrap_or_else(|| "builtin".to_owned())).collect();
+    all.sort();
+    all.dedup();
+    all
+}
+
 type Program<'a, 'n> = (&'n Text, Option<Fields<'a, 'n>>);
 
 fn program<'a, 'n>(cx: &'a Cx<'a>, node: &'n Node) -> Option<Program<'a, 'n>> {

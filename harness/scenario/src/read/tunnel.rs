@@ -9,6 +9,7 @@ use super::ike::{IkeLayer, ike_layer};
 use super::preset::{self, PRESETS, Preset};
 use super::virtual_ip::virtual_ip;
 use super::world::{Tunnel, World};
+use crate::lint::barred;
 use crate::plan::{Child, End, VirtualIp};
 use crate::reader::{Cx, Fields};
 use crate::shape::{self, Form, Shape, later, may, need};
@@ -109,6 +110,15 @@ fn tunnel(cx: &Cx<'_>, world: &mut World, name: &Text, node: &Node) -> Option<()
     for (side, own) in sides.into_iter().enumerate() {
         let end = settle(cx, &shared, &drafts[side], &drafts[1 - side], (peers[side], own))?;
         world.hosts.get_mut(usize::from(ends[side]))?.tunnels.push(end);
+    }
+    if let Some(text) = fields.text("preset") {
+        let open = shared.ike.proposals.is_none()
+            && drafts.iter().any(|draft| draft.ike.proposals.is_none());
+        let barred = barred::of(&(shared.preset.ike)().proposals.unwrap_or_default());
+        if open && !barred.is_empty() {
+            let message = format!("L8: this preset offers {}", barred.join(", "));
+            cx.warning(text.span, message, "RFC 8247 bars or discourages it: for look-alikes only");
+        }
     }
     world.tunnels.push(Tunnel { name: name.value.clone(), span: name.span, ends, children });
     Some(())

@@ -17,8 +17,6 @@ pub(crate) struct World {
     pub(crate) tunnels: Vec<Tunnel>,
     /// Places of the hosts that lie: the laws of every run are not for them.
     pub(crate) liars: BTreeSet<u16>,
-    /// When the faults begin, by their keys.
-    pub(crate) faults: Vec<(String, ikelab_ambient::Instant)>,
 }
 
 /// A tunnel as steps and expectations name it.

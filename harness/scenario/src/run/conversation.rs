@@ -6,12 +6,17 @@ use std::net::SocketAddr;
 
 use ikelab_ambient::Instant;
 use ikelab_dissect::{Dissected, Dissector, Icv, IkeMessage, KeyTable, Packet};
-use ikelab_trace::{Addressees, Fact, Fate, HostId, Origin, PacketId, Record, Sent, Trace};
+use ikelab_trace::{
+    Addressees, Fact, Fate, HostId, IkeEvent, Origin, PacketId, Record, Sent, Trace,
+};
 use ikelab_wire::ike::{EspSpi, Header};
 use ikelab_wire::ip::IpView;
 use ikelab_wire::notation;
 use ikelab_wire::payload::Payload;
 use ikelab_wire::registry::IpProtocol;
+
+use super::carried::Carried;
+use super::fragments::{Arrivals, FragmentContent};
 
 /// The messages of a run in the order of their sending.
 #[derive(Clone, Debug, Default)]
@@ -40,6 +45,10 @@ pub struct Message {
     pub arrivals: Vec<Instant>,
     /// The same octets went the same way before.
     pub repeated: bool,
+    /// What it carries, for ESP that can be opened and for what is not protected.
+    pub carried: Option<Carried>,
+    /// The Child SA that an ESP packet was sent on, `site.net`.
+    pub child: Option<String>,
     /// What it is.
     pub content: Content,
 }
@@ -49,6 +58,8 @@ pub struct Message {
 pub enum Content {
     /// An IKE message.
     Ike(Box<IkeContent>),
+    /// A fragment of an IKE message; the whole one comes with the fragment that completes it.
+    Fragment(Box<FragmentContent>),
     /// An ESP packet.
     Esp {
         /// Its SPI.
@@ -108,7 +119,8 @@ impl Message {
     pub fn ike(&self) -> Option<&IkeContent> {
         match &self.content {
             Content::Ike(ike) => Some(ike),
-            Content::Esp { .. }
+            Content::Fragment(_)
+            | Content::Esp { .. }
             | Content::Keepalive
             | Content::Icmp
             | Content::Plain
@@ -127,6 +139,12 @@ impl Message {
     pub fn words(&self) -> String {
         match &self.content {
             Content::Ike(ike) => ike.words(),
+            Content::Fragment(part) => {
+                let header = &part.header;
+                let side = if header.flags.response() { "resp" } else { "req" };
+                let (exchange, id) = (header.exchange, header.message_id);
+                format!("{exchange} {side} {id} fragment {}/{}", part.number, part.total)
+            }
             Content::Esp { spi, sequence, .. } => format!("ESP {spi} seq {sequence}"),
             Content::Keepalive => "KEEPALIVE".to_owned(),
             Content::Icmp => format!("ICMP {} > {}", self.src.ip(), self.dst.ip()),
@@ -143,6 +161,7 @@ impl Conversation {
         let mut dissector = Dissector::new(&KeyTable::from_trace(trace));
         let mut seen = BTreeSet::new();
         let addressees = Addressees::new(trace);
+        let children = children(trace);
         let mut messages = Vec::new();
         let mut ways = Ways::default();
         for (record, entry) in trace.records.iter().enumerate() {
@@ -158,10 +177,8 @@ impl Conversation {
             let read = dissector.feed(packet);
             let repeated = !seen.insert((view.src, view.dst, payload_of(&view).to_vec()));
             let (src, dst) = endpoints(&view);
-            let content = content(&view, read);
-            let Some(content) = content else { continue };
             let to = addressees.of(entry.at, view.protocol.0, dst);
-            messages.push(Message {
+            let mut message = Message {
                 record,
                 at: entry.at,
                 from: entry.host.0,
@@ -170,14 +187,26 @@ impl Conversation {
                 dst,
                 arrivals: Vec::new(),
                 repeated,
-                content,
-            });
+                carried: carried(&view, sent.octets.len(), &read),
+                child: None,
+                content: Content::Keepalive,
+            };
+            if let Some(part) = fragment(&view) {
+                message.content = Content::Fragment(Box::new(part));
+                messages.push(message.clone());
+            }
+            let Some(content) = content(&view, read) else { continue };
+            if let Content::Esp { spi, .. } = &content {
+                message.child = children.get(&(entry.host.0, *spi)).cloned();
+            }
+            messages.push(Message { content, ..message });
         }
         for message in &mut messages {
             let Some(entry) = trace.records.get(message.record) else { continue };
             let packet = PacketId { host: entry.host, seq: entry.seq };
             message.arrivals = ways.arrivals(packet, message.to.map(HostId));
         }
+        complete(&mut messages);
         Self { messages }
     }
 
@@ -217,6 +246,55 @@ impl Ways {
         let there = |(host, _): &&(HostId, Instant)| to.is_none_or(|to| to == *host);
         ends.iter().filter(there).map(|(_, at)| *at).collect()
     }
+}
+
+/// A message in fragments has arrived when the last of them has.
+fn complete(messages: &mut [Message]) {
+    let mut fragments = Arrivals::default();
+    let mut whole: Option<(usize, Option<Instant>)> = None;
+    for message in messages {
+        match (&message.content, whole) {
+            (Content::Fragment(part), _) => {
+                let ends = (message.src, message.dst);
+                whole = Some((message.record, fragments.take(ends, part, &message.arrivals)));
+            }
+            (_, Some((record, at))) if record == message.record => {
+                message.arrivals = at.into_iter().collect();
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The names of Child SAs, by sender and outbound SPI.
+fn children(trace: &Trace) -> BTreeMap<(u16, EspSpi), String> {
+    let of = |record: &Record| match &record.fact {
+        Fact::Ike(IkeEvent::ChildInstalled(child)) => {
+            let name = match child.child.contains('.') {
+                true => child.child.clone(),
+                false => format!("{}.{}", child.tunnel, child.child),
+            };
+            Some(((record.host.0, child.spi_out), name))
+        }
+        _ => None,
+    };
+    trace.records.iter().filter_map(of).collect()
+}
+
+/// What a packet carries, as far as somebody with the keys can tell.
+fn carried(view: &IpView<'_>, length: usize, read: &[Dissected]) -> Option<Carried> {
+    read.iter().find_map(|dissected| match dissected {
+        Dissected::Esp(packet) => packet.inner.as_ref().map(Carried::of_esp),
+        Dissected::Clear(_) => Some(Carried::of_packet(view, length)),
+        _ => None,
+    })
+}
+
+/// The fragment of an IKE message that a packet is, if it is one.
+fn fragment(view: &IpView<'_>) -> Option<FragmentContent> {
+    let (src, dst) = view.ports().filter(|_| view.protocol == IpProtocol::UDP)?;
+    let port = if src == 4500 || dst == 4500 { 4500 } else { dst };
+    FragmentContent::parse(port, view.payload().get(8..)?)
 }
 
 /// What makes a repetition: the octets behind the UDP header, whose checksum a NAT may change.

@@ -1,15 +1,19 @@
 //! A finished run as a judge reads it: what was said on the wire, and what the hosts were left with.
 
+mod carried;
 mod conversation;
 mod exchanges;
+mod fragments;
 mod moment;
 mod state;
 mod statistics;
 
+pub use carried::Carried;
 pub use conversation::{Content, Conversation, IkeContent, Message};
 pub(crate) use exchanges::{
     Exchange, Old, Rekey, deleted_spis, deletes_ike, exchanges, offers, rekeys,
 };
+pub use fragments::FragmentContent;
 pub(crate) use moment::Moment;
 pub(crate) use state::{Fold, HostState, IkeState, State};
 pub(crate) use statistics::{EXCHANGES, NETWORK};
@@ -26,6 +30,8 @@ pub(crate) struct Run<'a> {
     pub(crate) conversation: Conversation,
     pub(crate) world: &'a World,
     pub(crate) agenda: &'a [Action],
+    /// By how much each wait was shorter than its timeout.
+    pub(crate) earlier: Vec<std::time::Duration>,
 }
 
 /// A child as one end is configured with it, from a moment on.
@@ -39,7 +45,7 @@ pub(crate) struct Configured<'a> {
 
 impl<'a> Run<'a> {
     pub(crate) fn new(trace: &'a Trace, world: &'a World, agenda: &'a [Action]) -> Self {
-        Self { trace, conversation: Conversation::of(trace), world, agenda }
+        Self { trace, conversation: Conversation::of(trace), world, agenda, earlier: Vec::new() }
     }
 
     /// Whether a host lies: the laws of every run are not for it.

@@ -45,7 +45,12 @@ pub(crate) const EXCHANGES: [&str; 12] = [
 ];
 
 /// Names of the rows about the network.
-pub(crate) const NETWORK: [&str; 2] = ["retransmit", "keepalive"];
+/// `dropped` are those that never arrived, told at both ends. Retransmissions are not counted in
+/// the rows above.
+pub(crate) const NETWORK: [&str; 4] = ["retransmit", "fragment", "keepalive", "dropped"];
+
+/// The place of the first row about the network.
+const PLACE: u16 = u16::MAX - 3;
 
 impl Statistics {
     /// A row; zeros for one that is left out.
@@ -66,6 +71,14 @@ pub fn statistics(conversation: &Conversation, host: u16, until: Instant) -> Sta
         let sent = message.from == host;
         let received =
             message.to == Some(host) && message.arrivals.iter().any(|arrival| *arrival <= until);
+        if let Some(ike) = message.ike().filter(|_| message.is_lost()) {
+            let (response, meant) = (ike.is_response(), message.to == Some(host));
+            let row = table.entry((PLACE + 3, "dropped".to_owned())).or_default();
+            row.tx_req += u64::from(sent && !response);
+            row.tx_resp += u64::from(sent && response);
+            row.rx_req += u64::from(meant && !response);
+            row.rx_resp += u64::from(meant && response);
+        }
         let mut count = |place: u16, name: &str, response: bool| {
             let row = table.entry((place, name.to_owned())).or_default();
             row.tx_req += u64::from(sent && !response);
@@ -74,7 +87,10 @@ pub fn statistics(conversation: &Conversation, host: u16, until: Instant) -> Sta
             row.rx_resp += u64::from(received && response);
         };
         if matches!(message.content, Content::Keepalive) {
-            count(u16::MAX, "keepalive", false);
+            count(PLACE + 2, "keepalive", false);
+        }
+        if let Content::Fragment(part) = &message.content {
+            count(PLACE + 1, "fragment", part.header.flags.response());
         }
         let Some(ike) = message.ike() else { continue };
         let response = ike.is_response();
@@ -91,7 +107,7 @@ pub fn statistics(conversation: &Conversation, host: u16, until: Instant) -> Sta
             asked.insert(key, name);
         }
         if message.repeated {
-            count(u16::MAX - 1, "retransmit", response);
+            count(PLACE, "retransmit", response);
             continue;
         }
         let place = EXCHANGES.iter().position(|known| *known == name).unwrap_or(EXCHANGES.len());

@@ -9,7 +9,9 @@ mod rekey;
 mod send;
 mod updown;
 mod wait;
+mod wait_for;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ikelab_ambient::Instant;
@@ -18,9 +20,12 @@ use crate::duration;
 use crate::plan::{Action, Command};
 use crate::read::world::World;
 use crate::reader::{Cx, Fields};
+use crate::settle::before;
 use crate::shape::{self, Form, Key, Shape, later, may};
 use crate::source::Span;
-use crate::yaml::Node;
+use crate::yaml::{Kind, Node};
+
+pub(crate) use wait_for::{REACTION, WaitFor};
 
 /// What a step comes to.
 #[derive(Default)]
@@ -39,7 +44,8 @@ type Reader = fn(&Cx<'_>, &mut World, &Node) -> Option<Draft>;
 pub(crate) static SHAPE: Shape =
     Shape::new("step", "Something that is done. Exactly one kind.", &[DETAILS, KINDS, LATER])
         .one_of(&[
-            "ping", "send", "up", "down", "rekey", "clear", "change", "inject", "wait", "note",
+            "ping", "send", "up", "down", "rekey", "clear", "change", "inject", "wait", "wait_for",
+            "note",
         ]);
 
 /// Keys that say more about a step.
@@ -59,6 +65,7 @@ const KINDS: &[Key] = &[
     may("change", Form::Shape(&change::SHAPE), "A new configuration, at both ends of a tunnel."),
     may("inject", Form::Shape(&inject::SHAPE), "A host sends a packet that no engine made."),
     may("wait", shape::DURATION, "Nothing, for so long."),
+    may("wait_for", Form::Shape(&wait_for::SHAPE), "Nothing, until a condition holds."),
     may("note", shape::TEXT, "A remark in the transcript."),
 ];
 
@@ -66,7 +73,6 @@ const KINDS: &[Key] = &[
 const LATER: &[Key] = &[
     later("move", "An interface gets another address."),
     later("restart", "A host begins anew."),
-    later("wait_for", "Nothing, until a condition holds."),
 ];
 
 /// Who reads a kind of step.
@@ -81,6 +87,7 @@ fn reader(key: &str) -> Option<Reader> {
         "change" => Some(change::read),
         "inject" => Some(inject::read),
         "wait" => Some(wait::read),
+        "wait_for" => Some(wait_for::read),
         "note" => Some(note::read),
         _ => None,
     }
@@ -96,18 +103,34 @@ pub(crate) struct Steps {
     pub(crate) unpaced: Option<Span>,
     /// Each step's time, place, and name where it has one.
     pub(crate) times: Vec<(Instant, Span, Option<String>)>,
+    /// What is waited for. Times are as if each took its whole timeout.
+    pub(crate) waits: Vec<WaitFor>,
+    /// For each entry of `times`, the wait that it follows.
+    pub(crate) follows: Vec<Option<usize>>,
+    /// The steps that follow a wait, and which.
+    hang: BTreeMap<u32, usize>,
 }
 
 pub(crate) fn read(cx: &Cx<'_>, world: &mut World, node: &Node) -> Steps {
     let mut steps = Steps::default();
     let mut now = Instant::ZERO;
     let mut flows = 0;
+    let mut follows = None;
     let items = cx.list(node, "steps").unwrap_or_default();
     if items.is_empty() {
         cx.error(node.span, "there is no step", "a run without a step shows nothing");
     }
     for (index, item) in (0_u32..).zip(items) {
         let Some((at, span, name, draft)) = step(cx, world, item, now) else { continue };
+        // A step with a time of its own follows nothing.
+        follows = follows.filter(|_| part(item, "at").is_none());
+        steps.follows.push(follows);
+        steps.hang.extend(follows.map(|wait| (index, wait)));
+        let wait = part(item, "wait_for").and_then(|node| wait_for::wait(cx, world, node));
+        if let Some(wait) = wait {
+            steps.waits.push(WaitFor { begins: at, follows, ..wait });
+            follows = Some(steps.waits.len() - 1);
+        }
         now = at + draft.takes;
         steps.end = steps.end.max(now);
         steps.times.push((at, span, name));
@@ -128,6 +151,27 @@ pub(crate) fn read(cx: &Cx<'_>, world: &mut World, node: &Node) -> Steps {
     }
     steps.agenda.sort_by_key(|action| (action.at, action.step));
     steps
+}
+
+impl Steps {
+    /// The agenda, with each wait so much shorter than its timeout.
+    pub(crate) fn agenda_after(&self, earlier: &[Duration]) -> Vec<Action> {
+        let mut agenda = self.agenda.clone();
+        for action in &mut agenda {
+            let follows = self.hang.get(&action.step).copied();
+            action.at = before(action.at, follows, earlier);
+        }
+        agenda.sort_by_key(|action| (action.at, action.step));
+        agenda
+    }
+}
+
+/// What a step says under a key.
+fn part<'n>(step: &'n Node, key: &str) -> Option<&'n Node> {
+    match &step.kind {
+        Kind::Map(keys) => keys.iter().find(|(known, _)| known.value == key).map(|(_, node)| node),
+        Kind::Scalar(_) | Kind::List(_) => None,
+    }
 }
 
 type Read = (Instant, Span, Option<String>, Draft);

@@ -16,7 +16,7 @@ use ikelab_wire::payload::{Body, KeyExchange, Nonce, Payload, Proposal, Security
 use ikelab_wire::registry::{ExchangeType, IpProtocol, KeId, Protocol};
 
 /// A scenario with an `expect:` section of the test's own.
-pub fn scenario(expect: &str) -> Scenario {
+pub(crate) fn scenario(expect: &str) -> Scenario {
     static TABLES: OnceLock<Arc<Tables>> = OnceLock::new();
     let text = format!(
         "ikelab: 1
@@ -45,24 +45,24 @@ expect:
     found.unwrap_or_else(|found| panic!("{}", found[0]))
 }
 
-pub const R1: u16 = 0;
-pub const R2: u16 = 1;
+pub(crate) const R1: u16 = 0;
+pub(crate) const R2: u16 = 1;
 
 /// A run that a test tells.
 #[derive(Default)]
-pub struct Story {
-    pub records: Vec<Record>,
+pub(crate) struct Story {
+    pub(crate) records: Vec<Record>,
 }
 
 impl Story {
-    pub fn fact(mut self, at_ms: u64, host: u16, fact: Fact) -> Self {
+    pub(crate) fn fact(mut self, at_ms: u64, host: u16, fact: Fact) -> Self {
         let at = Instant::from_nanos(at_ms * 1_000_000);
         let seq = self.records.len() as u64;
         self.records.push(Record { at, host: HostId(host), seq, fact });
         self
     }
 
-    pub fn packet(self, at_ms: u64, from: u16, packet: &IpPacket, lost: bool) -> Self {
+    pub(crate) fn packet(self, at_ms: u64, from: u16, packet: &IpPacket, lost: bool) -> Self {
         let arrival = Instant::from_nanos(at_ms * 1_000_000) + Duration::from_millis(1);
         let fate = if lost {
             Fate::Lost { reason: "loss".into() }
@@ -79,21 +79,21 @@ impl Story {
         self.fact(at_ms, from, Fact::Sent(sent))
     }
 
-    pub fn ike_octets(self, at_ms: u64, from: u16, octets: Vec<u8>, lost: bool) -> Self {
+    pub(crate) fn ike_octets(self, at_ms: u64, from: u16, octets: Vec<u8>, lost: bool) -> Self {
         let (src, dst) = ends(from, 1);
         let udp = Udp { src_port: 500, dst_port: 500, payload: octets }.emit(src, dst);
         self.packet(at_ms, from, &ip(src, dst, IpProtocol::UDP, udp), lost)
     }
 
-    pub fn ike(self, at_ms: u64, from: u16, message: &Message) -> Self {
+    pub(crate) fn ike(self, at_ms: u64, from: u16, message: &Message) -> Self {
         self.ike_octets(at_ms, from, message.emit(), false)
     }
 
-    pub fn lost(self, at_ms: u64, from: u16, message: &Message) -> Self {
+    pub(crate) fn lost(self, at_ms: u64, from: u16, message: &Message) -> Self {
         self.ike_octets(at_ms, from, message.emit(), true)
     }
 
-    pub fn trace(self) -> Trace {
+    pub(crate) fn trace(self) -> Trace {
         let host = |name: &str, lan: [u8; 4], wan: [u8; 4]| HostInfo {
             name: name.to_owned(),
             ifaces: vec![iface("lan", lan, None), iface("wan", wan, Some(LinkId(0)))],
@@ -108,24 +108,24 @@ impl Story {
         }
     }
 
-    pub fn judge(self, expect: &str) -> Verdict {
+    pub(crate) fn judge(self, expect: &str) -> Verdict {
         let scenario = scenario(expect);
         scenario.judge(&scenario.cells[0], &self.trace())
     }
 }
 
-pub fn iface(name: &str, address: [u8; 4], link: Option<LinkId>) -> IfaceInfo {
+pub(crate) fn iface(name: &str, address: [u8; 4], link: Option<LinkId>) -> IfaceInfo {
     IfaceInfo { name: name.to_owned(), addresses: vec![(IpAddr::from(address), 24)], link }
 }
 
 /// Source and destination on the WAN (1) or between the LANs (0).
-pub fn ends(from: u16, iface: usize) -> (IpAddr, IpAddr) {
+pub(crate) fn ends(from: u16, iface: usize) -> (IpAddr, IpAddr) {
     let all = [[[192, 168, 1, 1], [10, 0, 0, 1]], [[192, 168, 2, 1], [10, 0, 0, 2]]];
     let place = usize::from(from);
     (IpAddr::from(all[place][iface]), IpAddr::from(all[1 - place][iface]))
 }
 
-pub fn ip(src: IpAddr, dst: IpAddr, protocol: IpProtocol, payload: Vec<u8>) -> IpPacket {
+pub(crate) fn ip(src: IpAddr, dst: IpAddr, protocol: IpProtocol, payload: Vec<u8>) -> IpPacket {
     IpPacket {
         src,
         dst,
@@ -139,7 +139,12 @@ pub fn ip(src: IpAddr, dst: IpAddr, protocol: IpProtocol, payload: Vec<u8>) -> I
     }
 }
 
-pub fn message(exchange: ExchangeType, id: u32, response: bool, payloads: Vec<Body>) -> Message {
+pub(crate) fn message(
+    exchange: ExchangeType,
+    id: u32,
+    response: bool,
+    payloads: Vec<Body>,
+) -> Message {
     let flags = if response { Flags::RESPONSE } else { Flags::INITIATOR };
     let header = Header {
         initiator_spi: IkeSpi(1),
@@ -152,16 +157,16 @@ pub fn message(exchange: ExchangeType, id: u32, response: bool, payloads: Vec<Bo
     Message { header, payloads: payloads.into_iter().map(Payload::from).collect() }
 }
 
-pub fn offer(text: &str) -> Body {
+pub(crate) fn offer(text: &str) -> Body {
     Body::Sa(SecurityAssociation {
         proposals: vec![Proposal::from_text(text, Protocol::IKE, 1).unwrap()],
     })
 }
 
-pub fn ke(group: KeId) -> Body {
+pub(crate) fn ke(group: KeId) -> Body {
     Body::Ke(KeyExchange { group, data: vec![7; 32] })
 }
 
-pub fn nonce() -> Body {
+pub(crate) fn nonce() -> Body {
     Body::Nonce(Nonce(vec![9; 32]))
 }

@@ -13,13 +13,22 @@ use ikelab_trace::EspMode;
 use ikelab_wire::payload::{Proposal, Transform};
 use ikelab_wire::registry::KeId;
 
-/// A plan names no longest wait: each is longer than the one before. This is no limit that a
-/// scenario reaches.
-const WAIT_LONGEST: Duration = Duration::from_hours(24);
-
 /// What the IKE engine of a host has to know.
 pub(super) fn ike(host: &plan::Host) -> Config {
-    Config::new(host.tunnels.iter().map(end).collect())
+    let config = Config::new(host.tunnels.iter().map(end).collect());
+    let options = || host.tunnels.iter().map(|end| &end.ike.options);
+    let half_open = || options().map(|options| options.half_open);
+    Config {
+        half_open_max: half_open().find_map(|own| own.most).unwrap_or(config.half_open_max),
+        cookie_threshold: half_open()
+            .find_map(|own| own.cookies_from)
+            .unwrap_or(config.cookie_threshold),
+        half_open_timeout: half_open()
+            .find_map(|own| own.timeout)
+            .unwrap_or(config.half_open_timeout),
+        invalid_ike_spi: options().any(|options| options.invalid_ike_spi),
+        ..config
+    }
 }
 
 /// The policies of a host: one for each Child SA configuration, except for those of peers that get
@@ -110,7 +119,7 @@ fn end(end: &plan::End) -> Tunnel {
         retransmit: Retransmit {
             first: ike.retransmit.first,
             factor: ike.retransmit.factor,
-            longest: WAIT_LONGEST,
+            longest: ike.retransmit.longest,
             tries: ike.retransmit.tries,
         },
         liveness: ike.dpd,
@@ -120,14 +129,20 @@ fn end(end: &plan::End) -> Tunnel {
             plan::Cookie::UnderLoad => Cookie::UnderLoad,
         },
         window: ike.window,
-        vendor_ids: vec![VENDOR_ID.to_vec()],
+        vendor_ids: ike.options.vendor_ids.clone().unwrap_or_else(|| vec![VENDOR_ID.to_vec()]),
         initial_contact: ike.initial_contact,
         options: Options {
             fragmentation: ike.fragmentation.map(usize::from),
             keepalive: ike.nat_keepalive,
             childless: ike.childless,
             virtual_ip: virtual_ip(&end.virtual_ip),
-            ..Options::default()
+            retransmit_jitter: ike.retransmit.jitter,
+            retries: ike.options.retries,
+            restart: ike.options.restart,
+            force_encapsulation: ike.options.force_encapsulation,
+            invalid_message_id: ike.options.invalid_message_id,
+            children_max: ike.options.children_max,
+            additional_ts: ike.options.additional_ts,
         },
         children: end.children.iter().map(child).collect(),
     }

@@ -62,7 +62,19 @@ pub(crate) fn message(
     (src, dst): (SocketAddr, SocketAddr),
     content: Content,
 ) -> Message {
-    Message { record: 0, at, from, to, src, dst, arrivals: Vec::new(), repeated: false, content }
+    Message {
+        record: 0,
+        at,
+        from,
+        to,
+        src,
+        dst,
+        arrivals: Vec::new(),
+        repeated: false,
+        carried: None,
+        child: None,
+        content,
+    }
 }
 
 /// What a packet is.

@@ -1,0 +1,37 @@
+//! What an end of a tunnel does beyond the plain protocol.
+
+use std::time::Duration;
+
+/// What an end does beyond the plain protocol.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct IkeOptions {
+    /// How often an IKE SA is tried again when nobody answers.
+    pub retries: u32,
+    /// Whether the Child SAs of a peer that is found dead are made again.
+    pub restart: bool,
+    /// Whether it pretends to be behind a NAT.
+    pub force_encapsulation: bool,
+    /// Whether a request over an unknown IKE SA is answered with INVALID_IKE_SPI. Of the host.
+    pub invalid_ike_spi: bool,
+    /// Whether a request beyond the window is told of with INVALID_MESSAGE_ID.
+    pub invalid_message_id: bool,
+    /// How many Child SAs the peer may make over one IKE SA; none: any number.
+    pub children_max: Option<usize>,
+    /// Whether ADDITIONAL_TS_POSSIBLE is said.
+    pub additional_ts: bool,
+    /// Vendor IDs of its IKE_SA_INIT; none: ikelab's own.
+    pub vendor_ids: Option<Vec<Vec<u8>>>,
+    /// How half-open IKE SAs are limited; none: as the engine does. Of the host.
+    pub half_open: HalfOpen,
+}
+
+/// Limits for half-open IKE SAs, RFC 7296 §2.6. None: the engine's own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct HalfOpen {
+    /// How many a responder keeps.
+    pub most: Option<usize>,
+    /// From how many on a cookie is asked for with `cookie: under-load`.
+    pub cookies_from: Option<usize>,
+    /// How long it waits for IKE_AUTH.
+    pub timeout: Option<Duration>,
+}
