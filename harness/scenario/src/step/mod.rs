@@ -70,10 +70,8 @@ const KINDS: &[Key] = &[
 ];
 
 /// Kinds that this version does nothing with.
-const LATER: &[Key] = &[
-    later("move", "An interface gets another address."),
-    later("restart", "A host begins anew."),
-];
+const LATER: &[Key] =
+    &[later("move", "An interface gets another address."), later("restart", "A host begins anew.")];
 
 /// Who reads a kind of step.
 fn reader(key: &str) -> Option<Reader> {
