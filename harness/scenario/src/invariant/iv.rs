@@ -15,6 +15,13 @@ const ESP_HEADER: usize = 8;
 
 pub(super) fn unique(run: &Run<'_>) -> Option<Violation> {
     let lengths = lengths(run);
+    let in_pieces: BTreeSet<usize> = run
+        .conversation
+        .messages
+        .iter()
+        .filter(|message| matches!(message.content, Content::Fragment(_)))
+        .map(|message| message.record)
+        .collect();
     let mut seen = BTreeSet::new();
     for message in run
         .conversation
@@ -23,6 +30,8 @@ pub(super) fn unique(run: &Run<'_>) -> Option<Violation> {
         .filter(|message| !message.repeated && !run.lies(message.from))
     {
         let (key, octets) = match &message.content {
+            // The fragments of a message are looked at, each with its own IV, and not the whole.
+            Content::Ike(_) if in_pieces.contains(&message.record) => continue,
             Content::Ike(ike) => {
                 let header = &ike.header;
                 let sealed = sealed(&ike.octets);
@@ -32,7 +41,6 @@ pub(super) fn unique(run: &Run<'_>) -> Option<Violation> {
                 let body = octets.get(ESP_HEADER..).map(<[u8]>::to_vec);
                 ((message.from, u64::from(spi.0), ESP_KEY), body)
             }
-            // The whole message is looked at; each of its fragments has an IV of its own.
             Content::Fragment(part) => {
                 let header = &part.header;
                 let sealed = sealed(&part.octets);
