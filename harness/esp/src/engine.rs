@@ -46,6 +46,13 @@ impl Esp {
         self.spd.put(policy, sas);
     }
 
+    /// Puts a policy first, or in the place of the one with its name.
+    pub fn add_policy_first(&mut self, policy: Policy) {
+        self.known.forget();
+        let sas = self.sad.of_policy(&policy.name);
+        self.spd.put_first(policy, sas);
+    }
+
     /// Takes a policy out. Its SAs stay until they are removed, and open what still comes in.
     pub fn remove_policy(&mut self, name: &str) {
         self.known.forget();

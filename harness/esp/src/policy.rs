@@ -77,6 +77,14 @@ impl Spd {
         }
     }
 
+    /// Puts a policy first, or in the place of the one with its name.
+    pub(crate) fn put_first(&mut self, policy: Policy, sas: Vec<EspSpi>) {
+        match self.named(&policy.name) {
+            Some(entry) => entry.policy = policy,
+            None => self.entries.insert(0, Entry { policy, sas, asked: None }),
+        }
+    }
+
     /// Takes a policy out.
     pub(crate) fn remove(&mut self, name: &str) {
         self.entries.retain(|entry| entry.policy.name != name);

@@ -3,14 +3,14 @@
 use std::net::SocketAddr;
 
 use ikelab_ambient::Instant;
-use ikelab_esp::{Action, Policy, SaConfig, SaKeys};
+use ikelab_esp::{Action, Dropped, Policy, SaConfig, SaKeys};
 use ikelab_ike::{Acquire, ChildSa};
 use ikelab_trace::{EspEvent, Fact, Origin};
 use ikelab_wire::ike::EspSpi;
 use ikelab_wire::ip::{IcmpMessage, IpPacket, IpView, KEEPALIVE, Udp, with_marker};
 use ikelab_wire::registry::IpProtocol;
 
-use crate::deliver::PORT_NAT_T;
+use crate::deliver::{PORT_IKE, PORT_NAT_T};
 use crate::host::Arrival;
 use crate::{Host, SaSettings};
 
@@ -33,7 +33,12 @@ impl Host {
     pub(crate) fn open(&mut self, now: Instant, outer: &IpView<'_>, esp: &[u8]) {
         let mut out = Vec::new();
         self.esp.inbound(outer, esp, &mut out);
+        let strange = out.iter().find_map(strange_spi);
         self.obey_esp(now, out, Origin::Opened);
+        if let Some(spi) = strange {
+            let (local, remote) = ends(outer);
+            self.tell_ike(now, ikelab_ike::Input::UnknownSpi { local, remote, spi });
+        }
     }
 
     /// Cuts a packet that would be too long once it is sealed, or tells its sender.
@@ -95,7 +100,7 @@ impl Host {
     fn follow_selectors(&mut self, sa: &SaConfig) {
         let roaming = self.settings.get(&sa.policy).is_some_and(|settings| settings.roaming);
         if roaming {
-            self.esp.add_policy(Policy {
+            self.esp.add_policy_first(Policy {
                 name: sa.policy.clone(),
                 local: sa.local_ts.clone(),
                 remote: sa.remote_ts.clone(),
@@ -155,6 +160,25 @@ impl Host {
             }
         }
     }
+}
+
+/// The SPI of a packet that was dropped because no SA has it.
+fn strange_spi(output: &ikelab_esp::Output) -> Option<EspSpi> {
+    match output {
+        ikelab_esp::Output::Event(EspEvent::Dropped { spi, reason, .. })
+            if reason == Dropped::UnknownSpi.name() =>
+        {
+            *spi
+        }
+        _ => None,
+    }
+}
+
+/// Ours and the sender's address and port of an ESP packet; without UDP, the port of IKE.
+fn ends(outer: &IpView<'_>) -> (SocketAddr, SocketAddr) {
+    let in_udp = outer.ports().filter(|_| outer.protocol == IpProtocol::UDP);
+    let (src, dst) = in_udp.unwrap_or((PORT_IKE, PORT_IKE));
+    (SocketAddr::new(outer.dst, dst), SocketAddr::new(outer.src, src))
 }
 
 /// What ESP has to know of a Child SA: the keys by direction, not by who began.

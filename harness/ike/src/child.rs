@@ -11,6 +11,7 @@ use crate::context::Context;
 use crate::io::{ChildSa, Output};
 use crate::negotiate;
 use crate::sa::Path;
+use crate::selectors;
 
 /// A pair of SAs, one to us and one to the peer.
 #[derive(Clone, Debug)]
@@ -20,6 +21,10 @@ pub(crate) struct Child {
     pub(crate) spi_in: EspSpi,
     pub(crate) spi_out: EspSpi,
     pub(crate) state: State,
+    pub(crate) local_ts: Vec<SelectorRange>,
+    pub(crate) remote_ts: Vec<SelectorRange>,
+    /// True when the peer would make more of them, for other packets of the same configuration.
+    pub(crate) more: bool,
     pub(crate) rekey_at: Option<Instant>,
     pub(crate) expires_at: Option<Instant>,
     /// The peer refused to replace it.
@@ -52,6 +57,7 @@ pub(crate) struct Agreed {
     pub(crate) remote_ts: Vec<SelectorRange>,
     pub(crate) replaces: Option<EspSpi>,
     pub(crate) send_at_once: bool,
+    pub(crate) more: bool,
 }
 
 /// The IKE SA that a Child SA is installed under.
@@ -94,6 +100,9 @@ impl Child {
             spi_in: agreed.spi_in,
             spi_out: agreed.spi_out,
             state: State::Live,
+            local_ts: agreed.local_ts.clone(),
+            remote_ts: agreed.remote_ts.clone(),
+            more: agreed.more,
             rekey_at,
             expires_at,
             refused: false,
@@ -120,14 +129,42 @@ impl Child {
 
     /// Takes it out of ESP and says so.
     pub(crate) fn uninstall(&self, reason: &'static str, cx: &mut Context<'_>) {
-        cx.spis.esp.remove(&self.spi_in);
-        cx.spis.alive.remove(&self.spi_in);
+        cx.spis.bury(self.spi_in);
         cx.out.push(Output::Remove { spi_in: self.spi_in });
         cx.event(IkeEvent::ChildRemoved {
             spi_in: self.spi_in,
             spi_out: self.spi_out,
             reason: reason.into(),
         });
+    }
+
+    /// True when its selectors have this packet; no packet in particular is always within them.
+    pub(crate) fn carries(&self, packet: &Option<(SelectorRange, SelectorRange)>) -> bool {
+        let has = |ranges: &[SelectorRange], one: &SelectorRange| {
+            ranges.iter().any(|range| selectors::is_within(one, range))
+        };
+        packet.as_ref().is_none_or(|(local, remote)| {
+            has(&self.local_ts, local) && has(&self.remote_ts, remote)
+        })
+    }
+
+    /// Its two addresses, if it is for these alone while others are for others.
+    pub(crate) fn pair(&self) -> Option<(SelectorRange, SelectorRange)> {
+        let ([local], [remote]) = (self.local_ts.as_slice(), self.remote_ts.as_slice()) else {
+            return None;
+        };
+        let single = |range: &SelectorRange| range.start == range.end;
+        (self.more && single(local) && single(remote)).then_some((*local, *remote))
+    }
+
+    /// True when another has all of its selectors (RFC 7296 §2.9.2).
+    pub(crate) fn is_covered(
+        &self,
+        local_ts: &[SelectorRange],
+        remote_ts: &[SelectorRange],
+    ) -> bool {
+        selectors::is_subset(&self.local_ts, local_ts)
+            && selectors::is_subset(&self.remote_ts, remote_ts)
     }
 
     /// When it next wants attention.

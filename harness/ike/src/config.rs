@@ -126,6 +126,12 @@ pub struct Options {
     /// Whether ADDITIONAL_TS_POSSIBLE is said where several Child SA configurations fit what the
     /// peer asks for (RFC 7296 §2.9).
     pub additional_ts: bool,
+    /// Whether the peer is told of ESP packets with an SPI that we do not know: INVALID_SPI
+    /// (RFC 7296 §1.5).
+    pub invalid_spi: bool,
+    /// Whether each Child SA is for one pair of addresses; a request that names no such pair is
+    /// refused with SINGLE_PAIR_REQUIRED (RFC 7296 §2.9).
+    pub single_pair: bool,
     /// Whether an end asks for an internal address, or gives some out.
     pub virtual_ip: VirtualIp,
 }
@@ -242,6 +248,11 @@ impl Tunnel {
     /// The group of our first KE payload.
     pub(crate) fn first_group(&self) -> Option<KeId> {
         self.ke_first.or_else(|| self.proposals.iter().flat_map(crate::negotiate::groups).next())
+    }
+
+    /// True when it is about these two addresses.
+    pub(crate) fn is_between(&self, local: IpAddr, remote: IpAddr) -> bool {
+        self.local == local && (self.remote == remote || self.remote.is_unspecified())
     }
 
     /// The place of the Child SA configuration with this name.

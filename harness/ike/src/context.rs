@@ -1,7 +1,7 @@
 //! What an exchange may reach beside its own SA: time, chance, configuration, and the way out.
 
 use core::time::Duration;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 
 use ikelab_ambient::{Entropy, Instant, Purpose, Value};
@@ -18,6 +18,9 @@ use crate::io::Output;
 use crate::leases::Leases;
 use crate::sa::{Sa, Want};
 use crate::window::Datagrams;
+
+/// Ours: how many SPIs of removed Child SAs are remembered.
+const GONE_MAX: usize = 64;
 
 /// The surroundings of an exchange.
 pub(crate) struct Context<'a> {
@@ -224,4 +227,23 @@ pub(crate) struct Spis {
     pub(crate) esp: BTreeSet<EspSpi>,
     /// When a good packet last came in on a Child SA.
     pub(crate) alive: BTreeMap<EspSpi, Instant>,
+    /// Those of Child SAs that were removed lately: packets of theirs may still be on their way.
+    gone: VecDeque<EspSpi>,
+}
+
+impl Spis {
+    /// Takes the SPI of a Child SA out of use.
+    pub(crate) fn bury(&mut self, spi: EspSpi) {
+        self.esp.remove(&spi);
+        self.alive.remove(&spi);
+        self.gone.push_back(spi);
+        if self.gone.len() > GONE_MAX {
+            self.gone.pop_front();
+        }
+    }
+
+    /// True for an SPI that we never gave out, or so long ago that nobody should use it.
+    pub(crate) fn is_strange(&self, spi: EspSpi) -> bool {
+        !self.esp.contains(&spi) && !self.gone.contains(&spi)
+    }
 }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use ikelab_ambient::{Entropy, Instant};
 use ikelab_crypto::Prf;
 use ikelab_wire::ike::{EspSpi, Header, IkeSpi, Message};
-use ikelab_wire::registry::ExchangeType;
+use ikelab_wire::registry::{ExchangeType, NotifyType};
 
 use crate::config::Config;
 use crate::context::{Context, Effect, Spis};
@@ -18,7 +18,7 @@ use crate::io::{Input, Output};
 use crate::leases::Leases;
 use crate::limit::Bucket;
 use crate::sa::{Phase, Sa, Want};
-use crate::{operator, receive, timers};
+use crate::{operator, receive, stray, timers};
 
 /// The IKE SAs of one host, and how to make more.
 #[derive(Debug)]
@@ -101,6 +101,7 @@ impl Engine {
             Input::Acquire(acquire) => operator::acquire(&mut turn, &acquire),
             Input::Used { spi_in } | Input::Alive { spi_in } => turn.alive(spi_in),
             Input::Elsewhere { spi_in, remote } => operator::elsewhere(&mut turn, spi_in, remote),
+            Input::UnknownSpi { local, remote, spi } => turn.unknown_spi(local, remote, spi),
             Input::Expire { spi_in, hard } => operator::expire(&mut turn, spi_in, hard),
             Input::Command(command) => operator::command(&mut turn, &command),
             Input::Deadline => turn.due(),
@@ -129,6 +130,46 @@ pub(crate) struct Turn<'a> {
 }
 
 impl Turn<'_> {
+    /// An ESP packet with an unknown SPI: its sender is told, over an IKE SA if there is one, and not
+    /// too often (RFC 7296 §1.5).
+    fn unknown_spi(&mut self, local: SocketAddr, remote: SocketAddr, spi: EspSpi) {
+        if !self.state.spis.is_strange(spi) {
+            return;
+        }
+        let between = |sa: &&Sa| {
+            let path = &sa.core.path;
+            (path.local.ip(), path.remote.ip()) == (local.ip(), remote.ip()) && sa.is_open()
+        };
+        let over = self.state.sas.values().find(between).map(|sa| sa.core.local_spi());
+        let wished =
+            self.config.tunnels.iter().any(|tunnel| {
+                tunnel.options.invalid_spi && tunnel.is_between(local.ip(), remote.ip())
+            });
+        let limit = self.config.unprotected_answers;
+        if !wished || !self.state.unprotected.take(self.now, limit) {
+            return;
+        }
+        match over {
+            Some(sa) => {
+                let data = spi.0.to_be_bytes().to_vec();
+                let tell = Want::Tell { notify: NotifyType::INVALID_SPI, data };
+                self.with(sa, |sa, _| operator::want(sa, tell));
+            }
+            None => {
+                let octets = stray::tell(spi);
+                self.out.push(Output::Transmit { local, remote, octets });
+            }
+        }
+    }
+
+    /// Somebody says, outside of any IKE SA, that an SPI of ours is unknown to it: that proves
+    /// nothing, but a sign of life is asked for (RFC 7296 §1.5, §2.4).
+    fn hint(&mut self, remote: SocketAddr, spi: EspSpi) {
+        let now = self.now;
+        let sends = move |sa: &Sa| sa.core.path.remote.ip() == remote.ip() && sa.sends_on(spi);
+        self.with_all(sends, |sa, _| sa.wonder(now));
+    }
+
     /// A datagram: for which SA, by our SPI in it (RFC 7296 §2.6)?
     fn datagram(&mut self, local: SocketAddr, remote: SocketAddr, octets: &[u8]) {
         let routed = Header::parse(octets).map_err(Discard::Malformed);
@@ -138,6 +179,10 @@ impl Turn<'_> {
         }
         let outcome = routed.and_then(|raw| {
             receive::check_version(&raw.header)?;
+            if let Some(spi) = stray::heard(&raw.header, octets) {
+                self.hint(remote, spi);
+                return Err(Discard::Unbelieved { what: format!("INVALID_SPI about {spi}") });
+            }
             if is_first_request(&raw.header) {
                 receive::check_first_request(&raw.header)?;
                 return self.first_request(local, remote, &raw.header, octets);

@@ -41,6 +41,15 @@ pub enum Input<'a> {
         /// Where it came from.
         remote: SocketAddr,
     },
+    /// An ESP packet came whose SPI belongs to no SA (RFC 7296 §1.5).
+    UnknownSpi {
+        /// Our address; with the port of UDP encapsulation, else that of IKE.
+        local: SocketAddr,
+        /// The sender's address and port.
+        remote: SocketAddr,
+        /// The SPI.
+        spi: EspSpi,
+    },
     /// A Child SA has carried all it may, or soon will have.
     Expire {
         /// The inbound SPI.

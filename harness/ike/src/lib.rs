@@ -29,6 +29,7 @@ mod parts;
 mod receive;
 mod sa;
 mod selectors;
+mod stray;
 mod timers;
 mod window;
 

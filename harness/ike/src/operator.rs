@@ -34,7 +34,7 @@ pub(crate) fn up(turn: &mut Turn<'_>, tunnel: usize, child: usize, packet: Packe
                 Phase::AuthSent(sent) if sent.is_for(child) => {}
                 Phase::AuthSent(sent) => want_once(&mut sent.wanted, want),
                 Phase::Established(established) => {
-                    if !established.has_child(child) {
+                    if !established.has_child(child, &packet) {
                         established.want(want);
                     }
                 }
@@ -178,7 +178,8 @@ pub(crate) fn add_child(config: &mut Config, tunnel: &str, child: Child) {
     }
 }
 
-fn want(sa: &mut Sa, want: Want) {
+/// Wants something of an established IKE SA.
+pub(crate) fn want(sa: &mut Sa, want: Want) {
     if let Phase::Established(established) = &mut sa.phase {
         established.want(want);
     }

@@ -8,7 +8,7 @@ use ikelab_ambient::Instant;
 use ikelab_trace::{IkeEvent, Suite};
 use ikelab_trace::{Phase as PhaseName, Role, SaId};
 use ikelab_wire::ike::{EspSpi, Flags, Header, IkeSpi, Version};
-use ikelab_wire::payload::{Payload, SelectorRange};
+use ikelab_wire::payload::{Payload, SelectorRange, TrafficSelectors};
 use ikelab_wire::registry::{ExchangeType, KeId, NotifyType};
 
 use crate::channel::Channel;
@@ -21,6 +21,7 @@ use crate::exchange::{Ongoing, auth, create_child, init};
 use crate::fragments::Fragments;
 use crate::io::Output;
 use crate::nat::{NAT_PORT, Nat};
+use crate::selectors;
 use crate::window::{Datagrams, Window};
 
 /// Ours: how long we wait after TEMPORARY_FAILURE, and up to as long again at random.
@@ -29,6 +30,9 @@ const RETRY_AFTER: Duration = Duration::from_secs(5);
 const TEMPORARY_FAILURES_MAX: u32 = 30;
 /// Ours: how long a peer may take to delete an IKE SA that it replaced.
 const DELETE_PATIENCE: Duration = Duration::from_secs(120);
+
+/// Ours: how often a stranger's word makes us ask for a sign of life.
+const WONDER_PAUSE: Duration = Duration::from_secs(10);
 
 /// One IKE SA.
 #[derive(Debug)]
@@ -73,6 +77,19 @@ pub(crate) struct Path {
 }
 
 impl Path {
+    /// Selectors of transport mode about us, as the peer sees us, with our own address
+    /// (RFC 7296 §2.23.1). What is about several addresses stays as it is.
+    pub(crate) fn as_ours(&self, selectors: &TrafficSelectors) -> TrafficSelectors {
+        let moved = selectors::substitute(selectors, self.local.ip()).filter(|_| self.nat.ours);
+        moved.unwrap_or_else(|| selectors.clone())
+    }
+
+    /// The same about the peer, as we see it.
+    pub(crate) fn as_peers(&self, selectors: &TrafficSelectors) -> TrafficSelectors {
+        let moved = selectors::substitute(selectors, self.remote.ip()).filter(|_| self.nat.peers);
+        moved.unwrap_or_else(|| selectors.clone())
+    }
+
     /// Our address and port, and the peer's.
     pub(crate) fn ends(&self) -> (SocketAddr, SocketAddr) {
         (self.local, self.remote)
@@ -128,6 +145,8 @@ pub(crate) struct Established {
     pub(crate) redundant: bool,
     /// When the peer may be told again that its message ids are wrong.
     pub(crate) tell_again: Instant,
+    /// When a stranger's word may make us ask for a sign of life again.
+    pub(crate) wonder_again: Instant,
     /// What we will want again after the peer had no time for it.
     pub(crate) later: Vec<(Instant, Want)>,
     /// How often in a row the peer had no time.
@@ -375,6 +394,26 @@ impl Sa {
         self.say_phase(reason, cx);
     }
 
+    /// True when it carries exchanges, and is not on its way out.
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(&self.phase, Phase::Established(e) if !e.replaced && !e.is_deleting())
+    }
+
+    /// True when a Child SA of it sends with this SPI.
+    pub(crate) fn sends_on(&self, spi_out: EspSpi) -> bool {
+        let Phase::Established(established) = &self.phase else { return false };
+        established.children.values().any(|child| child.spi_out == spi_out)
+    }
+
+    /// Asks the peer for a sign of life, unless it was asked a moment ago.
+    pub(crate) fn wonder(&mut self, now: Instant) {
+        let Phase::Established(established) = &mut self.phase else { return };
+        if established.wonder_again <= now {
+            established.wonder_again = now + WONDER_PAUSE;
+            established.want(Want::Liveness);
+        }
+    }
+
     /// When it next wants attention.
     pub(crate) fn deadline(&self, tunnel: &Tunnel) -> Option<Instant> {
         let own = match &self.phase {
@@ -422,6 +461,7 @@ impl Established {
             undecided: false,
             redundant: false,
             tell_again: now,
+            wonder_again: now,
             later: Vec::new(),
             temporary_failures: 0,
             corrections: Vec::new(),
@@ -449,13 +489,16 @@ impl Established {
         self.children.get(&spi_in).is_some_and(|child| child.refused)
     }
 
-    /// True when a Child SA of this configuration is there, or has been asked for.
-    pub(crate) fn has_child(&self, config: usize) -> bool {
-        let live = |child: &Child| child.config == config && child.state != State::Deleting;
+    /// True when a Child SA of this configuration is there, or has been asked for; one that does not
+    /// carry the packet counts too, unless the peer would make more of them.
+    pub(crate) fn has_child(&self, config: usize, packet: &create_child::Packet) -> bool {
+        let of_config = |child: &&Child| child.config == config && child.state != State::Deleting;
+        let there = || self.children.values().filter(of_config);
+        let live = there().next().is_some()
+            && (there().any(|child| child.carries(packet)) || !there().any(|child| child.more));
         let asked = |ongoing: &Ongoing| matches!(ongoing, Ongoing::CreateChild(sent) if sent.config() == config);
         let wanted = |want: &Want| matches!(want, Want::NewChild { child, .. } if *child == config);
-        self.children.values().any(live)
-            || self.ongoing.values().any(asked)
+        live || self.ongoing.values().any(asked)
             || self.wanted.iter().chain(self.later.iter().map(|(_, want)| want)).any(wanted)
     }
 

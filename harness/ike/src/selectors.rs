@@ -33,6 +33,28 @@ pub(crate) fn trigger(offer: &TrafficSelectors) -> Option<&SelectorRange> {
     ranges(offer).next().filter(|first| several && first.start == first.end)
 }
 
+/// The address that all ranges of an offer are about, or else that of the packet which made the
+/// peer ask.
+pub(crate) fn single(offer: &TrafficSelectors) -> Option<IpAddr> {
+    let first = ranges(offer).next().filter(|first| first.start == first.end)?;
+    let alone = ranges(offer).all(|range| (range.start, range.end) == (first.start, first.end));
+    (alone || trigger(offer).is_some()).then_some(first.start)
+}
+
+/// The same ranges about another address, if all of them are about one (RFC 7296 §2.23.1).
+pub(crate) fn substitute(
+    selectors: &TrafficSelectors,
+    address: IpAddr,
+) -> Option<TrafficSelectors> {
+    let one = ranges(selectors).next()?.start;
+    let alone = ranges(selectors).all(|range| (range.start, range.end) == (one, one));
+    if !alone || one.is_ipv4() != address.is_ipv4() {
+        return None;
+    }
+    let moved = |range: &SelectorRange| SelectorRange { start: address, end: address, ..*range };
+    Some(payload(&ranges(selectors).map(moved).collect::<Vec<_>>()))
+}
+
 /// True when every range of an answer lies within one that was offered.
 pub(crate) fn is_subset(answer: &[SelectorRange], offer: &[SelectorRange]) -> bool {
     !answer.is_empty()

@@ -116,7 +116,11 @@ fn lowest_nonce_is_of(cable: &Cable) -> usize {
     let protection = ikelab_crypto::Protection { encr, integ: None };
     let sealers =
         [&keys.sk_ei, &keys.sk_er].map(|sk_e| ikelab_crypto::Sealer::new(protection, sk_e, &[]));
-    let nonces = cable.sent[4..].iter().filter_map(|message| {
+    let of_it = |message: &&common::Message| {
+        let header = ikelab_wire::ike::Header::parse(&message.octets).unwrap().header;
+        header.initiator_spi == keys.sa.initiator
+    };
+    let nonces = cable.sent[4..].iter().filter(of_it).filter_map(|message| {
         let opened = sealers[message.from].open(&message.octets).unwrap();
         let payloads = ikelab_wire::payload::parse_chain(opened.first, &opened.plaintext).unwrap();
         let nonce = payloads.into_iter().find_map(|payload| match payload.body {
@@ -152,6 +156,31 @@ fn of_two_crossed_child_rekeys_the_lowest_nonce_loses() {
         losers[usize::from(r1_made_it)] += 1;
         // Four CREATE_CHILD_SA messages, and two Deletes with their answers.
         assert_eq!(cable.ladder().len(), 4 + 4 + 4, "{}", cable.ladder().join("\n"));
+    }
+    assert!(losers[0] > 0 && losers[1] > 0, "{losers:?} of {seeds}: nonces decide");
+}
+
+#[test]
+fn of_two_crossed_ike_rekeys_the_lowest_nonce_loses() {
+    let (mut losers, seeds) = ([0, 0], 24);
+    for seed in 1..=seeds {
+        let cable = crossed(seed, [Op::RekeyIke, Op::RekeyIke], None);
+        check(&cable, [Op::RekeyIke, Op::RekeyIke]);
+        let events = || cable.ends[0].events.iter().map(|(_, event)| event);
+        let made = events().filter_map(|event| match event {
+            IkeEvent::Established(up) if up.replaces.is_some() => Some((up.sa, up.role)),
+            _ => None,
+        });
+        let closed = |sa| {
+            events().any(|event| {
+                matches!(event, IkeEvent::Phase { sa: other, to: Phase::Closed, .. } if *other == sa)
+            })
+        };
+        assert_eq!(made.clone().count(), 2, "both were made");
+        let (_, role) = made.clone().find(|(sa, _)| !closed(*sa)).unwrap();
+        let r1_made_it = role == ikelab_trace::Role::Initiator;
+        assert_eq!(r1_made_it, lowest_nonce_is_of(&cable) == 1, "seed {seed}: RFC 7296 §2.8.2");
+        losers[usize::from(r1_made_it)] += 1;
     }
     assert!(losers[0] > 0 && losers[1] > 0, "{losers:?} of {seeds}: nonces decide");
 }

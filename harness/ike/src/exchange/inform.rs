@@ -5,13 +5,13 @@ use ikelab_wire::ike::EspSpi;
 use ikelab_wire::payload::{Body, Delete, Notify, Payload};
 use ikelab_wire::registry::{NotifyType, Protocol};
 
-use crate::child::State;
+use crate::child::{Child, State};
 use crate::configuration;
-use crate::context::Context;
+use crate::context::{Context, Effect};
 use crate::exchange::{After, Answer, Ongoing, rekey_ike};
 use crate::io::Output;
 use crate::parts::Parts;
-use crate::sa::Established;
+use crate::sa::{Core, Established};
 
 /// Child SAs whose Delete we sent, by our inbound SPIs.
 #[derive(Debug)]
@@ -61,6 +61,7 @@ pub(crate) fn begin_fail(notify: NotifyType) -> (Vec<Payload>, Ongoing) {
 
 /// Answers. Delete of the IKE SA goes before all else in the message.
 pub(crate) fn respond(
+    core: &Core,
     established: &mut Established,
     parts: &Parts<'_>,
     cx: &mut Context<'_>,
@@ -75,6 +76,9 @@ pub(crate) fn respond(
     if parts.notify(NotifyType::AUTHENTICATION_FAILED).is_some() {
         return Answer { payloads: Vec::new(), closes: Some("the peer did not authenticate us") };
     }
+    if let Some(notify) = parts.notify(NotifyType::INVALID_SPI) {
+        lost_by_the_peer(core, established, &notify.data, cx);
+    }
     let spis = parts
         .deletes
         .iter()
@@ -86,6 +90,18 @@ pub(crate) fn respond(
     let delete = (!ours.is_empty()).then(|| Body::Delete(Delete::esp(&ours)).into());
     let config = configuration::acknowledge(parts);
     Answer { payloads: config.into_iter().chain(delete).collect(), closes: None }
+}
+
+/// The peer does not know the SPI that a Child SA sends with: that SA is of no use any more, and
+/// another is made. One that is on its way out may well be unknown (RFC 7296 §1.5).
+fn lost_by_the_peer(core: &Core, established: &mut Established, spi: &[u8], cx: &mut Context<'_>) {
+    let Some(spi_out) = EspSpi::from_octets(spi) else { return };
+    let lost = |child: &&Child| child.spi_out == spi_out && child.state == State::Live;
+    let lost = established.children.values().find(lost).map(|child| child.spi_in);
+    if let Some(child) = lost.and_then(|spi_in| established.children.remove(&spi_in)) {
+        child.uninstall("the peer does not know it", cx);
+        cx.effects.push(Effect::Up { tunnel: core.tunnel, child: child.config });
+    }
 }
 
 /// Deletes the pair whose outbound SPI the peer named; gives the inbound one to name in return,

@@ -146,7 +146,7 @@ pub(crate) fn respond(
         ExchangeType::CREATE_CHILD_SA => {
             respond_create_child(core, established, &parts, cx).map(Answer::of)
         }
-        _ => Ok(inform::respond(established, &parts, cx)),
+        _ => Ok(inform::respond(core, established, &parts, cx)),
     });
     answer.unwrap_or_else(|refusal| {
         cx.refused(Some(core.id), &refusal);

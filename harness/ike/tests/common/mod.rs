@@ -351,6 +351,7 @@ impl End {
         self.engine = Engine::new(config);
         self.installed.clear();
         self.addresses.clear();
+        self.events.clear();
     }
 
     /// True when it said something that fits.

@@ -19,6 +19,10 @@ pub struct IkeOptions {
     pub children_max: Option<usize>,
     /// Whether ADDITIONAL_TS_POSSIBLE is said.
     pub additional_ts: bool,
+    /// Whether ESP with an unknown SPI is told of, RFC 7296 §1.5.
+    pub invalid_spi: bool,
+    /// Whether each Child SA is for one pair of addresses, RFC 7296 §2.9.
+    pub single_pair: bool,
     /// Vendor IDs of its IKE_SA_INIT; none: ikelab's own.
     pub vendor_ids: Option<Vec<Vec<u8>>>,
     /// How half-open IKE SAs are limited; none: as the engine does. Of the host.

@@ -51,6 +51,18 @@ pub(super) const KEYS: &[Key] = &[
     )
     .or("false"),
     may(
+        "invalid_spi",
+        Form::Boolean,
+        "Whether the sender of ESP with an unknown SPI is told: INVALID_SPI, RFC 7296 section 1.5.",
+    )
+    .or("false"),
+    may(
+        "single_pair",
+        Form::Boolean,
+        "Whether each child is for one pair of addresses; else SINGLE_PAIR_REQUIRED.",
+    )
+    .or("false"),
+    may(
         "vendor_ids",
         Form::List(&shape::TEXT),
         "Vendor IDs of its IKE_SA_INIT: text, or octets as 0x and hex digits; [] for none.",
@@ -86,6 +98,8 @@ pub(crate) struct OptionsLayer {
     invalid_message_id: Option<bool>,
     children_max: Option<usize>,
     additional_ts: Option<bool>,
+    invalid_spi: Option<bool>,
+    single_pair: Option<bool>,
     pub(crate) vendor_ids: Option<Vec<Vec<u8>>>,
     half_open: Option<HalfOpen>,
 }
@@ -101,6 +115,8 @@ impl OptionsLayer {
             invalid_message_id: fields.boolean("invalid_message_id"),
             children_max: most.and_then(|n| usize::try_from(n).ok()),
             additional_ts: fields.boolean("additional_ts"),
+            invalid_spi: fields.boolean("invalid_spi"),
+            single_pair: fields.boolean("single_pair"),
             vendor_ids: fields.get("vendor_ids").map(|node| {
                 let texts = cx.texts(node, "vendor_ids");
                 texts.into_iter().filter_map(|text| vendor_id(cx, text)).collect()
@@ -119,6 +135,8 @@ impl OptionsLayer {
             invalid_message_id: self.invalid_message_id.or(below.invalid_message_id),
             children_max: self.children_max.or(below.children_max),
             additional_ts: self.additional_ts.or(below.additional_ts),
+            invalid_spi: self.invalid_spi.or(below.invalid_spi),
+            single_pair: self.single_pair.or(below.single_pair),
             vendor_ids: self.vendor_ids.or(below.vendor_ids),
             half_open: self.half_open.or(below.half_open),
         }
@@ -133,6 +151,8 @@ impl OptionsLayer {
             invalid_message_id: self.invalid_message_id.unwrap_or(false),
             children_max: self.children_max,
             additional_ts: self.additional_ts.unwrap_or(false),
+            invalid_spi: self.invalid_spi.unwrap_or(false),
+            single_pair: self.single_pair.unwrap_or(false),
             vendor_ids: self.vendor_ids,
             half_open: self.half_open.unwrap_or_default(),
         }

@@ -31,11 +31,19 @@ pub(super) fn ike(host: &plan::Host) -> Config {
     }
 }
 
-/// The policies of a host: one for each Child SA configuration, except for those of peers that get
-/// their addresses from it.
+/// The policies of a host: one for each Child SA configuration. For peers that get their addresses
+/// from it the Child SAs themselves will be policies; what none of them carries is discarded.
 pub(super) fn policies(host: &plan::Host) -> Vec<Policy> {
-    let fixed = children(host).filter(|(end, _)| !gives_addresses(end));
-    fixed.map(|(end, child)| policy(&end.tunnel, child)).collect()
+    let of = |(end, child): (&plan::End, &plan::Child)| {
+        let policy = policy(&end.tunnel, child);
+        if gives_addresses(end) {
+            let name = format!("{} without an SA", policy.name);
+            Policy { name, action: Action::Discard, ..policy }
+        } else {
+            policy
+        }
+    };
+    children(host).map(of).collect()
 }
 
 /// What IKE does not negotiate, by the names of policies.
@@ -143,6 +151,8 @@ fn end(end: &plan::End) -> Tunnel {
             invalid_message_id: ike.options.invalid_message_id,
             children_max: ike.options.children_max,
             additional_ts: ike.options.additional_ts,
+            invalid_spi: ike.options.invalid_spi,
+            single_pair: ike.options.single_pair,
         },
         children: end.children.iter().map(child).collect(),
     }

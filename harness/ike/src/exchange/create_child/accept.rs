@@ -46,7 +46,7 @@ pub(crate) fn accept_in_auth(
     if parts.sa.is_none() {
         return forget(core, sent, cx);
     }
-    match Answered::of(sent, parts) {
+    match Answered::of(core, sent, parts) {
         Ok(answered) => {
             configuration::accept(core, established, parts, cx);
             install(core, established, sent, answered, None, nonces, true, cx);
@@ -74,7 +74,9 @@ pub(crate) fn accept(
     match accept_new(core, established, sent, parts, cx) {
         Ok(Some(nonce_r)) => {
             established.temporary_failures = 0;
-            settle(established, sent, &nonce_r);
+            if !shrank(core, established, sent, cx) {
+                settle(established, sent, &nonce_r);
+            }
             After::Go
         }
         Ok(None) => {
@@ -100,7 +102,7 @@ fn accept_new(
     let bad =
         |refusal: Refusal| PeerMisbehaved::new("bad CREATE_CHILD_SA response", refusal.reason);
     let nonce_r = parts.nonce().map_err(bad)?;
-    let answered = Answered::of(sent, parts)?;
+    let answered = Answered::of(core, sent, parts)?;
     if sent.deleted.contains(&answered.spi_out) {
         return Ok(None);
     }
@@ -127,6 +129,27 @@ fn accept_new(
     Ok(Some(nonce_r.to_vec()))
 }
 
+/// True when the answer to our rekeying has less than what it replaces: then the old pair stays, and
+/// the new one goes (RFC 7296 §2.9.2).
+fn shrank(core: &Core, established: &mut Established, sent: &Sent, cx: &mut Context<'_>) -> bool {
+    let Some(old) = sent.replaces.and_then(|spi_in| established.children.get(&spi_in)) else {
+        return false;
+    };
+    let new = &established.children[&sent.spi_in];
+    if sent.collision.is_some() || old.is_covered(&new.local_ts, &new.remote_ts) {
+        return false;
+    }
+    let detail = "the selectors of a rekeyed Child SA are narrower than before";
+    cx.misbehaved(Some(core.id), PeerMisbehaved::new("rekeyed selectors are narrower", detail));
+    for (spi_in, state) in [(old.spi_in, State::Live), (sent.spi_in, State::Replaced)] {
+        if let Some(child) = established.children.get_mut(&spi_in) {
+            (child.state, child.rekey_at) = (state, None);
+        }
+    }
+    established.want(Want::DeleteChildren { spis: vec![sent.spi_in] });
+    true
+}
+
 /// An answer that holds together.
 struct Answered {
     suite: Suite,
@@ -134,10 +157,12 @@ struct Answered {
     local_ts: Vec<SelectorRange>,
     remote_ts: Vec<SelectorRange>,
     mode: EspMode,
+    /// True when the peer would make more Child SAs of this configuration, for other packets.
+    more: bool,
 }
 
 impl Answered {
-    fn of(sent: &Sent, parts: &Parts<'_>) -> Result<Self, PeerMisbehaved> {
+    fn of(core: &Core, sent: &Sent, parts: &Parts<'_>) -> Result<Self, PeerMisbehaved> {
         let missing = |name| PeerMisbehaved::new("payload missing", format!("{name} is missing"));
         let answer = parts.sa.ok_or_else(|| missing("SA"))?;
         let suite = negotiate::accepted(&sent.offer, answer)
@@ -148,15 +173,28 @@ impl Answered {
             .and_then(|proposal| EspSpi::from_octets(&proposal.spi))
             .filter(|spi| spi.0 != 0)
             .ok_or_else(|| missing("an ESP SPI"))?;
-        let local_ts = chosen_ts(parts.tsi.ok_or_else(|| missing("TSi"))?, &sent.local_ts)?;
-        let remote_ts = chosen_ts(parts.tsr.ok_or_else(|| missing("TSr"))?, &sent.remote_ts)?;
         let transport = parts.notify(NotifyType::USE_TRANSPORT_MODE).is_some();
         if transport && sent.mode != EspMode::Transport {
             let detail = "we asked for tunnel mode".to_owned();
             return Err(PeerMisbehaved::new("transport mode was not asked for", detail));
         }
         let mode = if transport { EspMode::Transport } else { EspMode::Tunnel };
-        Ok(Self { suite, spi_out, local_ts, remote_ts, mode })
+        let (tsi, tsr) =
+            (parts.tsi.ok_or_else(|| missing("TSi"))?, parts.tsr.ok_or_else(|| missing("TSr"))?);
+        // RFC 7296 §2.23.1: the peer names the addresses that it sees.
+        let (tsi, tsr) = match mode {
+            EspMode::Transport => (core.path.as_ours(tsi), core.path.as_peers(tsr)),
+            EspMode::Tunnel => (tsi.clone(), tsr.clone()),
+        };
+        let local_ts = chosen_ts(&tsi, &sent.local_ts)?;
+        let remote_ts = chosen_ts(&tsr, &sent.remote_ts)?;
+        let said = parts.notify(NotifyType::ADDITIONAL_TS_POSSIBLE).is_some();
+        let single = |ranges: &[SelectorRange]| matches!(ranges, [one] if one.start == one.end);
+        let offered_one = single(&sent.local_ts) && single(&sent.remote_ts);
+        // The peer cut it down to a pair of addresses: it would do so for other packets too.
+        let one_pair = single(&local_ts) && single(&remote_ts) && !offered_one;
+        let more = said || one_pair || sent.pair;
+        Ok(Self { suite, spi_out, local_ts, remote_ts, mode, more })
     }
 }
 
@@ -198,9 +236,16 @@ fn install(
         remote_ts: answered.remote_ts,
         replaces: sent.replaces,
         send_at_once,
+        more: answered.more,
     };
     let child = Child::install(agreed, &core.as_parent(), cx);
+    let missed = !child.carries(&sent.packet);
     established.children.insert(sent.spi_in, child);
+    if missed {
+        // The packet is none that the peer would take: asking again would not help.
+        let same = established.children.values_mut().filter(|child| child.config == sent.config);
+        same.for_each(|child| child.more = false);
+    }
 }
 
 /// After our rekeying: one pair goes, and who deletes it is decided (RFC 7296 §2.8.1).
@@ -257,6 +302,13 @@ fn declined(
             }
             correct_group(core, established, sent, error, cx);
         }
+        NotifyType::SINGLE_PAIR_REQUIRED if sent.packet.is_some() && !sent.pair => {
+            // Once more, for the packet alone (RFC 7296 §2.9).
+            let Sent { config, packet, replaces, restarts, .. } = *sent;
+            let correction =
+                Correction { config, packet, replaces, group: None, pair: true, restarts };
+            established.corrections.push(correction);
+        }
         NotifyType::TEMPORARY_FAILURE => {
             let want = match sent.replaces {
                 Some(spi_in) => Want::RekeyChild { spi_in },
@@ -307,7 +359,8 @@ fn correct_group(
         config: sent.config,
         packet: sent.packet,
         replaces: sent.replaces,
-        group: better,
+        group: Some(better),
+        pair: sent.pair,
         restarts: sent.restarts + 1,
     });
 }

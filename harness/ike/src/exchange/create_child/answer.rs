@@ -15,6 +15,7 @@ use ikelab_wire::registry::{ExchangeType, KeId, NotifyType, Protocol};
 
 use super::{Collision, EXCHANGE, keys, status};
 use crate::child::{Agreed, Child, State};
+use crate::config::Tunnel;
 use crate::configuration;
 use crate::context::Context;
 use crate::exchange::Ongoing;
@@ -148,10 +149,24 @@ impl Wish {
             Some(old) => vec![old.config],
             None => (0..tunnel.children.len()).collect(),
         };
-        let (config, remote_ts, local_ts, more_possible) =
-            fitting(tunnel, &established.leased, &configs, tsi, tsr).ok_or_else(|| {
-                Refusal::new(NotifyType::TS_UNACCEPTABLE, "no configured child has these selectors")
-            })?;
+        let transport = parts.notify(NotifyType::USE_TRANSPORT_MODE).is_some();
+        let leased = established.leased.as_slice();
+        let fits = if transport && core.path.nat.any() {
+            through_nat(core, tunnel, leased, &configs, (tsi, tsr))
+        } else {
+            fitting(tunnel, leased, &configs, tsi, tsr)
+        };
+        let (config, mut remote_ts, mut local_ts, more_possible) = fits.ok_or_else(|| {
+            Refusal::new(NotifyType::TS_UNACCEPTABLE, "no configured child has these selectors")
+        })?;
+        if tunnel.options.single_pair {
+            (remote_ts, local_ts) = one_pair(old, (tsi, tsr), remote_ts, local_ts)?;
+        }
+        if old.is_some_and(|old| !old.is_covered(&local_ts, &remote_ts)) {
+            // RFC 7296 §2.9.2: not narrower than what it replaces.
+            let reason = "policy has less now than the Child SA that is to be replaced";
+            return Err(Refusal::new(NotifyType::TS_UNACCEPTABLE, reason));
+        }
         let child = &tunnel.children[config];
         let chosen = negotiate::choose(&child.proposals, offer, Protocol::ESP, ke)
             .ok_or_else(|| Refusal::new(NotifyType::NO_PROPOSAL_CHOSEN, "no proposal in common"))?;
@@ -162,7 +177,6 @@ impl Wish {
             .and_then(|proposal| EspSpi::from_octets(&proposal.spi))
             .filter(|spi| spi.0 != 0)
             .ok_or_else(|| parts::syntax("a proposal without an ESP SPI"))?;
-        let transport = parts.notify(NotifyType::USE_TRANSPORT_MODE).is_some();
         let mode = if transport { child.mode } else { EspMode::Tunnel };
         let non_first_fragments = parts.notify(NotifyType::NON_FIRST_FRAGMENTS_ALSO).is_some();
         Ok(Self {
@@ -178,16 +192,62 @@ impl Wish {
     }
 }
 
+/// The same through a NAT in transport mode: the addresses of the selectors become those of the IKE
+/// SA as it is seen here. A configuration for transport mode has to fit these; if none does, one for
+/// tunnel mode may fit what the peer wrote (RFC 7296 §2.23.1).
+fn through_nat(
+    core: &Core,
+    tunnel: &Tunnel,
+    leased: &[IpAddr],
+    configs: &[usize],
+    (tsi, tsr): (&TrafficSelectors, &TrafficSelectors),
+) -> Option<Fit> {
+    let of = |mode: EspMode| {
+        let fits = move |config: &&usize| tunnel.children[**config].mode == mode;
+        configs.iter().filter(fits).copied().collect::<Vec<_>>()
+    };
+    let (seen_i, seen_r) = (core.path.as_peers(tsi), core.path.as_ours(tsr));
+    fitting(tunnel, leased, &of(EspMode::Transport), &seen_i, &seen_r)
+        .or_else(|| fitting(tunnel, leased, &of(EspMode::Tunnel), tsi, tsr))
+}
+
+/// Cuts selectors, the peer's and ours, to one pair of addresses: that of the Child SA which is
+/// replaced, or the one that the peer names.
+fn one_pair(
+    old: Option<&Child>,
+    (tsi, tsr): (&TrafficSelectors, &TrafficSelectors),
+    remote_ts: Vec<SelectorRange>,
+    local_ts: Vec<SelectorRange>,
+) -> Result<(Vec<SelectorRange>, Vec<SelectorRange>), Refusal> {
+    let pair = match old {
+        Some(old) => {
+            old.remote_ts.first().zip(old.local_ts.first()).map(|(r, l)| (r.start, l.start))
+        }
+        None => selectors::single(tsi).zip(selectors::single(tsr)),
+    };
+    let cut = pair.map(|(remote, local)| {
+        (selectors::only(&remote_ts, &[remote]), selectors::only(&local_ts, &[local]))
+    });
+    cut.filter(|(remote, local)| !remote.is_empty() && !local.is_empty()).ok_or_else(|| {
+        let reason = "each Child SA is for one pair of addresses";
+        Refusal::new(NotifyType::SINGLE_PAIR_REQUIRED, reason)
+    })
+}
+
+/// The place of a configuration, the peer's selectors and ours, and whether others would have
+/// fitted too.
+type Fit = (usize, Vec<SelectorRange>, Vec<SelectorRange>, bool);
+
 /// The first configuration that has something of both selectors; one that has the packet for
 /// which the peer asks is better (RFC 7296 §2.9). Gives the peer's side, then ours, and whether
 /// others would have fitted.
 fn fitting(
-    tunnel: &crate::config::Tunnel,
+    tunnel: &Tunnel,
     leased: &[IpAddr],
     configs: &[usize],
     tsi: &TrafficSelectors,
     tsr: &TrafficSelectors,
-) -> Option<(usize, Vec<SelectorRange>, Vec<SelectorRange>, bool)> {
+) -> Option<Fit> {
     let has = |packet: Option<&SelectorRange>, ranges: &[SelectorRange]| {
         packet.is_none_or(|packet| ranges.iter().any(|range| selectors::is_within(packet, range)))
     };
@@ -268,6 +328,7 @@ fn grant(
         remote_ts: wish.remote_ts,
         replaces,
         send_at_once: replaces.is_none(),
+        more: cx.tunnel(core.tunnel).options.single_pair,
     };
     let child = Child::install(agreed, &core.as_parent(), cx);
     established.children.insert(spi_in, child);

@@ -28,7 +28,8 @@ pub(crate) fn offer_in_auth(
     packet: Packet,
     cx: &mut Context<'_>,
 ) -> (Vec<Payload>, Sent) {
-    let sent = prepare(core, &[], config, packet, None, KeyExchange::Inherited, None, cx);
+    let asked = Ask { config, packet, replaces: None, group: None, pair: false };
+    let sent = prepare(core, &[], asked, KeyExchange::Inherited, cx);
     (body(core, &[], &sent, cx), sent)
 }
 
@@ -40,7 +41,8 @@ pub(crate) fn begin_new(
     packet: Packet,
     cx: &mut Context<'_>,
 ) -> Option<(Vec<Payload>, Ongoing)> {
-    Some(begin(core, &established.leased, config, packet, None, None, cx))
+    let asked = Ask { config, packet, replaces: None, group: None, pair: false };
+    Some(begin(core, &established.leased, asked, cx))
 }
 
 /// Asks for a Child SA in the place of another; nothing if that is gone or already being replaced.
@@ -53,19 +55,31 @@ pub(crate) fn begin_rekey(
     let child = established.children.get_mut(&spi_in).filter(|child| child.state == State::Live)?;
     child.state = State::Rekeying;
     let config = child.config;
-    Some(begin(core, &established.leased, config, None, Some(spi_in), None, cx))
+    // One that is for a pair of addresses stays so.
+    let packet = child.pair();
+    let pair = packet.is_some();
+    let asked = Ask { config, packet, replaces: Some(spi_in), group: None, pair };
+    Some(begin(core, &established.leased, asked, cx))
+}
+
+/// What is asked for.
+#[derive(Clone, Copy)]
+struct Ask {
+    config: usize,
+    packet: Packet,
+    replaces: Option<EspSpi>,
+    group: Option<Group>,
+    /// Whether for the addresses of the packet alone.
+    pair: bool,
 }
 
 fn begin(
     core: &Core,
     leased: &[IpAddr],
-    config: usize,
-    packet: Packet,
-    replaces: Option<EspSpi>,
-    group: Option<Group>,
+    asked: Ask,
     cx: &mut Context<'_>,
 ) -> (Vec<Payload>, Ongoing) {
-    let sent = prepare(core, leased, config, packet, replaces, KeyExchange::Negotiated, group, cx);
+    let sent = prepare(core, leased, asked, KeyExchange::Negotiated, cx);
     let mut payloads: Vec<Payload> = Vec::new();
     if let Some(old) = sent.replaces {
         payloads.push(rekey_sa(old));
@@ -87,11 +101,8 @@ fn begin(
 fn prepare(
     core: &Core,
     leased: &[IpAddr],
-    config: usize,
-    packet: Packet,
-    replaces: Option<EspSpi>,
+    Ask { config, packet, replaces, group, pair }: Ask,
     ke: KeyExchange,
-    group: Option<Group>,
     cx: &mut Context<'_>,
 ) -> Sent {
     let exchange = match ke {
@@ -102,8 +113,16 @@ fn prepare(
     let tunnel = cx.tunnel(core.tunnel);
     let child = &tunnel.children[config];
     let offer = negotiate::with_spi(&child.proposals, &spi_in.0.to_be_bytes(), ke);
-    let local_ts = configuration::local_ts(tunnel, config, leased);
-    let remote_ts = configuration::remote_ts(tunnel, config, leased);
+    let mut local_ts = configuration::local_ts(tunnel, config, leased);
+    let mut remote_ts = configuration::remote_ts(tunnel, config, leased);
+    if let Some((local, remote)) = packet.filter(|_| pair) {
+        local_ts = selectors::only(&local_ts, &[local.start]);
+        remote_ts = selectors::only(&remote_ts, &[remote.start]);
+    } else if child.mode == EspMode::Transport && core.path.nat.any() {
+        // RFC 7296 §2.23.1: exactly one address, and that of the IKE SA.
+        cut(&mut local_ts, core.path.local.ip());
+        cut(&mut remote_ts, core.path.remote.ip());
+    }
     let mode = child.mode;
     let first_group = offer.iter().flat_map(negotiate::groups).find_map(Group::from_id);
     let private =
@@ -125,9 +144,18 @@ fn prepare(
         remote_ts,
         mode,
         replaces,
+        pair,
         restarts: 0,
         collision: None,
         deleted: Vec::new(),
+    }
+}
+
+/// Leaves of the ranges what is about an address, if anything is.
+fn cut(ranges: &mut Vec<SelectorRange>, address: IpAddr) {
+    let left = selectors::only(ranges, &[address]);
+    if !left.is_empty() {
+        *ranges = left;
     }
 }
 
@@ -173,7 +201,9 @@ pub(crate) struct Correction {
     pub(super) config: usize,
     pub(super) packet: Packet,
     pub(super) replaces: Option<EspSpi>,
-    pub(super) group: Group,
+    pub(super) group: Option<Group>,
+    /// Whether for the addresses of the packet alone.
+    pub(super) pair: bool,
     pub(super) restarts: u32,
 }
 
@@ -189,9 +219,10 @@ pub(crate) fn begin_again(
         let live = |child: &&mut Child| child.state == State::Live;
         established.children.get_mut(&spi_in).filter(live)?.state = State::Rekeying;
     }
-    let Correction { config, packet, replaces, group, restarts } = correction;
+    let Correction { config, packet, replaces, group, pair, restarts } = correction;
+    let asked = Ask { config, packet, replaces, group, pair };
     let leased = &established.leased;
-    let (payloads, mut ongoing) = begin(core, leased, config, packet, replaces, Some(group), cx);
+    let (payloads, mut ongoing) = begin(core, leased, asked, cx);
     if let Ongoing::CreateChild(sent) = &mut ongoing {
         sent.restarts = restarts;
     }

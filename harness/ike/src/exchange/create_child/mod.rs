@@ -46,6 +46,8 @@ pub(crate) struct Sent {
     mode: EspMode,
     /// The Child SA whose place it takes, by our inbound SPI.
     replaces: Option<EspSpi>,
+    /// True when it is for the addresses of the packet alone.
+    pair: bool,
     restarts: u32,
     /// The peer rekeys the same one: what that made.
     collision: Option<Collision>,
