@@ -42,6 +42,7 @@ fn refused(cable: &Cable, end: usize) -> Vec<NotifyType> {
     notifies.collect()
 }
 
+type Edit = fn(&mut Message);
 type Change = fn(&mut Vec<Payload>);
 
 /// R1 begins, and R2's answer to IKE_SA_INIT comes changed.
@@ -95,20 +96,20 @@ fn each(payloads: &mut [Payload], mut change: impl FnMut(&mut Body)) {
 
 #[test]
 fn an_answer_to_ike_sa_init_that_breaks_a_rule_leaves_the_attempt_as_it_was() {
-    let cases: [(&str, fn(&mut Message)); 6] = [
+    let cases: [(&str, Edit); 6] = [
         ("bad IKE_SA_INIT response", |m| without(&mut m.payloads, |b| matches!(b, Body::Nonce(_)))),
         ("zero SPI", |m| m.header.responder_spi = IkeSpi::NONE),
         ("wrong group", |m| {
             each(&mut m.payloads, |b| {
                 if let Body::Ke(ke) = b {
-                    ke.group = KeId(19)
+                    ke.group = KeId(19);
                 }
             });
         }),
         ("bad public value", |m| {
             each(&mut m.payloads, |b| {
                 if let Body::Ke(ke) = b {
-                    ke.data.fill(0)
+                    ke.data.fill(0);
                 }
             });
         }),
@@ -140,14 +141,14 @@ fn an_initiator_that_distrusts_the_responder_says_so_and_both_end() {
         ("wrong AUTH", |payloads| {
             each(payloads, |b| {
                 if let Body::Auth(auth) = b {
-                    auth.data[0] ^= 1
+                    auth.data[0] ^= 1;
                 }
             });
         }),
         ("wrong identity", |payloads| {
             each(payloads, |b| {
                 if let Body::IdR(id) = b {
-                    id.data[3] ^= 1
+                    id.data[3] ^= 1;
                 }
             });
         }),
@@ -201,7 +202,7 @@ fn an_answer_to_create_child_sa_that_breaks_a_rule_ends_the_ike_sa() {
         ("bad response", |payloads| {
             each(payloads, |b| {
                 if let Body::Sa(sa) = b {
-                    sa.proposals[0].spi.clear()
+                    sa.proposals[0].spi.clear();
                 }
             });
         }),
@@ -364,7 +365,7 @@ fn requests_that_are_declined() {
     cable.inject(1, &octets);
     let short = |b: &mut Body| {
         if let Body::Nonce(nonce) = b {
-            nonce.0.truncate(15)
+            nonce.0.truncate(15);
         }
     };
     each(&mut payloads, short);

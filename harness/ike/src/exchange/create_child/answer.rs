@@ -160,7 +160,7 @@ impl Wish {
             Refusal::new(NotifyType::TS_UNACCEPTABLE, "no configured child has these selectors")
         })?;
         if tunnel.options.single_pair {
-            (remote_ts, local_ts) = one_pair(old, (tsi, tsr), remote_ts, local_ts)?;
+            (remote_ts, local_ts) = one_pair(old, (tsi, tsr), &remote_ts, &local_ts)?;
         }
         if old.is_some_and(|old| !old.is_covered(&local_ts, &remote_ts)) {
             // RFC 7296 §2.9.2: not narrower than what it replaces.
@@ -216,8 +216,8 @@ fn through_nat(
 fn one_pair(
     old: Option<&Child>,
     (tsi, tsr): (&TrafficSelectors, &TrafficSelectors),
-    remote_ts: Vec<SelectorRange>,
-    local_ts: Vec<SelectorRange>,
+    remote_ts: &[SelectorRange],
+    local_ts: &[SelectorRange],
 ) -> Result<(Vec<SelectorRange>, Vec<SelectorRange>), Refusal> {
     let pair = match old {
         Some(old) => {
@@ -226,7 +226,7 @@ fn one_pair(
         None => selectors::single(tsi).zip(selectors::single(tsr)),
     };
     let cut = pair.map(|(remote, local)| {
-        (selectors::only(&remote_ts, &[remote]), selectors::only(&local_ts, &[local]))
+        (selectors::only(remote_ts, &[remote]), selectors::only(local_ts, &[local]))
     });
     cut.filter(|(remote, local)| !remote.is_empty() && !local.is_empty()).ok_or_else(|| {
         let reason = "each Child SA is for one pair of addresses";
