@@ -50,7 +50,7 @@ pub(crate) struct KnownIssue {
     span: Span,
 }
 
-/// The first entry that is about a cell. The places of all that are go to `met`.
+/// The entries that are about a cell; the first of them counts.
 pub(crate) fn read(
     cx: &Cx<'_>,
     node: &Node,

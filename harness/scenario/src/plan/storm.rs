@@ -16,8 +16,7 @@ impl Plan {
     /// the names of those that are off: `drop`, `link loss`.
     pub fn swarm(&mut self) -> Vec<String> {
         let faults = self.faults.iter().map(|fault| fault.kind.name().to_owned());
-        let links =
-            IMPAIRMENTS.iter().filter(|(_, has, _)| self.links.iter().any(|link| has(link)));
+        let links = IMPAIRMENTS.iter().filter(|(_, has, _)| self.links.iter().any(has));
         let links = links.map(|(name, ..)| (*name).to_owned());
         let kinds: BTreeSet<String> = faults.chain(links).collect();
         let off: Vec<String> = kinds

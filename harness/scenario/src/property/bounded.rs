@@ -58,10 +58,13 @@ fn is_half_open(phase: Phase) -> bool {
     }
 }
 
+/// The initiator's SPI and the message id.
+type Request = (u64, u32);
+
 /// Requests of one host, over all its IKE SAs, whose answer has not come.
 fn requests(run: &Run<'_>, most: u64) -> Option<Violation> {
     // What changes when: the answer of one moment comes before the request of that moment.
-    let mut changes: BTreeMap<(Instant, u8, usize), (u16, (u64, u32))> = BTreeMap::new();
+    let mut changes: BTreeMap<(Instant, u8, usize), (u16, Request)> = BTreeMap::new();
     for (place, (message, ike)) in run.conversation.ike().enumerate() {
         let request = (ike.header.initiator_spi.0, ike.header.message_id);
         if ike.is_response() {
@@ -72,7 +75,7 @@ fn requests(run: &Run<'_>, most: u64) -> Option<Violation> {
             changes.insert((message.at, 1, place), (message.from, request));
         }
     }
-    let mut open: BTreeMap<u16, Vec<(u64, u32)>> = BTreeMap::new();
+    let mut open: BTreeMap<u16, Vec<Request>> = BTreeMap::new();
     for ((at, opens, _), (host, request)) in changes {
         let open = open.entry(host).or_default();
         open.retain(|known| *known != request);
