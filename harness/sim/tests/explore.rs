@@ -41,7 +41,7 @@ fn plan(faults: &str) -> (Plan, Explore) {
 fn orders(plan: &Plan, explore: &Explore, driver: Driver) -> (Vec<(String, String)>, u128) {
     let mut orders = Orders::new(plan, explore, driver);
     let mut found = Vec::new();
-    while let Some(next) = orders.next() {
+    for next in orders.by_ref() {
         let (order, run) = next.expect("it runs");
         found.push((order.to_string(), run.trace.digest()));
     }

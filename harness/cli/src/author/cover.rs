@@ -140,7 +140,7 @@ fn case<'a>(
     }
 }
 
-fn named<'a>(scenarios: &'a [Scenario], shows: impl Fn(&Scenario) -> bool) -> Vec<&'a str> {
+fn named(scenarios: &[Scenario], shows: impl Fn(&Scenario) -> bool) -> Vec<&str> {
     scenarios.iter().filter(|one| shows(one)).map(|one| one.name.as_str()).collect()
 }
 

@@ -207,7 +207,7 @@ impl Form {
             | HeaderField::Exchange
             | HeaderField::Flags
             | HeaderField::MessageId => {
-                self.header[at..at + size].copy_from_slice(&low[8 - size..])
+                self.header[at..at + size].copy_from_slice(&low[8 - size..]);
             }
         }
     }
