@@ -157,6 +157,8 @@ mod tests {
         let offer = payload(&[net("192.168.1.1/32"), net("192.168.1.0/24")]);
         assert_eq!(trigger(&offer), Some(&net("192.168.1.1/32")));
         assert_eq!(narrow(&offer, &[net("192.168.0.0/16")]), [net("192.168.1.0/24")]);
+        // One selector alone is what is wanted, not what made somebody want it.
+        assert_eq!(trigger(&payload(&[net("192.168.1.1/32")])), None);
     }
 
     #[test]

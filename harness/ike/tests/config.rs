@@ -315,6 +315,35 @@ fn a_hint_is_followed_where_it_can_be() {
 }
 
 #[test]
+fn only_what_was_asked_for_and_can_be_a_hosts_address_is_taken() {
+    let ipv6 = [&[0x20; 16][..], &[64]].concat();
+    for (ipv4, taken) in [([10, 9, 0, 1], 1), ([0; 4], 0), ([224, 0, 0, 1], 0), ([127, 0, 0, 1], 0)]
+    {
+        let mut cable = Cable::configured(1, |end, config| {
+            roadwarrior(&both_families())(end, config);
+            if end == 0 {
+                let request = VirtualIp::Request { ipv4: true, ipv6: false };
+                config.tunnels[0].options.virtual_ip = request;
+            }
+        });
+        cable.hand = Box::new(|message| {
+            let header = Header::parse(&message.octets).unwrap().header;
+            message.from == 0 || header.exchange == ExchangeType::IKE_SA_INIT
+        });
+        cable.command(0, Command::Up { tunnel: "site".into(), child: None });
+        cable.run_for(Duration::from_millis(100));
+        let mut payloads = cable.read(1, &cable.sent[3].octets);
+        let given = [(Kind::INTERNAL_IP4_ADDRESS, &ipv4[..]), (Kind::INTERNAL_IP6_ADDRESS, &ipv6)];
+        set_attributes(&mut payloads, &given);
+        let header = cable.header(1, ExchangeType::IKE_AUTH, true, 1);
+        let octets = cable.forge(1, &header, &payloads);
+        cable.inject(0, &octets);
+        assert_eq!(cable.ends[0].addresses.len(), taken, "{ipv4:?}");
+        assert!(cable.ends[0].addresses.iter().all(IpAddr::is_ipv4));
+    }
+}
+
+#[test]
 fn a_reply_that_nobody_asked_for_changes_nothing() {
     let mut cable = Cable::up();
     let reply = Body::Config(Configuration {

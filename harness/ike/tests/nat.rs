@@ -148,6 +148,16 @@ fn an_end_behind_a_nat_does_not_follow() {
 }
 
 #[test]
+fn an_end_behind_a_nat_does_not_follow_a_peer_behind_another_either() {
+    let mut cable = Cable::new(1, |_, tunnel| tunnel.options.force_encapsulation = true);
+    cable.bring_up();
+    let header = cable.header(1, ExchangeType::INFORMATIONAL, false, 0);
+    let octets = cable.forge(1, &header, &[]);
+    cable.inject_from(SocketAddr::new(address("10.7.7.7"), 77), 0, &octets);
+    assert_eq!(remote_of_child(&cable, 0), SocketAddr::new(address("10.0.0.2"), 4_500));
+}
+
+#[test]
 fn without_a_nat_nobody_is_followed() {
     let mut cable = Cable::up();
     let header = cable.header(0, ExchangeType::INFORMATIONAL, false, 2);

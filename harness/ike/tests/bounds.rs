@@ -1,0 +1,142 @@
+//! What has to end, and what has to stay as it was: corrections without end, a peer that never has
+//! time, window sizes, crossing deletes, and who may send first on a rekeyed pair.
+
+mod common;
+
+use core::time::Duration;
+
+use common::{Cable, esp_proposals};
+use ikelab_ike::Command;
+use ikelab_trace::{IkeEvent, Phase};
+use ikelab_wire::ike::{Flags, Header, IkeSpi, Message};
+use ikelab_wire::payload::{Body, Notify, Payload};
+use ikelab_wire::registry::{ExchangeType, NotifyType};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Groups 31 and 19 in turn.
+fn other_group(turn: usize) -> Notify {
+    let group: u16 = if turn.is_multiple_of(2) { 19 } else { 31 };
+    Notify::new(NotifyType::INVALID_KE_PAYLOAD, &group.to_be_bytes())
+}
+
+/// The header of R1's last message, if that is a request of this exchange.
+fn last_request(cable: &Cable, from: usize, exchange: ExchangeType) -> Option<Header> {
+    let new = cable.sent[from..].iter().rev().find(|message| message.from == 0)?;
+    let header = Header::parse(&new.octets).unwrap().header;
+    (header.exchange == exchange && !header.flags.response()).then_some(header)
+}
+
+/// Answers R1's CREATE_CHILD_SA requests with this notify as long as there are any; says how many
+/// there were.
+fn declined(cable: &mut Cable, notify: impl Fn(usize) -> Notify) -> usize {
+    let mut from = cable.sent.len() - 1;
+    for turn in 0..100 {
+        let Some(asked) = last_request(cable, from, ExchangeType::CREATE_CHILD_SA) else {
+            return turn;
+        };
+        from = cable.sent.len();
+        let header = cable.header(1, ExchangeType::CREATE_CHILD_SA, true, asked.message_id);
+        let octets = cable.forge(1, &header, &[Body::Notify(notify(turn)).into()]);
+        cable.inject(0, &octets);
+        if cable.sent.len() == from {
+            cable.run_for(Duration::from_secs(15));
+        }
+    }
+    panic!("there is no end of it");
+}
+
+#[test]
+fn a_responder_that_wants_another_group_each_time_does_not_keep_a_rekeying_going() {
+    let change = |_: usize, tunnel: &mut ikelab_ike::config::Tunnel| {
+        tunnel.children[0].proposals = esp_proposals(&["aes256gcm16-x25519-ecp256"]);
+    };
+    let begin: [fn(&mut Cable); 2] = [|cable| cable.rekey_child(0), |cable| cable.rekey_ike(0)];
+    for begin in begin {
+        let mut cable = Cable::new(1, change);
+        cable.bring_up();
+        cable.hand = Box::new(|message| message.from == 1);
+        begin(&mut cable);
+        assert_eq!(declined(&mut cable, other_group), 4, "one request and three corrections");
+        assert_eq!(cable.count(0, Phase::Established), 1);
+    }
+}
+
+#[test]
+fn a_stranger_who_wants_another_group_each_time_does_not_keep_the_first_exchange_going() {
+    let mut cable = Cable::new(1, |_, _| {});
+    cable.hand = Box::new(|_| false);
+    cable.command(0, Command::Up { tunnel: "site".into(), child: None });
+    for turn in 0..50 {
+        let asked = Header::parse(&cable.sent[0].octets).unwrap().header;
+        let header = Header { responder_spi: IkeSpi::NONE, flags: Flags::RESPONSE, ..asked };
+        let payloads = vec![Body::Notify(other_group(turn)).into()];
+        cable.inject(0, &Message { header, payloads }.emit());
+    }
+    assert_eq!(cable.sent.len(), 9, "one request and eight corrections");
+}
+
+#[test]
+fn a_peer_that_never_has_time_loses_its_ike_sa() {
+    let mut cable = Cable::up();
+    cable.hand = Box::new(|message| message.from == 1);
+    cable.rekey_child(0);
+    let busy = |_| Notify::new(NotifyType::TEMPORARY_FAILURE, &[]);
+    assert_eq!(declined(&mut cable, busy), 31, "RFC 7296 §2.25: minutes, not for ever");
+    let last = cable.sent.last().unwrap();
+    let payloads = cable.read(0, &last.octets);
+    assert!(matches!(&payloads[0].body, Body::Delete(_)), "{payloads:?}");
+}
+
+#[test]
+fn window_sizes_are_said_where_they_say_something_and_go_over_to_a_rekeyed_ike_sa() {
+    let says = |cable: &Cable, place: usize| {
+        let message = &cable.sent[place];
+        let payloads = cable.read(message.from, &message.octets);
+        let size = |p: &Payload| matches!(&p.body, Body::Notify(n) if n.notify_type == NotifyType::SET_WINDOW_SIZE);
+        payloads.iter().any(size)
+    };
+    for window in [1, 3] {
+        let mut cable = Cable::new(1, |_, tunnel| tunnel.window = window);
+        cable.bring_up();
+        assert_eq!([says(&cable, 2), says(&cable, 3)], [window > 1; 2]);
+        cable.rekey_ike(0);
+        cable.run_for(SECOND);
+        for end in &cable.ends {
+            let sizes = end.events.iter().filter_map(|(_, event)| match event {
+                IkeEvent::Established(up) => Some((up.window_ours, up.window_peers)),
+                _ => None,
+            });
+            assert_eq!(sizes.into_iter().next_back(), Some((window, window)), "RFC 7296 §1.3.2");
+        }
+    }
+}
+
+#[test]
+fn deletes_that_cross_are_answered_without_a_delete() {
+    let mut cable = Cable::up();
+    for end in 0..2 {
+        cable.command(end, Command::Clear { children: true });
+    }
+    cable.run_for(SECOND);
+    cable.assert_agree(0);
+    let answers = cable.sent[4..]
+        .iter()
+        .filter(|message| Header::parse(&message.octets).unwrap().header.flags.response());
+    let answers: Vec<_> =
+        answers.map(|message| cable.read(message.from, &message.octets)).collect();
+    assert_eq!(answers, [vec![], vec![]], "RFC 7296 §1.4.1: both have named theirs already");
+}
+
+#[test]
+fn the_responder_of_a_rekeying_waits_with_sending_and_its_initiator_does_not() {
+    let mut cable = Cable::up();
+    let at_once = |cable: &Cable, end: usize| {
+        let one = cable.ends[end].installed.values().next().unwrap();
+        (one.replaces.is_some(), one.send_at_once)
+    };
+    assert_eq!([at_once(&cable, 0), at_once(&cable, 1)], [(false, true); 2]);
+    cable.rekey_child(0);
+    cable.run_for(SECOND);
+    assert_eq!([at_once(&cable, 0), at_once(&cable, 1)], [(true, true), (true, false)]);
+}
