@@ -26,7 +26,6 @@ pub(crate) fn doctor(terminal: &mut Terminal) -> Exit {
         scenarios(),
         writable(),
         program("tshark", "opens captures"),
-        program("git", "`ikelab run changed`"),
     ];
     let mut exit = Exit::Passed;
     for finding in findings {
