@@ -10,5 +10,6 @@ python3 ci/tshark_gate.py evidence "$IKELAB" "$WORK/gate" | tee "$WORK/gate.txt"
 code=${PIPESTATUS[0]}
 count pass "$(grep -c '^ok ' "$WORK/gate.txt")"
 count fail "$(grep -c '^FAIL ' "$WORK/gate.txt")"
+count skip "$(grep -c '^skip ' "$WORK/gate.txt")"
 if [ "$code" != 0 ] && ! grep -q '^FAIL ' "$WORK/gate.txt"; then fail "the gate exited with $code"; fi
 exit "$code"
