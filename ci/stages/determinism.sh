@@ -3,10 +3,22 @@
 . ci/lib.sh
 build
 
-# digests FILE: a line "scenario cell digest" for each cell that ran.
+command -v python3 >/dev/null || { skip "determinism: no python3 to read the results"; finish; }
+export LC_ALL=C # sort and join have to agree on an order
+
+# digests FILE: a line "scenario/cell#n digest" for each run; n counts the seeds of a cell.
 digests() {
-    grep -oE '"(scenario|cell|digest)": *("[^"]*"|null)' "$1" | sed -E 's/^"[a-z]+": *//; s/"//g' | paste -d' ' - - - |
-        grep -E ' [0-9a-f]{64}$'
+    python3 - "$1" <<'END'
+import json, sys
+with open(sys.argv[1], encoding="utf-8") as file:
+    runs = json.load(file)["cells"]
+times = {}
+for run in runs:
+    name = "/".join(f"{run['scenario']} {run['cell']}".split())
+    times[name] = times.get(name, 0) + 1
+    if run["digest"]:
+        print(f"{name}#{times[name]}", run["digest"])
+END
 }
 # run NAME ARGUMENTS...: one process, its digests in $WORK/NAME.txt.
 run() {
@@ -31,7 +43,7 @@ compare() {
         join -a 1 -j 1 <(keyed "$1") <(keyed "$2") | awk -v how="$4" '(how == "==") != ($2 == $3)'
     fi
 }
-keyed() { awk '{ digest = $NF; $NF = ""; gsub(/ +$/, ""); gsub(/ /, "/"); print $0, digest }' "$WORK/$1.txt" | sort -k1,1; }
+keyed() { sort -k1,1 "$WORK/$1.txt"; }
 
 run turmoil-1 --driver turmoil
 run turmoil-2 --driver turmoil
