@@ -21,12 +21,7 @@ struct Finding {
 
 /// Looks at everything, and tells.
 pub(crate) fn doctor(terminal: &mut Terminal) -> Exit {
-    let findings = [
-        engine(),
-        scenarios(),
-        writable(),
-        program("tshark", "opens captures"),
-    ];
+    let findings = [engine(), scenarios(), writable(), program("tshark", "opens captures")];
     let mut exit = Exit::Passed;
     for finding in findings {
         let (colour, word) = match (finding.well, finding.needed) {
