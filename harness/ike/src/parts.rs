@@ -76,6 +76,14 @@ impl<'a> Parts<'a> {
         self.notifies.iter().copied().find(|notify| notify.notify_type.is_error())
     }
 
+    /// The first error notify of a type that nobody has told us of: whatever was asked for, none of
+    /// it was done (RFC 7296 §3.10.1).
+    pub(crate) fn unknown_error(&self) -> Option<&'a Notify> {
+        let unknown =
+            |notify: &&Notify| notify.notify_type.is_error() && notify.notify_type.name().is_none();
+        self.notifies.iter().copied().find(unknown)
+    }
+
     /// The nonce, of a length that RFC 7296 §3.9 allows.
     pub(crate) fn nonce(&self) -> Result<&'a [u8], Refusal> {
         let nonce = need(self.nonce, "Ni/Nr")?;

@@ -17,7 +17,7 @@ use crate::config::Tunnel;
 use crate::configuration;
 use crate::context::Context;
 use crate::editor::{Clear, Saying};
-use crate::exchange::{Ongoing, auth, create_child, init};
+use crate::exchange::{Ongoing, auth, create_child, init, rekey_ike};
 use crate::fragments::Fragments;
 use crate::io::Output;
 use crate::nat::{NAT_PORT, Nat};
@@ -186,6 +186,8 @@ pub(crate) enum Want {
     RekeyIke,
     /// These Child SAs gone, by our inbound SPIs.
     DeleteChildren { spis: Vec<EspSpi> },
+    /// The peer rid of a pair that it made and we did not, by our inbound SPI.
+    DeleteUnmade { spi_in: EspSpi },
     /// This IKE SA gone.
     DeleteIke,
     /// A sign of life.
@@ -375,12 +377,25 @@ impl Sa {
             for child in established.children.values() {
                 child.uninstall(reason, cx);
             }
-            let wanted: Vec<Want> = established.wanted.iter().cloned().collect();
+            let later = established.later.iter().map(|(_, want)| want);
+            let wanted: Vec<Want> = established.wanted.iter().chain(later).cloned().collect();
             auth::give_up(&self.core, None, &wanted, cx);
             configuration::release(&self.core, &established.leased, cx);
             for ongoing in established.ongoing.values() {
-                if let Ongoing::CreateChild(sent) = ongoing {
-                    create_child::forget(&self.core, sent, cx);
+                match ongoing {
+                    Ongoing::CreateChild(sent) => create_child::forget(&self.core, sent, cx),
+                    Ongoing::RekeyIke(sent) => rekey_ike::forget(sent, cx),
+                    Ongoing::DeleteUnmade(spi_in) => cx.spis.bury(*spi_in),
+                    Ongoing::DeleteChildren(_)
+                    | Ongoing::DeleteIke
+                    | Ongoing::Liveness
+                    | Ongoing::Tell
+                    | Ongoing::Fail => {}
+                }
+            }
+            for want in wanted {
+                if let Want::DeleteUnmade { spi_in } = want {
+                    cx.spis.bury(spi_in);
                 }
             }
         }

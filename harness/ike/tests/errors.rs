@@ -10,7 +10,7 @@ use ikelab_crypto::{Prf, psk_auth};
 use ikelab_ike::Command;
 use ikelab_trace::{IkeEvent, Phase};
 use ikelab_wire::ike::{Header, Message};
-use ikelab_wire::payload::{Body, Notify, Payload, Unknown, emit_chain};
+use ikelab_wire::payload::{Body, Delete, Notify, Payload, Unknown, emit_chain};
 use ikelab_wire::registry::{ExchangeType, NotifyType, PayloadType};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -287,6 +287,58 @@ fn unknown_notifies_mean_nothing_in_requests_and_failure_in_responses() {
         let refused = |event: &IkeEvent| matches!(event, IkeEvent::PeerRefused { .. });
         assert_eq!(cable.ends[0].said(refused), failed);
         assert_eq!((cable.count(0, Phase::Established), cable.ends[0].installed.len()), (1, 1));
+    }
+}
+
+#[test]
+fn an_unknown_error_beside_all_that_was_asked_for_fails_the_request() {
+    for kind in [1_000, 16_383] {
+        // IKE_SA_INIT: nobody knows who said it, and the real answer is still taken.
+        let mut cable = Cable::new(1, |_, _| {});
+        cable.hand = Box::new(|message| message.from == 0);
+        cable.command(0, Command::Up { tunnel: "site".into(), child: None });
+        cable.run_for(Duration::from_millis(100));
+        let mut answer = Message::parse(&cable.sent[1].octets).unwrap();
+        answer.payloads.push(notify(kind, &[]));
+        cable.inject(0, &answer.emit());
+        assert_eq!(cable.discarded(0), ["unbelieved"]);
+        assert_eq!(cable.count(0, Phase::InitSent), 1);
+        cable.hand = Box::new(|_| true);
+        cable.run_for(SECOND);
+        cable.assert_agree(1);
+
+        // IKE_AUTH: neither the Child SA nor the IKE SA, and the peer is told.
+        let mut cable = Cable::new(1, |_, _| {});
+        cable.hand = Box::new(|message| message.from == 0 || exchange(&message.octets).0 != 35);
+        cable.command(0, Command::Up { tunnel: "site".into(), child: None });
+        cable.run_for(Duration::from_millis(100));
+        let mut payloads = cable.read(1, &cable.sent[3].octets);
+        payloads.push(notify(kind, &[]));
+        let header = cable.header(1, ExchangeType::IKE_AUTH, true, 1);
+        let message = cable.forge(1, &header, &payloads);
+        cable.hand = Box::new(|_| true);
+        cable.inject(0, &message);
+        let told = cable.read(0, &cable.sent.last().unwrap().octets);
+        assert_eq!(told, [Body::Delete(Delete::ike()).into()]);
+        cable.run_for(SECOND);
+        assert_eq!(cable.ends[0].failed, ["site.net"]);
+        assert_eq!([0, 1].map(|end| cable.count(end, Phase::Established)), [0, 0]);
+        assert!(cable.ends.iter().all(|end| end.installed.is_empty()));
+
+        // CREATE_CHILD_SA: what was there stays, and the peer's new pair goes.
+        let mut cable = Cable::up();
+        cable.hand = Box::new(|message| message.from == 0);
+        cable.rekey_child(0);
+        cable.run_for(Duration::from_millis(100));
+        let mut payloads = cable.read(1, &cable.sent[5].octets);
+        payloads.push(notify(kind, &[]));
+        let header = cable.header(1, ExchangeType::CREATE_CHILD_SA, true, 2);
+        let message = cable.forge(1, &header, &payloads);
+        cable.hand = Box::new(|_| true);
+        cable.inject(0, &message);
+        cable.run_for(SECOND);
+        cable.assert_agree(1);
+        assert_eq!(cable.count(0, Phase::Established), 1);
     }
 }
 

@@ -11,7 +11,7 @@ use ikelab_ike::Command;
 use ikelab_ike::config::Cookie;
 use ikelab_trace::{IkeEvent, Phase};
 use ikelab_wire::ike::{Header, IkeSpi, Message};
-use ikelab_wire::payload::{Body, Notify, Payload, Unknown};
+use ikelab_wire::payload::{Body, Delete, Notify, Payload, Unknown};
 use ikelab_wire::registry::{ExchangeType, KeId, NotifyType, PayloadType};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -176,13 +176,32 @@ fn an_initiator_that_distrusts_the_responder_says_so_and_both_end() {
     }
 }
 
+/// R1 rekeys the IKE SA, and R2's answer comes changed.
+fn ike_rekey_answer(change: Change) -> Cable {
+    let mut cable = Cable::up();
+    cable.hand = Box::new(|message| message.from == 0);
+    cable.rekey_ike(0);
+    cable.run_for(Duration::from_millis(100));
+    changed(&mut cable, 5, ExchangeType::CREATE_CHILD_SA, 2, change);
+    cable
+}
+
+/// The payloads of the requests that an end began since the `from`th message.
+fn asked(cable: &Cable, end: usize, from: usize) -> Vec<Vec<Payload>> {
+    let fits = |m: &&common::Message| {
+        m.from == end && !Header::parse(&m.octets).unwrap().header.flags.response()
+    };
+    cable.sent[from..].iter().filter(fits).map(|m| cable.read(end, &m.octets)).collect()
+}
+
 #[test]
-fn an_answer_to_create_child_sa_that_breaks_a_rule_ends_the_ike_sa() {
-    let cases: [(&str, Change); 7] = [
+fn an_answer_about_a_child_sa_that_breaks_a_rule_costs_that_child_sa_alone() {
+    let cases: [(&str, Change); 6] = [
         ("transport mode was not asked for", |payloads| {
             payloads.push(Body::Notify(Notify::new(NotifyType::USE_TRANSPORT_MODE, &[])).into());
         }),
         ("payload missing", |p| without(p, |b| matches!(b, Body::TsI(_)))),
+        ("payload missing", |p| without(p, |b| matches!(b, Body::Sa(_)))),
         ("bad CREATE_CHILD_SA response", |p| without(p, |b| matches!(b, Body::Nonce(_)))),
         ("proposal was not offered", |payloads| {
             each(payloads, |b| {
@@ -198,18 +217,78 @@ fn an_answer_to_create_child_sa_that_breaks_a_rule_ends_the_ike_sa() {
                 }
             });
         }),
-        ("bad response", |payloads| payloads.push(payloads[0].clone())),
-        ("bad response", |payloads| {
+    ];
+    for (rule, change) in cases {
+        let mut cable = rekey_answer(change);
+        assert_eq!(broken(&cable, 0), [rule]);
+        // R2 made a pair; it is told by which SPI R1 asked for it (RFC 7296 §2.21).
+        let spi = cable.ends[1]
+            .installed
+            .values()
+            .map(|child| child.spi_out)
+            .max_by_key(|spi| !cable.ends[0].installed.contains_key(spi));
+        let delete = Body::Delete(Delete::esp(&[spi.unwrap()])).into();
+        assert_eq!(asked(&cable, 0, 6), [vec![delete]], "{rule}");
+        cable.hand = Box::new(|_| true);
+        cable.run_for(Duration::from_secs(10));
+        assert_eq!(cable.count(0, Phase::Established), 1, "{rule}");
+        cable.assert_agree(1);
+    }
+}
+
+#[test]
+fn an_answer_to_ike_auth_with_a_bad_child_sa_costs_that_child_sa_alone() {
+    let cases: [(&str, Change); 2] = [
+        ("payload missing", |p| without(p, |b| matches!(b, Body::TsI(_)))),
+        ("proposal was not offered", |payloads| {
             each(payloads, |b| {
                 if let Body::Sa(sa) = b {
-                    sa.proposals[0].spi.clear();
+                    sa.proposals[0].transforms[0].id = 12;
                 }
             });
         }),
     ];
     for (rule, change) in cases {
-        let cable = rekey_answer(change);
+        let mut cable = auth_answer(change);
         assert_eq!(broken(&cable, 0), [rule]);
+        assert_eq!(cable.ends[0].failed, ["site.net"]);
+        cable.hand = Box::new(|_| true);
+        cable.run_for(Duration::from_secs(10));
+        let sas = [0, 1].map(|end| cable.count(end, Phase::Established));
+        assert_eq!(sas, [1, 1], "{rule}");
+        cable.assert_agree(0);
+    }
+}
+
+#[test]
+fn an_answer_that_leaves_the_ends_with_different_ike_sas_ends_them_with_a_delete() {
+    let twice: Change = |payloads| payloads.push(payloads[0].clone());
+    let without_spi: Change = |payloads| {
+        each(payloads, |b| {
+            if let Body::Sa(sa) = b {
+                sa.proposals[0].spi.clear();
+            }
+        });
+    };
+    let other_group: Change = |payloads| {
+        each(payloads, |b| {
+            if let Body::Ke(ke) = b {
+                ke.group = KeId(20);
+            }
+        });
+    };
+    let cases: [(&str, Cable); 5] = [
+        ("bad response", rekey_answer(twice)),
+        ("bad response", rekey_answer(without_spi)),
+        ("bad response", ike_rekey_answer(twice)),
+        ("payload missing", ike_rekey_answer(without_spi)),
+        ("bad CREATE_CHILD_SA response", ike_rekey_answer(other_group)),
+    ];
+    for (rule, mut cable) in cases {
+        assert_eq!(broken(&cable, 0), [rule]);
+        assert_eq!(asked(&cable, 0, 6), [vec![Body::Delete(Delete::ike()).into()]], "{rule}");
+        cable.hand = Box::new(|_| true);
+        cable.run_for(Duration::from_secs(10));
         assert_eq!(cable.count(0, Phase::Established), 0, "{rule}");
         assert!(cable.ends[0].installed.is_empty());
     }

@@ -165,9 +165,17 @@ pub(crate) fn accept(core: &mut Core, sent: Sent, opened: &Opened, cx: &mut Cont
         Err(Failed::Misbehaved(why)) => {
             cx.misbehaved(Some(core.id), why);
             give_up(core, child.as_ref(), &wanted, cx);
-            return tell_failure(core, channel, cx);
+            // It is told so (RFC 7296 §2.21.2).
+            let fail = Want::Fail { notify: NotifyType::AUTHENTICATION_FAILED };
+            return leave(core, channel, fail, cx);
         }
     };
+    if let Some(error) = parts.unknown_error() {
+        let (sa, notify) = (core.id, error.notify_type);
+        cx.event(IkeEvent::PeerRefused { sa, exchange: EXCHANGE, notify });
+        give_up(core, child.as_ref(), &wanted, cx);
+        return leave(core, channel, Want::DeleteIke, cx);
+    }
     apply_window(core, &parts);
     let local_id = cx.tunnel(core.tunnel).local_id.clone();
     let mut established = Established::new(channel, peers(&local_id, &id), cx.now);
@@ -185,12 +193,12 @@ pub(crate) fn may_retry(core: &Core, cx: &Context<'_>) -> bool {
     core.attempt < cx.tunnel(core.tunnel).options.retries
 }
 
-/// The responder's answer is not a proof: it is told so, over an SA that does nothing else
-/// (RFC 7296 §2.21.2).
-fn tell_failure(core: &mut Core, channel: Channel, cx: &mut Context<'_>) -> Phase {
+/// The attempt has failed, and the responder does not know: it is told over an SA that does nothing
+/// else.
+fn leave(core: &mut Core, channel: Channel, parting: Want, cx: &mut Context<'_>) -> Phase {
     let nobody = Identification::new(ikelab_wire::registry::IdType(0), &[]);
     let mut established = Established::new(channel, peers(&nobody, &nobody), cx.now);
-    established.want(Want::Fail { notify: NotifyType::AUTHENTICATION_FAILED });
+    established.want(parting);
     crate::exchange::pump(core, &mut established, cx);
     Phase::Established(Box::new(established))
 }

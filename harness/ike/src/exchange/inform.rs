@@ -44,6 +44,11 @@ pub(crate) fn begin_delete_children(
     Some((vec![payload], Ongoing::DeleteChildren(DeleteChildren { spis: deleted })))
 }
 
+/// Asks the peer to delete a pair of which there is only its half.
+pub(crate) fn begin_delete_unmade(spi_in: EspSpi) -> (Vec<Payload>, Ongoing) {
+    (vec![Body::Delete(Delete::esp(&[spi_in])).into()], Ongoing::DeleteUnmade(spi_in))
+}
+
 /// Asks the peer to delete the IKE SA.
 pub(crate) fn begin_delete_ike() -> (Vec<Payload>, Ongoing) {
     (vec![Body::Delete(Delete::ike()).into()], Ongoing::DeleteIke)

@@ -370,7 +370,8 @@ fn judge(
     responder: IkeSpi,
     cx: &Context<'_>,
 ) -> Result<Judged, PeerMisbehaved> {
-    if parts.sa.is_none() {
+    // Any error fails the exchange, whatever stands beside it (RFC 7296 §2.21.1).
+    if parts.sa.is_none() || parts.error().is_some() {
         return Ok(judge_notify(core, sent, parts, cx));
     }
     let bad = |refusal: Refusal| PeerMisbehaved::new("bad IKE_SA_INIT response", refusal.reason);
@@ -409,7 +410,7 @@ fn judge(
     Ok(Judged::Answer(Box::new(answer)))
 }
 
-/// An answer without SA: a cookie, a better group, or an error that anybody could have sent.
+/// An answer without SA or with an error: a cookie, a better group, or what anybody could have sent.
 fn judge_notify(core: &Core, sent: &Sent, parts: &Parts<'_>, cx: &Context<'_>) -> Judged {
     if sent.restarts >= RESTARTS_MAX {
         return Judged::Unbelieved(format!("{RESTARTS_MAX} restarts are enough"));

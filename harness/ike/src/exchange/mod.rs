@@ -10,6 +10,7 @@ pub(crate) mod init;
 pub(crate) mod rekey_ike;
 
 use ikelab_trace::IkeEvent;
+use ikelab_wire::ike::EspSpi;
 use ikelab_wire::payload::{Body, Payload};
 use ikelab_wire::registry::{ExchangeType, NotifyType, Protocol};
 
@@ -28,6 +29,8 @@ pub(crate) enum Ongoing {
     RekeyIke(Box<rekey_ike::Sent>),
     /// Delete of Child SAs.
     DeleteChildren(inform::DeleteChildren),
+    /// Delete of a pair that only the peer made, by our inbound SPI.
+    DeleteUnmade(EspSpi),
     /// Delete of the IKE SA.
     DeleteIke,
     /// An empty INFORMATIONAL.
@@ -44,6 +47,7 @@ impl Ongoing {
         match self {
             Self::CreateChild(_) | Self::RekeyIke(_) => ExchangeType::CREATE_CHILD_SA,
             Self::DeleteChildren(_)
+            | Self::DeleteUnmade(_)
             | Self::DeleteIke
             | Self::Liveness
             | Self::Tell
@@ -63,14 +67,9 @@ pub(crate) fn pump(core: &mut Core, established: &mut Established, cx: &mut Cont
             Next::Want(want) => begin(core, established, want, cx),
         };
         let Some((payloads, ongoing)) = begun else { continue };
-        let ends_the_sa = matches!(ongoing, Ongoing::DeleteIke | Ongoing::Fail);
         let exchange = ongoing.exchange();
         let message_id = core.request(&mut established.channel, exchange, &payloads, cx);
         established.ongoing.insert(message_id, ongoing);
-        if ends_the_sa {
-            established.wanted.clear();
-            return;
-        }
     }
 }
 
@@ -105,6 +104,7 @@ fn begin(
         Want::RekeyChild { spi_in } => create_child::begin_rekey(core, established, spi_in, cx),
         Want::RekeyIke => rekey_ike::begin(core, established, cx),
         Want::DeleteChildren { spis } => inform::begin_delete_children(established, &spis, cx),
+        Want::DeleteUnmade { spi_in } => Some(inform::begin_delete_unmade(spi_in)),
         Want::DeleteIke => Some(inform::begin_delete_ike()),
         Want::Liveness => Some((Vec::new(), Ongoing::Liveness)),
         Want::Tell { notify, data } => Some(inform::begin_tell(notify, &data)),
@@ -125,7 +125,10 @@ fn next_want(established: &mut Established) -> Option<Want> {
     let (rekeying, busy) = (established.is_rekeying(), !established.ongoing.is_empty());
     match established.wanted.front()? {
         Want::RekeyIke if busy => None,
-        Want::NewChild { .. } | Want::RekeyChild { .. } | Want::DeleteChildren { .. }
+        Want::NewChild { .. }
+        | Want::RekeyChild { .. }
+        | Want::DeleteChildren { .. }
+        | Want::DeleteUnmade { .. }
             if rekeying =>
         {
             None
@@ -197,7 +200,7 @@ pub(crate) fn accept(
         Err(refusal) => {
             let why = crate::guilt::PeerMisbehaved::new("bad response", refusal.reason);
             cx.misbehaved(Some(core.id), why);
-            return After::Close("the peer broke a rule");
+            return unreadable(core, established, ongoing, cx);
         }
     };
     if let Some(error) = parts.error() {
@@ -211,10 +214,33 @@ pub(crate) fn accept(
         Ongoing::CreateChild(sent) => create_child::accept(core, established, &sent, &parts, cx),
         Ongoing::RekeyIke(sent) => rekey_ike::accept(core, established, &sent, &parts, cx),
         Ongoing::DeleteChildren(sent) => inform::accept_delete(established, &sent, &parts, cx),
+        Ongoing::DeleteUnmade(spi_in) => {
+            cx.spis.bury(spi_in);
+            After::Go
+        }
         Ongoing::DeleteIke => After::Close("deleted"),
         Ongoing::Fail => After::Close("an error ended it"),
         Ongoing::Liveness | Ongoing::Tell => After::Go,
     }
+}
+
+/// What a response that can't be read leaves behind: nobody knows what the peer has made of our
+/// request, and so the IKE SA goes, with a Delete (RFC 7296 §2.4, §2.21.3).
+fn unreadable(
+    core: &Core,
+    established: &mut Established,
+    ongoing: Ongoing,
+    cx: &mut Context<'_>,
+) -> After {
+    match ongoing {
+        Ongoing::CreateChild(sent) => create_child::forget(core, &sent, cx),
+        Ongoing::RekeyIke(sent) => rekey_ike::forget(&sent, cx),
+        Ongoing::DeleteUnmade(spi_in) => cx.spis.bury(spi_in),
+        Ongoing::DeleteIke | Ongoing::Fail => return After::Close("deleted"),
+        Ongoing::DeleteChildren(_) | Ongoing::Liveness | Ongoing::Tell => {}
+    }
+    established.want(Want::DeleteIke);
+    After::Go
 }
 
 /// Whether an IKE SA goes on after a response.

@@ -106,6 +106,7 @@ fn check_quiet(established: &Established) -> Result<(), Refusal> {
     let busy = established.ongoing.values().any(|ongoing| match ongoing {
         Ongoing::CreateChild(_)
         | Ongoing::DeleteChildren(_)
+        | Ongoing::DeleteUnmade(_)
         | Ongoing::DeleteIke
         | Ongoing::Fail => true,
         Ongoing::RekeyIke(_) | Ongoing::Liveness | Ongoing::Tell => false,
@@ -162,8 +163,13 @@ pub(crate) fn accept(
         Ok(made) => made,
         Err(why) => {
             cx.misbehaved(Some(core.id), why);
-            cx.spis.ike.remove(&sent.spi);
-            return After::Close("the peer broke a rule");
+            forget(sent, cx);
+            // The peer has an IKE SA that we have not: the state is not the same any more
+            // (RFC 7296 §2.21.3).
+            if !yield_to_peer(established, cx) {
+                established.want(Want::DeleteIke);
+            }
+            return After::Go;
         }
     };
     established.temporary_failures = 0;
@@ -281,13 +287,23 @@ pub(crate) fn hand_over(established: &mut Established, to: IkeSpi, cx: &mut Cont
     established.rekey_at = None;
 }
 
+/// Gives up an IKE SA that was asked for.
+pub(crate) fn forget(sent: &Sent, cx: &mut Context<'_>) {
+    cx.spis.ike.remove(&sent.spi);
+}
+
+/// Lets the peer's own rekeying take the place of ours, if there is one (RFC 7296 §2.8.2).
+fn yield_to_peer(established: &mut Established, cx: &mut Context<'_>) -> bool {
+    let Some(peers) = established.peers_rekey.take() else { return false };
+    hand_over(established, peers.spi, cx);
+    established.expect_delete(cx);
+    true
+}
+
 /// The peer declined.
 fn declined(established: &mut Established, sent: &Sent, error: &Notify, cx: &mut Context<'_>) {
-    cx.spis.ike.remove(&sent.spi);
-    // The peer's own rekeying took its place (RFC 7296 §2.8.2).
-    if let Some(peers) = established.peers_rekey.take() {
-        hand_over(established, peers.spi, cx);
-        established.expect_delete(cx);
+    forget(sent, cx);
+    if yield_to_peer(established, cx) {
         return;
     }
     match error.notify_type {

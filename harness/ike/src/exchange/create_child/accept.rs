@@ -46,6 +46,9 @@ pub(crate) fn accept_in_auth(
     if parts.sa.is_none() {
         return forget(core, sent, cx);
     }
+    if parts.error().is_some() {
+        return disown(core, established, sent, cx);
+    }
     match Answered::of(core, sent, parts) {
         Ok(answered) => {
             configuration::accept(core, established, parts, cx);
@@ -53,8 +56,7 @@ pub(crate) fn accept_in_auth(
         }
         Err(why) => {
             cx.misbehaved(Some(core.id), why);
-            forget(core, sent, cx);
-            established.want(Want::DeleteIke);
+            disown(core, established, sent, cx);
         }
     }
 }
@@ -69,6 +71,9 @@ pub(crate) fn accept(
 ) -> After {
     if let Some(error) = parts.error() {
         declined(core, established, sent, error, cx);
+        if parts.sa.is_some() {
+            disown(core, established, sent, cx);
+        }
         return After::Go;
     }
     match accept_new(core, established, sent, parts, cx) {
@@ -85,10 +90,19 @@ pub(crate) fn accept(
         }
         Err(why) => {
             cx.misbehaved(Some(core.id), why);
-            forget(core, sent, cx);
-            After::Close("the peer broke a rule")
+            failed(established, sent);
+            disown(core, established, sent, cx);
+            After::Go
         }
     }
+}
+
+/// The peer made a pair that we can't take: it is to delete it, and the IKE SA goes on
+/// (RFC 7296 §2.21). Its SPI is not given out again before that.
+fn disown(core: &Core, established: &mut Established, sent: &Sent, cx: &mut Context<'_>) {
+    forget(core, sent, cx);
+    cx.spis.esp.insert(sent.spi_in);
+    established.want(Want::DeleteUnmade { spi_in: sent.spi_in });
 }
 
 /// Checks and installs; gives the peer's nonce, or nothing if the pair is deleted already.
@@ -286,16 +300,10 @@ fn declined(
     cx: &mut Context<'_>,
 ) {
     cx.spis.esp.remove(&sent.spi_in);
-    let collided = sent.collision.is_some();
     let old = sent.replaces.and_then(|spi_in| established.children.get_mut(&spi_in));
     match error.notify_type {
         // The peer's own rekeying took its place; nothing of ours is left to do.
-        _ if collided => {
-            if let Some(old) = old {
-                old.state = State::Replaced;
-                old.rekey_at = None;
-            }
-        }
+        _ if sent.collision.is_some() => failed(established, sent),
         NotifyType::INVALID_KE_PAYLOAD => {
             if let Some(old) = old {
                 old.state = State::Live;
@@ -327,15 +335,24 @@ fn declined(
                 cx.effects.push(Effect::Up { tunnel: core.tunnel, child: sent.config });
             }
         }
-        _ => match old {
-            // The old one lives on until it expires, and the IKE SA with it (RFC 7296 §2.8).
-            Some(old) => {
-                old.state = State::Live;
-                old.rekey_at = None;
-                old.refused = true;
-            }
-            None => forget(core, sent, cx),
-        },
+        _ => {
+            failed(established, sent);
+            forget(core, sent, cx);
+        }
+    }
+}
+
+/// No pair came of our request. One that was to be replaced lives on until it expires, and the IKE
+/// SA with it (RFC 7296 §2.8), unless the peer has replaced it.
+fn failed(established: &mut Established, sent: &Sent) {
+    let Some(old) = sent.replaces.and_then(|spi_in| established.children.get_mut(&spi_in)) else {
+        return;
+    };
+    old.rekey_at = None;
+    if sent.collision.is_some() {
+        old.state = State::Replaced;
+    } else {
+        (old.state, old.refused) = (State::Live, true);
     }
 }
 
