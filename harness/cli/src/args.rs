@@ -70,9 +70,9 @@ pub(crate) struct Run {
     /// Run only this order of a cell that explores orders, by its name: abba.
     #[arg(long, value_name = "ORDER")]
     pub(crate) order: Option<String>,
-    /// How many runs are under way at once.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub(crate) jobs: u16,
+    /// How many runs are under way at once; as many as the machine has processors when not given.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) jobs: Option<u16>,
     /// Begin no further run once one has failed.
     #[arg(long)]
     pub(crate) fail_fast: bool,
@@ -171,9 +171,9 @@ pub(crate) struct Soak {
     /// How many seeds, from 1 on, or which: 1000, 501..1000.
     #[arg(long, value_name = "N|A..B", value_parser = many_seeds, default_value = "100")]
     pub(crate) seeds: Seeds,
-    /// How many runs are under way at once.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub(crate) jobs: u16,
+    /// How many runs are under way at once; as many as the machine has processors when not given.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) jobs: Option<u16>,
     /// Run this share only: 1/4, slice:1/4, hash:1/4. Without it, the environment of a Slurm array,
     /// an Indexed Job of Kubernetes (with IKELAB_SHARDS) or a parallel job of GitLab says which,
     /// or IKELAB_SHARD.

@@ -25,6 +25,7 @@ mod show;
 mod shrink;
 mod snapshot;
 mod soak;
+mod teller;
 mod terminal;
 pub mod trial;
 mod verdict;

@@ -4,6 +4,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
 
+/// So many threads as were asked for; else as many as this machine runs at once.
+pub(crate) fn threads(asked: Option<u16>) -> usize {
+    let own = || thread::available_parallelism().map_or(1, usize::from);
+    asked.map_or_else(own, usize::from)
+}
+
 /// Does `work` for each item on so many threads, and hands each result to `told` as it comes, with
 /// its item's place. `told` says whether to go on; what has begun is still finished and told.
 pub(crate) fn each<T: Sync, R: Send>(

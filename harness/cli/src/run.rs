@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use ikelab_report::{CellResult, Outcome, Results, Summary, closing_line, junit, terminal as text};
+use ikelab_report::{CellResult, Outcome, Results, Summary, closing_line, ending, junit};
 use ikelab_scenario::{Cell, Scenario};
 
 use crate::args::Run;
@@ -11,6 +11,7 @@ use crate::exit::Exit;
 use crate::job::{Job, Keep, Setup, Storm, VERSION};
 use crate::library::{Library, top};
 use crate::pool;
+use crate::teller::Teller;
 use crate::terminal::{Colour, Terminal};
 
 /// Runs what matches, judges it, and tells.
@@ -31,16 +32,22 @@ pub(crate) fn run(args: &Run, terminal: &mut Terminal) -> Exit {
     }
     let out = args.out.clone().unwrap_or_else(|| top().join("reports/latest"));
     let setup = Setup { driver: args.driver, out, keep: Keep::All };
-    let results = Results::new(VERSION, all(&jobs, args, &setup));
-    exit = exit.and(outcome_of(&results.summary));
-
     let silent = args.json.as_deref() == Some(Path::new("-"));
+    let mut teller = Teller::new(&jobs);
+    let cells = all(&jobs, args, &setup, |results, ended| {
+        let lines = teller.ready(results, ended);
+        if !silent {
+            lines.lines().for_each(|line| painted(line, terminal));
+            terminal.flush();
+        }
+    });
+    let results = Results::new(VERSION, cells);
+    exit = exit.and(outcome_of(&results.summary));
     if silent {
         terminal.line(results.to_json());
         terminal.complain(closing_line(&results.summary));
     } else {
-        let told = text(&results);
-        told.lines().for_each(|line| painted(line, terminal));
+        terminal.print(ending(&results));
     }
     let written = write(args, silent, &results);
     if let Err(why) = written {
@@ -50,11 +57,17 @@ pub(crate) fn run(args: &Run, terminal: &mut Terminal) -> Exit {
     exit
 }
 
-/// Runs the jobs; the results are in their order, whatever ran beside what.
-fn all(jobs: &[Job<'_>], args: &Run, setup: &Setup) -> Vec<CellResult> {
+/// Runs the jobs; the results are in their order, whatever ran beside what. After each one, and
+/// once when nothing more will come, `told` sees what there is.
+fn all(
+    jobs: &[Job<'_>],
+    args: &Run,
+    setup: &Setup,
+    mut told: impl FnMut(&[Option<CellResult>], bool),
+) -> Vec<CellResult> {
     let mut results: Vec<Option<CellResult>> = vec![None; jobs.len()];
     pool::each(
-        args.jobs.into(),
+        pool::threads(args.jobs),
         jobs,
         |job| job.run(setup),
         |place, result| {
@@ -62,9 +75,11 @@ fn all(jobs: &[Job<'_>], args: &Run, setup: &Setup) -> Vec<CellResult> {
             if let Some(free) = results.get_mut(place) {
                 *free = Some(result);
             }
+            told(&results, false);
             !(failed && args.fail_fast)
         },
     );
+    told(&results, true);
     results.into_iter().flatten().collect()
 }
 

@@ -73,7 +73,7 @@ fn sweep(args: &Soak, scenarios: &[Scenario], terminal: &mut Terminal) -> Result
     let mut progress = Progress::new(jobs.len());
     let mut broken = None;
     pool::each(
-        args.jobs.into(),
+        pool::threads(args.jobs),
         &jobs,
         |job| job.run(&setup),
         |_, mut result| {

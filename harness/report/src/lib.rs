@@ -20,6 +20,6 @@ pub use keys::{KeyFiles, key_files};
 pub use ladder::ladder;
 pub use reading::{Reading, Seen};
 pub use results::{CellResult, OrderCount, Outcome, Results, Summary};
-pub use terminal::{closing_line, terminal};
+pub use terminal::{closing_line, ending, name_width, scenario_lines, terminal};
 pub use transcript::{Class, transcript};
 pub use view::{ike_sas, ipsec_sas, sas, stats};

@@ -11,31 +11,46 @@ const NAME_WIDTH: std::ops::RangeInclusive<usize> = 30..=56;
 /// each failure, and the closing line.
 #[must_use]
 pub fn terminal(results: &Results) -> String {
+    let width = name_width(results.cells.iter().map(|cell| cell.scenario.as_str()));
+    let groups = by_scenario(&results.cells);
+    let lines: String = groups.iter().map(|cells| scenario_lines(cells, width)).collect();
+    lines + &ending(results)
+}
+
+/// How wide the column of names is for these scenarios.
+pub fn name_width<'a>(scenarios: impl Iterator<Item = &'a str>) -> usize {
+    let longest = scenarios.map(|name| name.chars().count()).max();
+    longest.unwrap_or(0).clamp(*NAME_WIDTH.start(), *NAME_WIDTH.end())
+}
+
+/// What is told of the runs of one scenario, as soon as all of them have ended.
+#[must_use]
+pub fn scenario_lines(cells: &[&CellResult], width: usize) -> String {
     let mut text = String::new();
-    let names = results.cells.iter().map(|cell| match cell.outcome {
-        Outcome::Pass => cell.scenario.chars().count(),
-        _ => name(cell).chars().count(),
-    });
-    let width = names.max().unwrap_or(0).clamp(*NAME_WIDTH.start(), *NAME_WIDTH.end());
-    for (name, cells) in by_scenario(&results.cells) {
-        let (passed, others): (Vec<_>, Vec<_>) =
-            cells.into_iter().partition(|cell| cell.outcome == Outcome::Pass);
-        if !passed.is_empty() {
-            let _ = writeln!(text, "{}", passed_line(&name, &passed, width));
-            for remark in remarks(&passed) {
-                let _ = writeln!(text, "        {remark}");
-            }
-        }
-        // The flows of one run can be told; those of many stand in their results.
-        if let [cell] = passed.as_slice() {
-            for flow in cell.flows.iter().filter(|flow| flow.is_sent()) {
-                let _ = writeln!(text, "        {}", flow.line());
-            }
-        }
-        for alike in alike(others) {
-            let _ = writeln!(text, "{}", line(&alike, width));
+    let (passed, others): (Vec<&CellResult>, Vec<_>) =
+        cells.iter().partition(|cell| cell.outcome == Outcome::Pass);
+    if let Some(first) = passed.first() {
+        let _ = writeln!(text, "{}", passed_line(&first.scenario, &passed, width));
+        for remark in remarks(&passed) {
+            let _ = writeln!(text, "        {remark}");
         }
     }
+    // The flows of one run can be told; those of many stand in their results.
+    if let [cell] = passed.as_slice() {
+        for flow in cell.flows.iter().filter(|flow| flow.is_sent()) {
+            let _ = writeln!(text, "        {}", flow.line());
+        }
+    }
+    for alike in alike(others) {
+        let _ = writeln!(text, "{}", line(&alike, width));
+    }
+    text
+}
+
+/// What is told when all is done: each failure in full, and the sum.
+#[must_use]
+pub fn ending(results: &Results) -> String {
+    let mut text = String::new();
     for cell in &results.cells {
         if !cell.text.is_empty() && matches!(cell.outcome, Outcome::Fail | Outcome::Error) {
             let _ = write!(text, "\n{}\n", cell.text.trim_end());
@@ -70,12 +85,13 @@ pub fn closing_line(summary: &Summary) -> String {
 }
 
 /// The cells of each scenario, in the order in which the scenarios came.
-fn by_scenario(cells: &[CellResult]) -> Vec<(String, Vec<&CellResult>)> {
-    let mut groups: Vec<(String, Vec<&CellResult>)> = Vec::new();
+fn by_scenario(cells: &[CellResult]) -> Vec<Vec<&CellResult>> {
+    let mut groups: Vec<Vec<&CellResult>> = Vec::new();
     for cell in cells {
-        match groups.iter_mut().find(|(name, _)| *name == cell.scenario) {
-            Some((_, group)) => group.push(cell),
-            None => groups.push((cell.scenario.clone(), vec![cell])),
+        let own = |group: &&mut Vec<&CellResult>| group[0].scenario == cell.scenario;
+        match groups.iter_mut().find(own) {
+            Some(group) => group.push(cell),
+            None => groups.push(vec![cell]),
         }
     }
     groups
