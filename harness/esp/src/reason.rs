@@ -169,3 +169,13 @@ impl fmt::Display for Withheld {
         f.write_str(self.name())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_trace_knows_every_reason() {
+        assert_eq!(Dropped::ALL.map(Dropped::name), ikelab_trace::DROPPED);
+    }
+}

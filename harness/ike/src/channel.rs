@@ -8,7 +8,7 @@ use ikelab_wire::ike::Header;
 use ikelab_wire::payload::{Body, Payload, emit_chain, parse_chain};
 use ikelab_wire::registry::PayloadType;
 
-use crate::editor::{ToSeal, What};
+use crate::editor::{Icv, ToSeal, What};
 use crate::guilt::{Discard, Refusal};
 use crate::negotiate;
 use crate::parts::{self, Parts};
@@ -16,6 +16,8 @@ use crate::window::Datagrams;
 
 /// Next payload, critical bit, and length, RFC 7296 §3.2.
 const GENERIC_HEADER: usize = 4;
+/// Fragment number and total fragments, RFC 7383 §2.5.
+const FRAGMENT_NUMBERS: usize = 4;
 
 /// Everything that keys decide.
 #[derive(Debug)]
@@ -97,9 +99,8 @@ impl Channel {
         let Ok(raw) = Header::parse(&lie.head) else { return Vec::new() };
         let exchange = raw.header.exchange.0;
         let purpose = Purpose::of(Value::Iv, exchange, raw.header.flags.response());
-        if let Some(longest) =
-            longest.filter(|longest| sealed_len(&self.outbound, lie.inner.len()) > *longest)
-        {
+        let too_long = |longest: &usize| sealed_len(&self.outbound, lie.inner.len()) > *longest;
+        if let Some(longest) = longest.filter(|longest| !lie.fragment && too_long(longest)) {
             let first = lie.head.len().checked_sub(GENERIC_HEADER).and_then(|at| lie.head.get(at));
             let first = PayloadType(first.copied().unwrap_or_default());
             let iv = &mut self.iv;
@@ -109,8 +110,12 @@ impl Channel {
         }
         let iv = self.iv.next(purpose, entropy);
         let mut octets = self.seal_lie(&lie, &iv);
-        if let Some((header, payloads)) = meant.filter(|_| lie.keep_icv) {
-            let honest = self.outbound.seal(header, payloads, &iv);
+        let honest = match &lie.icv {
+            Icv::Own => None,
+            Icv::Meant => meant.map(|(header, payloads)| self.outbound.seal(header, payloads, &iv)),
+            Icv::Of(other) => Some(self.seal_lie(other, &iv)),
+        };
+        if let Some(honest) = honest {
             let icv_len = self.outbound.protection().icv_len();
             let icv = honest.get(honest.len().saturating_sub(icv_len)..).unwrap_or_default();
             octets.truncate(octets.len().saturating_sub(icv.len()));
@@ -132,8 +137,9 @@ impl Channel {
         let behind = sealer.iv_len() + text_len + sealer.protection().icv_len();
         let mut head = lie.head.clone();
         let whole = u32::try_from(head.len() + behind).unwrap_or(u32::MAX);
-        let sk = u16::try_from(GENERIC_HEADER + behind).unwrap_or(u16::MAX);
-        let sk_at = head.len().saturating_sub(2);
+        let numbers = if lie.fragment { FRAGMENT_NUMBERS } else { 0 };
+        let sk = u16::try_from(GENERIC_HEADER + numbers + behind).unwrap_or(u16::MAX);
+        let sk_at = head.len().saturating_sub(numbers + 2);
         let fields: [(usize, &[u8]); 2] = [
             (Header::LENGTH - 4, &lie.length.unwrap_or(whole).to_be_bytes()),
             (sk_at, &lie.sk_length.unwrap_or(sk).to_be_bytes()),

@@ -74,6 +74,7 @@ impl Context<'_> {
     }
 
     pub(crate) fn discard(&mut self, sa: Option<SaId>, why: &Discard) {
+        assert!(ikelab_trace::DISCARDED.contains(&why.name()), "the trace knows every reason");
         self.event(IkeEvent::Discarded { sa, reason: why.name().into(), detail: why.to_string() });
     }
 

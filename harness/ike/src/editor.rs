@@ -85,10 +85,12 @@ pub enum What {
 /// A message before sealing, in octets, so that every field of it can lie.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ToSeal {
-    /// The header, the payloads that stand in the clear, and the generic header of SK. The length
-    /// of the message (octets 24 to 27) and that of SK (the last two) are filled in.
+    /// The header, the payloads that stand in the clear, and the generic header of SK, or that of
+    /// SKF with its numbers behind it. The lengths of the message and of SK or SKF are filled in.
     pub head: Vec<u8>,
-    /// The chain of payloads inside.
+    /// True when it is SKF: a fragment, which is not cut again (RFC 7383 §2.5).
+    pub fragment: bool,
+    /// The chain of payloads inside, or a part of it.
     pub inner: Vec<u8>,
     /// What the length of the message says, when it lies.
     pub length: Option<u32>,
@@ -96,10 +98,21 @@ pub struct ToSeal {
     pub sk_length: Option<u16>,
     /// What the octet behind the padding says, when it lies.
     pub pad_length: Option<u8>,
-    /// True to carry the checksum that the message had before it was edited.
-    pub keep_icv: bool,
+    /// Whose checksum it carries.
+    pub icv: Icv,
     /// What happens to the sealed octets, in this order.
     pub damage: Vec<Damage>,
+}
+
+/// The integrity checksum of a message or of a fragment.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Icv {
+    /// Its own.
+    Own,
+    /// That of the message that the engine meant.
+    Meant,
+    /// That of another, sealed with the same IV.
+    Of(Box<ToSeal>),
 }
 
 /// What happens to octets that are about to go out.

@@ -439,6 +439,7 @@ fn attend<R>(
         exchange::pump(&mut sa.core, established, cx);
     }
     sa.say_phase("", cx);
+    sa.say_fragments(cx);
     result
 }
 

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use ikelab_ambient::Instant;
 use ikelab_wire::ike::Header;
+use ikelab_wire::payload::Payload;
 use ikelab_wire::registry::PayloadType;
 
 use crate::guilt::Discard;
@@ -44,6 +45,8 @@ impl Key {
 #[derive(Debug, Default)]
 pub(crate) struct Fragments {
     queues: BTreeMap<Key, Queue>,
+    /// What was last told of: fragments and octets.
+    told: (u32, u32),
 }
 
 /// What there is of one message.
@@ -52,12 +55,19 @@ struct Queue {
     total: u16,
     /// The type of the first payload, from fragment 1.
     first: PayloadType,
+    /// What stood in the clear before fragment 1.
+    clear: Vec<Payload>,
     pieces: BTreeMap<u16, Vec<u8>>,
     until: Instant,
 }
 
-/// The inside of a message that is whole.
-pub(crate) type Whole = (PayloadType, Vec<u8>);
+/// A message that is whole: what was sealed, and what stood before it in the clear.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Whole {
+    pub(crate) first: PayloadType,
+    pub(crate) inner: Vec<u8>,
+    pub(crate) clear: Vec<Payload>,
+}
 
 impl Fragments {
     /// Looks at a fragment before it is opened: are its numbers possible, and is it news?
@@ -82,12 +92,14 @@ impl Fragments {
         &mut self,
         key: Key,
         mark: Mark,
-        (first, piece): Whole,
+        (first, piece): (PayloadType, Vec<u8>),
+        clear: Vec<Payload>,
         now: Instant,
     ) -> Result<Option<Whole>, Discard> {
         let fresh = || Queue {
             total: mark.total,
             first: PayloadType::NO_NEXT,
+            clear: Vec::new(),
             pieces: BTreeMap::new(),
             until: now + PATIENCE,
         };
@@ -96,7 +108,7 @@ impl Fragments {
             *queue = fresh();
         }
         if mark.number == 1 {
-            queue.first = first;
+            (queue.first, queue.clear) = (first, clear);
         }
         queue.pieces.insert(mark.number, piece);
         let octets: usize = queue.pieces.values().map(Vec::len).sum();
@@ -108,12 +120,24 @@ impl Fragments {
             return Ok(None);
         }
         let whole = self.queues.remove(&key);
-        Ok(whole.map(|queue| (queue.first, queue.pieces.into_values().flatten().collect())))
+        Ok(whole.map(|Queue { first, clear, pieces, .. }| Whole {
+            first,
+            inner: pieces.into_values().flatten().collect(),
+            clear,
+        }))
     }
 
     /// Forgets what there is of a message.
     pub(crate) fn forget(&mut self, key: Key) {
         self.queues.remove(&key);
+    }
+
+    /// How many fragments there are and how many octets they hold, if that is news.
+    pub(crate) fn news(&mut self) -> Option<(u32, u32)> {
+        let pieces = || self.queues.values().flat_map(|queue| queue.pieces.values());
+        let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let held = (count(pieces().count()), count(pieces().map(Vec::len).sum()));
+        (std::mem::replace(&mut self.told, held) != held).then_some(held)
     }
 
     /// Forgets all.
@@ -150,7 +174,7 @@ mod tests {
         fragments.check(KEY, mark)?;
         let first = PayloadType(if number == 1 { 35 } else { 0 });
         let piece = vec![u8::try_from(number).unwrap()];
-        fragments.keep(KEY, mark, (first, piece), Instant::ZERO)
+        fragments.keep(KEY, mark, (first, piece), Vec::new(), Instant::ZERO)
     }
 
     #[test]
@@ -159,7 +183,8 @@ mod tests {
             let mut fragments = Fragments::default();
             assert_eq!(take(&mut fragments, order[0], 3), Ok(None));
             assert_eq!(take(&mut fragments, order[1], 3), Ok(None));
-            let whole = Some((PayloadType(35), vec![1, 2, 3]));
+            let (first, inner) = (PayloadType(35), vec![1, 2, 3]);
+            let whole = Some(Whole { first, inner, clear: Vec::new() });
             assert_eq!(take(&mut fragments, order[2], 3), Ok(whole));
             assert_eq!(fragments.deadline(), None, "nothing is left");
         }
@@ -200,7 +225,8 @@ mod tests {
         let mut fragments = Fragments::default();
         let mut keep = |number| {
             let mark = Mark { number, total: 9 };
-            fragments.keep(KEY, mark, (PayloadType::NO_NEXT, vec![0; 30_000]), Instant::ZERO)
+            let piece = (PayloadType::NO_NEXT, vec![0; 30_000]);
+            fragments.keep(KEY, mark, piece, Vec::new(), Instant::ZERO)
         };
         assert_eq!((keep(1), keep(2)), (Ok(None), Ok(None)));
         assert_eq!(keep(3), Err(Discard::TooManyFragments { octets: 90_000 }));

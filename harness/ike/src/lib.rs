@@ -33,6 +33,6 @@ mod stray;
 mod timers;
 mod window;
 
-pub use editor::{Clear, Damage, Editor, Saying, ToSeal, What};
+pub use editor::{Clear, Damage, Editor, Icv, Saying, ToSeal, What};
 pub use engine::Engine;
 pub use io::{Acquire, ChildSa, Command, Input, Output};

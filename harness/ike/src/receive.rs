@@ -13,7 +13,7 @@ use crate::configuration;
 use crate::context::{Context, Estate};
 use crate::editor::Clear;
 use crate::exchange::{self, After, auth, init};
-use crate::fragments::{Key, Mark};
+use crate::fragments::{Key, Mark, Whole};
 use crate::guilt::Discard;
 use crate::parts::Parts;
 use crate::sa::{Core, Phase, Sa, Want};
@@ -143,7 +143,10 @@ fn open(
     let sealed = Sealed::of(came)?;
     let key = Key::of(came.header);
     let whole = match sealed.mark {
-        None => Some(channel.open(came.octets)?),
+        None => {
+            let (first, inner) = channel.open(came.octets)?;
+            Some(Whole { first, inner, clear: sealed.clear })
+        }
         Some(_) if !core.fragmentation => return Err(Discard::FragmentsNotAgreed),
         Some(mark) => {
             core.fragments.check(key, mark)?;
@@ -152,12 +155,12 @@ fn open(
                 return Err(Discard::BadFragment { number: mark.number, total: mark.total });
             }
             let opened = channel.open(came.octets)?;
-            core.fragments.keep(key, mark, opened, cx.now)?
+            core.fragments.keep(key, mark, opened, sealed.clear, cx.now)?
         }
     };
-    let Some((first, inner)) = whole else { return Ok(None) };
+    let Some(Whole { first, inner, clear }) = whole else { return Ok(None) };
     core.fragments.forget(key);
-    let opened = Opened::read(first, inner, sealed.clear);
+    let opened = Opened::read(first, inner, clear);
     let taken = core.hear(channel, &came.opened(opened.payloads(), true, cx), cx);
     Ok((!taken).then_some(opened))
 }

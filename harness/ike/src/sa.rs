@@ -361,6 +361,13 @@ impl Sa {
         sa
     }
 
+    /// Says what it keeps of messages that are not whole, if that is news.
+    pub(crate) fn say_fragments(&mut self, cx: &mut Context<'_>) {
+        if let Some((fragments, octets)) = self.core.fragments.news() {
+            cx.event(IkeEvent::Reassembly { sa: self.core.id, fragments, octets });
+        }
+    }
+
     /// Says where it stands, if that is news.
     pub(crate) fn say_phase(&mut self, reason: &'static str, cx: &mut Context<'_>) {
         let to = self.phase.name();

@@ -7,7 +7,7 @@ use core::time::Duration;
 
 use common::{Cable, tunnel};
 use ikelab_ike::config::Config;
-use ikelab_ike::{Clear, Command, Damage, Editor, Engine, Saying, ToSeal, What};
+use ikelab_ike::{Clear, Command, Damage, Editor, Engine, Icv, Saying, ToSeal, What};
 use ikelab_trace::Phase;
 use ikelab_wire::ike::{Header, Message};
 use ikelab_wire::payload::{Body, Nonce, emit_chain};
@@ -72,7 +72,8 @@ fn to_seal(message: &Clear<'_>) -> ToSeal {
         length: None,
         sk_length: None,
         pad_length: None,
-        keep_icv: false,
+        fragment: false,
+        icv: Icv::Own,
         damage: Vec::new(),
     }
 }
@@ -128,7 +129,7 @@ fn a_kept_checksum_is_that_of_what_was_meant() {
         is(message, ExchangeType::IKE_AUTH, true).then(|| {
             let mut lie = to_seal(message);
             lie.inner[5] ^= 1;
-            sealed(ToSeal { keep_icv: true, ..lie })
+            sealed(ToSeal { icv: Icv::Meant, ..lie })
         })
     };
     let mut cable = cable(1, edit, HONEST);

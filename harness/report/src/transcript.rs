@@ -250,6 +250,10 @@ fn ike(event: &IkeEvent) -> Option<(Class, String)> {
         IkeEvent::Discarded { sa, reason, detail } => {
             (Class::Fault, format!("{}discarded: {}", of(*sa), because(reason, detail)))
         }
+        IkeEvent::Reassembly { sa, fragments, octets } => {
+            let what = format!("{fragments} fragments with {octets} octets are kept");
+            (Class::State, format!("{} {what}", name(*sa)))
+        }
         IkeEvent::Refused { sa, notify, reason } => {
             (Class::Fault, format!("{}refused with N({notify}): {reason}", of(*sa)))
         }

@@ -288,6 +288,15 @@ pub enum IkeEvent {
         /// What was met and what was expected.
         detail: String,
     },
+    /// What is kept of messages over an IKE SA whose fragments have not all come, RFC 7383.
+    Reassembly {
+        /// The IKE SA.
+        sa: SaId,
+        /// How many fragments there are.
+        fragments: u32,
+        /// How many octets they hold.
+        octets: u32,
+    },
     /// A request was understood and declined.
     Refused {
         /// The IKE SA, where there is one.

@@ -11,6 +11,7 @@ mod flow;
 mod ike;
 mod net;
 mod octets;
+mod reason;
 mod record;
 
 pub use addressee::Addressees;
@@ -23,4 +24,5 @@ pub use ike::{
 };
 pub use net::{Fate, NetEvent, Origin, Overheard, PacketId, Sent};
 pub use octets::Octets;
+pub use reason::{DISCARDED, DROPPED};
 pub use record::{Fact, HostId, HostInfo, IfaceInfo, LinkId, LinkInfo, Record, Trace, sha256};

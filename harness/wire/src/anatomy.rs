@@ -82,6 +82,7 @@ pub fn paths(kind: PayloadType) -> &'static [&'static str] {
             "attribute.value",
         ],
         PayloadType::EAP => &["code", "identifier", "length", "type", "data"],
+        PayloadType::SKF => &["number", "total"],
         _ => &[],
     }
 }
@@ -118,7 +119,9 @@ pub fn locate(kind: PayloadType, body: &[u8], path: &[Step]) -> Option<Place> {
 /// The fields whose places are always the same.
 fn simple(kind: PayloadType, name: &str, end: usize) -> Option<Place> {
     let range = match (kind, name) {
-        (PayloadType::KE, "group") => 0..2,
+        // RFC 7383 §2.5.
+        (PayloadType::KE, "group") | (PayloadType::SKF, "number") => 0..2,
+        (PayloadType::SKF, "total") => 2..4,
         (PayloadType::KE, "reserved1") => 2..4,
         (PayloadType::CERT | PayloadType::CERTREQ, "encoding")
         | (PayloadType::IDI | PayloadType::IDR | PayloadType::CP, "type")
@@ -317,6 +320,8 @@ mod tests {
                 &hex!("0a000001"),
             ),
             (PayloadType::KE, &hex!("001f 0000 0102"), "data", &hex!("0102")),
+            (PayloadType::SKF, &hex!("0002 0005"), "number", &hex!("0002")),
+            (PayloadType::SKF, &hex!("0002 0005"), "total", &hex!("0005")),
             (PayloadType(130), &hex!("0102"), "body", &hex!("0102")),
         ] {
             let place = locate(kind, body, &path(at)).expect(at);
