@@ -17,7 +17,7 @@ use crate::sealed::MessageOpener;
 
 mod collect;
 
-use collect::{Collector, Part, SetKey, Whole};
+use collect::{Collector, Part, SetKey};
 
 /// What is known of an integrity check value.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, JsonSchema)]
@@ -198,18 +198,21 @@ impl IkeReader {
         Opening { icv, opened }: Opening,
         (number, total): (u16, u16),
     ) -> Dissected {
-        let whole = if number == 0 || number > total {
+        let impossible = number == 0 || number > total;
+        if impossible {
             reading.flaws.push(format!("fragment {number} of {total}"));
-            Whole { icv: Icv::Unknown, plaintext: None, earlier_frames: Vec::new() }
-        } else if icv == Icv::Bad {
+        }
+        // RFC 7383 §2.5.3: what is in the clear stands before the first.
+        let misplaced = number > 1 && outer.len() > 1;
+        let padded_wrong = icv == Icv::Good && opened.is_none();
+        if impossible || misplaced || padded_wrong || icv == Icv::Bad {
             // RFC 7383 §2.6: it does not count, and the message waits for a good one.
-            Whole { icv, plaintext: None, earlier_frames: Vec::new() }
-        } else {
-            let part = Part { frame: reading.place.frame, icv, opened };
-            match self.collector.add(SetKey::of(&reading.raw.header), number, total, part) {
-                Some(whole) => whole,
-                None => return reading.fragment(icv, number, total),
-            }
+            return reading.fragment(icv, number, total);
+        }
+        let part = Part { frame: reading.place.frame, icv, opened };
+        let key = SetKey::of(&reading.raw.header);
+        let Some(whole) = self.collector.add(key, number, total, part) else {
+            return reading.fragment(icv, number, total);
         };
         let inner = whole.plaintext.map(|(first, plaintext)| Chain::read(first, &plaintext));
         let payloads = reading.choose(whole.icv, outer, inner);

@@ -1,5 +1,6 @@
 //! Fragments of messages wait here for the others, RFC 7383 §2.6, within bounds.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 
 use ikelab_crypto::Opened;
@@ -91,7 +92,9 @@ impl Collector {
         if total < set.total || set.octets + octets > SET_OCTETS_MAX {
             return None;
         }
-        if set.parts.insert(number, part).is_none() {
+        // RFC 7383 §2.6: a fragment that is there already is a replay.
+        if let Entry::Vacant(place) = set.parts.entry(number) {
+            place.insert(part);
             set.octets += octets;
         }
         (set.parts.len() == usize::from(total)).then(|| set.take())
