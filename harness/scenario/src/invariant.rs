@@ -12,7 +12,7 @@ mod reserved;
 mod responses;
 mod told;
 
-use crate::property::{Violation, any_cleartext, identical, in_window, never_reused};
+use crate::property::{Violation, any_cleartext, as_cut, identical, in_window, never_reused};
 use crate::run::Run;
 
 /// A law: what it says, where it stands, and whether a run breaks it.
@@ -32,7 +32,7 @@ const fn law(
 }
 
 /// All of them.
-pub(crate) const INVARIANTS: [Invariant; 15] = [
+pub(crate) const INVARIANTS: [Invariant; 16] = [
     law("no plaintext leaves for a protected policy", None, any_cleartext),
     law("no SPI is used again", None, never_reused),
     law(
@@ -42,6 +42,7 @@ pub(crate) const INVARIANTS: [Invariant; 15] = [
     ),
     law("what is sent again has the same octets", Some("R7296-2.1-07"), identical),
     law("every response answers a request", Some("R7296-2.1-01"), responses::solicited),
+    law("messages are cut into fragments as RFC 7383 has it", Some("R7383-2.5.3-02"), as_cut),
     law("responses have no critical payload", Some("R7296-2.5-13"), responses::not_critical),
     law("reserved fields are zero", Some("R7296-2.5-07"), reserved::zero),
     law("initialization vectors are unique per key", Some("R5282-3.1-02"), iv::unique),

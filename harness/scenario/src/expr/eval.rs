@@ -72,6 +72,14 @@ pub(crate) fn value(expr: &Expr, eye: Eye<'_>) -> Value {
         },
         Expr::IkeSas(place) => count_of(host(*place).map_or(0, |host| host.ike.len())),
         Expr::Children(place) => count_of(host(*place).map_or(0, |host| host.children.len())),
+        Expr::Fragments(place) => {
+            let kept = |host: &HostState| {
+                host.ike.values().map(|ike| ike.fragments.0 as usize).sum::<usize>()
+            };
+            count_of(host(*place).map_or(0, kept))
+        }
+        Expr::Discarded(place) => many(host(*place).map(|host| &host.discarded)),
+        Expr::Dropped(place) => many(host(*place).map(|host| &host.dropped)),
         Expr::Sent(place, exchange) => {
             let past = eye.messages.iter().take_while(|message| message.record < eye.records);
             let meant = past.filter(|message| {
@@ -128,6 +136,11 @@ fn count_of(count: usize) -> Value {
     Value::Many(vec![Instant::ZERO; count])
 }
 
+fn many(ignored: Option<&Vec<(Instant, String)>>) -> Value {
+    let ignored = ignored.map(Vec::as_slice).unwrap_or_default();
+    Value::Many(ignored.iter().map(|(at, _)| *at).collect())
+}
+
 fn variable(name: &str, eye: Eye<'_>) -> Option<SaId> {
     match eye.env.get(name) {
         Some((Binding::Ike(sa), _)) => Some(*sa),
@@ -153,6 +166,8 @@ fn count(set: &Expr, fields: &[(SetField, String)], eye: Eye<'_>) -> u64 {
         Expr::IkeSas(place) => host(*place).map_or(0, |host| {
             host.ike.values().filter(|ike| fields.iter().all(|field| has(ike, field, eye))).count()
         }),
+        Expr::Discarded(place) => because(host(*place).map(|host| &host.discarded), fields),
+        Expr::Dropped(place) => because(host(*place).map(|host| &host.dropped), fields),
         Expr::Children(place) => host(*place).map_or(0, |host| {
             let named = |child: &str| fields.iter().all(|(_, name)| name == child);
             host.children.iter().filter(|child| named(&child.child)).count()
@@ -162,11 +177,17 @@ fn count(set: &Expr, fields: &[(SetField, String)], eye: Eye<'_>) -> u64 {
     count as u64
 }
 
+/// How many were ignored for a reason.
+fn because(ignored: Option<&Vec<(Instant, String)>>, fields: &[(SetField, String)]) -> usize {
+    let ignored = ignored.map(Vec::as_slice).unwrap_or_default();
+    ignored.iter().filter(|(_, why)| fields.iter().all(|(_, name)| name == why)).count()
+}
+
 fn has(ike: &IkeState, field: &(SetField, String), eye: Eye<'_>) -> bool {
     match field {
         (SetField::State, state) => phase(ike.phase) == state,
         (SetField::Peer, name) => ike.peer.is_some_and(|peer| (eye.names)(peer) == *name),
-        (SetField::Child, _) => false,
+        (SetField::Child | SetField::Reason, _) => false,
     }
 }
 

@@ -29,6 +29,12 @@ pub(crate) enum Expr {
     Child(u16, String, ChildField),
     /// `H.children`.
     Children(u16),
+    /// `H.fragments`: those of messages that are not whole.
+    Fragments(u16),
+    /// `H.discarded`: what IKE ignored.
+    Discarded(u16),
+    /// `H.dropped`: what ESP and the policy did not let in.
+    Dropped(u16),
     /// `sent(H, IKE_SA_INIT)`.
     Sent(u16, Option<ExchangeType>),
     /// `count(set, field=value ..)`.
@@ -60,6 +66,7 @@ pub(crate) enum SetField {
     State,
     Peer,
     Child,
+    Reason,
 }
 
 /// How two values are compared.
@@ -92,6 +99,9 @@ impl Expr {
             | Self::IkeState(..)
             | Self::Child(..)
             | Self::Children(_)
+            | Self::Fragments(_)
+            | Self::Discarded(_)
+            | Self::Dropped(_)
             | Self::Sent(..)
             | Self::Count(..)
             | Self::Rate(..) => false,
@@ -125,6 +135,9 @@ impl Expr {
             | Self::IkeState(..)
             | Self::Child(..)
             | Self::Children(_)
+            | Self::Fragments(_)
+            | Self::Discarded(_)
+            | Self::Dropped(_)
             | Self::Sent(..) => {}
         }
         parts

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use ikelab_trace::{DISCARDED, DROPPED};
 use ikelab_wire::registry::ExchangeType;
 
 use super::{ChildField, Comparison, Expr, SetField};
@@ -9,6 +10,7 @@ use crate::duration;
 use crate::pattern::{Kind, Variables};
 use crate::read::world::World;
 use crate::reader::Cx;
+use crate::run::in_one_word;
 use crate::source::Span;
 use crate::text::Text;
 
@@ -386,12 +388,17 @@ impl Parser<'_> {
         let span = self.here();
         let set = self.value()?;
         match set {
-            Expr::IkeSas(_) | Expr::Children(_) | Expr::Sent(..) => Some(set),
+            Expr::IkeSas(_)
+            | Expr::Children(_)
+            | Expr::Sent(..)
+            | Expr::Fragments(_)
+            | Expr::Discarded(_)
+            | Expr::Dropped(_) => Some(set),
             _ => {
                 self.cx.error(
                     span,
                     "this can't be counted",
-                    "expected R1.ike, R1.children or sent(R1)",
+                    "expected R1.ike, R1.children, R1.fragments, R1.discarded, R1.dropped or sent(R1)",
                 );
                 None
             }
@@ -416,12 +423,30 @@ impl Parser<'_> {
                 value = self.world.child(self.cx, &value, value_span)?;
                 SetField::Child
             }
+            ("reason", Expr::Discarded(_)) => {
+                self.reason(&value, value_span, &DISCARDED)?;
+                SetField::Reason
+            }
+            ("reason", Expr::Dropped(_)) => {
+                self.reason(&value, value_span, &DROPPED)?;
+                SetField::Reason
+            }
             _ => {
-                self.cx.unknown(span, "field", &name, ["state", "peer", "child"]);
+                self.cx.unknown(span, "field", &name, ["state", "peer", "child", "reason"]);
                 return None;
             }
         };
         Some((field, value))
+    }
+
+    /// The name of a reason for which something is ignored.
+    fn reason(&self, word: &str, span: Span, known: &[&str]) -> Option<()> {
+        let names: Vec<String> = known.iter().map(|name| in_one_word(name)).collect();
+        if names.iter().any(|name| name == word) {
+            return Some(());
+        }
+        self.cx.unknown(span, "reason", word, names.iter().map(String::as_str));
+        None
     }
 
     /// What follows `R1.`.
@@ -430,6 +455,9 @@ impl Parser<'_> {
         let (word, span) = self.word("a field of a host")?;
         match word.as_str() {
             "children" => Some(Expr::Children(host)),
+            "fragments" => Some(Expr::Fragments(host)),
+            "discarded" => Some(Expr::Discarded(host)),
+            "dropped" => Some(Expr::Dropped(host)),
             "ike" if self.take("(") => {
                 let (variable, span) = self.word("a variable")?;
                 let name = variable.trim_start_matches('$').to_owned();
@@ -452,7 +480,8 @@ impl Parser<'_> {
             "ike" => Some(Expr::IkeSas(host)),
             "child" => self.child(host),
             other => {
-                self.cx.unknown(span, "field", other, ["ike", "child", "children"]);
+                let names = ["ike", "child", "children", "fragments", "discarded", "dropped"];
+                self.cx.unknown(span, "field", other, names);
                 None
             }
         }

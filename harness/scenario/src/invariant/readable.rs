@@ -27,6 +27,9 @@ pub(super) fn readable(run: &Run<'_>) -> Option<Violation> {
                 };
                 format!("{}: {why}", message.words())
             }
+            Content::Fragment(part) if !part.readable => {
+                format!("{}: the logged keys do not open it", message.words())
+            }
             Content::Ike(_)
             | Content::Fragment(_)
             | Content::Esp { .. }

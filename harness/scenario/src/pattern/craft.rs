@@ -1,12 +1,14 @@
 //! Messages made by hand, and changes of messages: what a liar's rules are made of.
 
 use std::net::IpAddr;
+use std::ops::Range;
 use std::time::Duration;
 
 use ikelab_wire::anatomy::{self, Step};
 use ikelab_wire::payload::{Identification, Proposal, SelectorRange};
 use ikelab_wire::registry::{ExchangeType, KeId, NotifyType, PayloadType, Protocol, short};
 
+use super::fragment;
 use super::item::{METHODS, NAMES, words_of};
 use super::line::{EXCHANGES, LineCx, finish, host};
 use super::scan::{Scan, Word};
@@ -22,7 +24,7 @@ use crate::text::Text;
 /// Octets that a file may ask for at once: as many as a payload can hold.
 const OCTETS_MAX: usize = 65_535;
 
-const HEADER: [(&str, HeaderField); 8] = [
+pub(super) const HEADER: [(&str, HeaderField); 8] = [
     ("spi_i", HeaderField::InitiatorSpi),
     ("spi_r", HeaderField::ResponderSpi),
     ("next", HeaderField::NextPayload),
@@ -34,7 +36,7 @@ const HEADER: [(&str, HeaderField); 8] = [
 ];
 
 /// Fields that every payload has.
-const COMMON: [(&str, PayloadField); 4] = [
+pub(super) const COMMON: [(&str, PayloadField); 4] = [
     ("critical", PayloadField::Critical),
     ("reserved", PayloadField::Reserved),
     ("next", PayloadField::Next),
@@ -42,25 +44,35 @@ const COMMON: [(&str, PayloadField); 4] = [
 ];
 
 /// Where words of a rule are read.
-struct Place<'a, 't> {
+pub(super) struct Place<'a, 't> {
     cx: LineCx<'a>,
-    scan: Scan<'t>,
+    pub(super) scan: Scan<'t>,
 }
 
-fn place<'a, 't>(cx: &'a Cx<'a>, world: &'a World, text: &'t Text) -> Place<'a, 't> {
-    let scan = Scan::new(text, 0..text.value.len());
+fn place<'a, 't>(
+    cx: &'a Cx<'a>,
+    world: &'a World,
+    text: &'t Text,
+    range: Range<usize>,
+) -> Place<'a, 't> {
+    let scan = Scan::new(text, range);
     Place { cx: LineCx { cx, world, binds: false }, scan }
 }
 
 impl Place<'_, '_> {
-    fn error(&self, word: Word<'_>, message: impl Into<String>, label: impl Into<String>) {
+    pub(super) fn error(
+        &self,
+        word: Word<'_>,
+        message: impl Into<String>,
+        label: impl Into<String>,
+    ) {
         self.cx.cx.error(self.scan.span(word), message, label);
     }
 }
 
 /// Reads `R2 -> R1 IKE_SA_INIT resp mid=0 delay=1ms {SA choose=first, KE group=x25519, Nr len=32}`.
 pub(crate) fn craft(cx: &Cx<'_>, world: &World, text: &Text) -> Option<Craft> {
-    let mut at = place(cx, world, text);
+    let mut at = place(cx, world, text, 0..text.value.len());
     let from = host(&at.cx, &mut at.scan);
     let arrow = at.scan.word();
     if arrow.text != "->" {
@@ -150,7 +162,11 @@ fn prop(at: &Place<'_, '_>, word: Word<'_>, craft: &mut Craft) -> Option<()> {
     Some(())
 }
 
-fn header_value(at: &Place<'_, '_>, field: HeaderField, word: Word<'_>) -> Option<Value> {
+pub(super) fn header_value(
+    at: &Place<'_, '_>,
+    field: HeaderField,
+    word: Word<'_>,
+) -> Option<Value> {
     let (_, size) = field.place();
     let spi = matches!(field, HeaderField::InitiatorSpi | HeaderField::ResponderSpi);
     let text = word.text;
@@ -192,7 +208,7 @@ fn number(text: &str) -> Option<u64> {
 }
 
 /// `7`, `0x21`, `+1`, `-1`.
-fn plain(text: &str) -> Option<Value> {
+pub(super) fn plain(text: &str) -> Option<Value> {
     match text.strip_prefix(['+', '-']) {
         Some(more) => {
             let more: i64 = more.parse().ok()?;
@@ -279,7 +295,7 @@ fn protocol(text: &str) -> Option<u8> {
 }
 
 /// `KE group=x25519 hex=00*32`: a payload and its fields.
-fn payload(at: &Place<'_, '_>, whole: Word<'_>) -> Option<CraftPayload> {
+pub(super) fn payload(at: &Place<'_, '_>, whole: Word<'_>) -> Option<CraftPayload> {
     let mut words = words_of(whole);
     let Some(first) = words.next() else {
         at.error(whole, "a payload is missing", "");
@@ -385,7 +401,11 @@ fn data_of(kind: PayloadType) -> PayloadField {
 }
 
 /// `critical`, `length`, `proposal[1].transform[2].id`.
-fn payload_field(at: &Place<'_, '_>, kind: PayloadType, name: Word<'_>) -> Option<PayloadField> {
+pub(super) fn payload_field(
+    at: &Place<'_, '_>,
+    kind: PayloadType,
+    name: Word<'_>,
+) -> Option<PayloadField> {
     if let Some((_, field)) = COMMON.iter().find(|(known, _)| *known == name.text) {
         return Some(field.clone());
     }
@@ -414,7 +434,7 @@ fn payload_field(at: &Place<'_, '_>, kind: PayloadType, name: Word<'_>) -> Optio
 }
 
 /// A value for a field: a number, a name that the field knows, or octets.
-fn field_value(
+pub(super) fn field_value(
     at: &Place<'_, '_>,
     kind: PayloadType,
     field: &PayloadField,
@@ -467,7 +487,7 @@ fn field_value(
     value
 }
 
-fn octet_value(text: &str) -> Option<Value> {
+pub(super) fn octet_value(text: &str) -> Option<Value> {
     if let Some(text) = text.strip_prefix("text:") {
         return Some(Value::Octets(text.as_bytes().to_vec()));
     }
@@ -506,12 +526,27 @@ pub(crate) fn octets(text: &str) -> Option<Vec<u8>> {
     Some(all)
 }
 
-const EDITS: [&str; 9] =
-    ["set", "insert", "remove", "swap", "copy", "truncate", "flip-bit", "repeat", "keep-icv"];
+const EDITS: [&str; 12] = [
+    "set", "insert", "remove", "swap", "copy", "truncate", "flip-bit", "repeat", "keep-icv", "cut",
+    "send", "fragment",
+];
+
+/// Reads changes, one or several with semicolons between them.
+pub(crate) fn edits(cx: &Cx<'_>, world: &World, text: &Text) -> Option<Vec<Edit>> {
+    let mut start = 0;
+    let parts = text.value.split(';').map(|part| {
+        let range = start..start + part.len();
+        start = range.end + 1;
+        edit(cx, world, text, range)
+    });
+    // All of them are read, so that all mistakes are told.
+    let parts: Vec<Option<Edit>> = parts.collect();
+    parts.into_iter().collect()
+}
 
 /// Reads a change: `set N(COOKIE).data = 00*64`, `insert PAYLOAD(130) critical after KE`.
-pub(crate) fn edit(cx: &Cx<'_>, world: &World, text: &Text) -> Option<Edit> {
-    let mut at = place(cx, world, text);
+fn edit(cx: &Cx<'_>, world: &World, text: &Text, range: Range<usize>) -> Option<Edit> {
+    let mut at = place(cx, world, text, range);
     let verb = at.scan.word();
     let edit = match verb.text {
         "set" => set(&mut at)?,
@@ -523,6 +558,9 @@ pub(crate) fn edit(cx: &Cx<'_>, world: &World, text: &Text) -> Option<Edit> {
         "flip-bit" => Edit::Flip(count(&mut at, "a bit, from 0, or from the end: flip-bit -1")?),
         "repeat" => Edit::Repeat,
         "keep-icv" => Edit::KeepIcv,
+        "cut" => Edit::Cut(fragment::cut(&mut at)?),
+        "send" => Edit::Send(fragment::send(&mut at)?),
+        "fragment" => fragment::edit(&mut at)?,
         other => {
             let label = suggestion(other, EDITS);
             at.error(verb, format!("unknown edit `{other}`"), label);
@@ -538,7 +576,7 @@ fn one(at: &mut Place<'_, '_>) -> Option<Select> {
     select(at, word)
 }
 
-fn count<T: std::str::FromStr>(at: &mut Place<'_, '_>, label: &str) -> Option<T> {
+pub(super) fn count<T: std::str::FromStr>(at: &mut Place<'_, '_>, label: &str) -> Option<T> {
     let word = at.scan.word();
     let count = word.text.parse().ok();
     if count.is_none() {

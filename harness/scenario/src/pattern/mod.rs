@@ -2,6 +2,7 @@
 
 mod carried;
 mod craft;
+mod fragment;
 mod item;
 mod line;
 mod scan;
@@ -16,7 +17,7 @@ use ikelab_wire::registry::{
 };
 
 pub(crate) use carried::{CarriedField, CarriedItem};
-pub(crate) use craft::{craft, edit, octets};
+pub(crate) use craft::{craft, edits, octets};
 pub(crate) use item::suite_words;
 pub(crate) use line::{fault_pattern, ladder, pattern};
 

@@ -128,6 +128,45 @@ pub enum Edit {
     Repeat,
     /// The integrity checksum is that of the message without the changes.
     KeepIcv,
+    /// The message is cut into fragments of so many octets of payloads each (RFC 7383 §2.5), which
+    /// stand behind those that it was cut into before.
+    Cut(usize),
+    /// These fragments go out, by their first and last places from 0, in this order; without a
+    /// last place up to the last that there is.
+    Send(Vec<(usize, Option<usize>)>),
+    /// The fragment at a place, from 0, is changed.
+    Fragment(usize, FragmentEdit),
+}
+
+/// A change of a fragment.
+#[derive(Clone, PartialEq, Debug)]
+pub enum FragmentEdit {
+    /// A field says something else.
+    Set(FragmentField, Value),
+    /// A payload more, in the clear before SKF.
+    Insert(CraftPayload),
+    /// Only so many octets of it are left.
+    Truncate(usize),
+    /// A bit of it is turned over; from the end when below 0.
+    Flip(i64),
+    /// Its integrity checksum is that of the fragment without the changes.
+    KeepIcv,
+    /// Behind its IKE header stands what stood in the fragment of this number, from 1, of the
+    /// message that went out in fragments before this one, over whatever IKE SA.
+    Splice(u16),
+}
+
+/// What of a fragment is set.
+#[derive(Clone, PartialEq, Debug)]
+pub enum FragmentField {
+    /// A field of its IKE header.
+    Header(HeaderField),
+    /// A field of its SKF payload that stands in the clear.
+    Skf(PayloadField),
+    /// The part of the payloads that it holds, before it is sealed.
+    Body,
+    /// The octet behind the padding.
+    PadLength,
 }
 
 /// What is set.

@@ -18,8 +18,8 @@ use ikelab_ambient::{Instant, Purpose};
 pub use agenda::{Action, ClearWhat, Command, Inject, Ping, RawPacket, Send};
 pub use fault::{Carries, Fault, FaultKind, Harm, Packets};
 pub use lie::{
-    Base, Craft, CraftPayload, Does, Edit, HeaderField, Liar, Otherwise, PayloadField, Rule,
-    Select, Target, Value,
+    Base, Craft, CraftPayload, Does, Edit, FragmentEdit, FragmentField, HeaderField, Liar,
+    Otherwise, PayloadField, Rule, Select, Target, Value,
 };
 pub use matcher::Matcher;
 pub use options::{HalfOpen, IkeOptions};

@@ -1,6 +1,6 @@
 //! `bounded(what, n)`: no host ever has more than `n` of something: SAs (IKE SAs, half-open ones
-//! too, and Child SAs), half-open IKE SAs, or requests that wait for an answer, each of which has
-//! a timer.
+//! too, and Child SAs), half-open IKE SAs, requests that wait for an answer, each of which has
+//! a timer, or fragments of messages that are not whole, and their octets.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,8 @@ use super::{Arg, Violation};
 use crate::run::{Fold, HostState, Run};
 
 /// What can be counted.
-pub(super) const WHAT: [&str; 4] = ["sas", "ike", "half_open", "requests"];
+pub(super) const WHAT: [&str; 6] =
+    ["sas", "ike", "half_open", "requests", "fragments", "fragment_octets"];
 
 pub(super) fn check(run: &Run<'_>, args: &[Arg]) -> Option<Violation> {
     let [Arg::Word(what), Arg::Number(most)] = args else { return None };
@@ -20,6 +21,8 @@ pub(super) fn check(run: &Run<'_>, args: &[Arg]) -> Option<Violation> {
     }
     let count = |host: &HostState| match *what {
         "ike" => host.ike.len(),
+        "fragments" => host.ike.values().map(|ike| ike.fragments.0 as usize).sum(),
+        "fragment_octets" => host.ike.values().map(|ike| ike.fragments.1 as usize).sum(),
         "half_open" => host.ike.values().filter(|ike| is_half_open(ike.phase)).count(),
         _ => host.ike.len() + host.children.len(),
     };
@@ -40,6 +43,8 @@ fn words(what: &str) -> &'static str {
         "ike" => "IKE SAs",
         "half_open" => "half-open IKE SAs",
         "requests" => "requests open",
+        "fragments" => "fragments of messages that are not whole",
+        "fragment_octets" => "octets of messages that are not whole",
         _ => "SAs",
     }
 }

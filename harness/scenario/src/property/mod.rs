@@ -6,6 +6,7 @@ mod cleartext;
 mod collision;
 mod decryptable;
 mod deleted_spi;
+mod fragments;
 mod keys;
 mod make_before_break;
 mod message_ids;
@@ -31,6 +32,7 @@ use crate::run::Run;
 use crate::source::Span;
 
 pub(crate) use cleartext::any_cleartext;
+pub(crate) use fragments::as_cut;
 pub(crate) use message_ids::in_window;
 pub(crate) use retransmit::identical;
 pub(crate) use spis::never_reused;
@@ -129,7 +131,7 @@ const fn later(name: &'static str) -> Kind {
     Kind { name, manner: Manner::Law, params: &[], check: None }
 }
 
-const KINDS: [Kind; 18] = [
+const KINDS: [Kind; 20] = [
     kind("no_cleartext", &[Param::Child], cleartext::no_cleartext),
     kind("keys_agree", &[Param::Tunnel], keys::agree),
     kind("spi_unique", &[], spis::unique),
@@ -148,12 +150,14 @@ const KINDS: [Kind; 18] = [
     kind("bounded", &[Param::Word("what", &bounded::WHAT), Param::Number("n")], bounded::check),
     kind("quiet_after", &[Param::Span("t", None)], quiet::check),
     kind("collision_by_nonce", &[Param::Child], collision::by_nonce),
+    kind("fragments_well_formed", &[Param::Host], fragments::check),
+    kind("ike_datagrams", &[Param::Host, Param::Number("n")], fragments::datagrams),
     later("flowing"),
 ];
 
 /// Names of all properties.
-pub(crate) const NAMES: [&str; 18] = {
-    let mut names = [""; 18];
+pub(crate) const NAMES: [&str; 20] = {
+    let mut names = [""; 20];
     let mut place = 0;
     while place < names.len() {
         names[place] = KINDS[place].name;

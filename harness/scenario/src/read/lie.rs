@@ -2,7 +2,7 @@
 
 use super::personality;
 use super::world::World;
-use crate::pattern::{Pattern, Variables, craft, edit, octets, pattern};
+use crate::pattern::{Pattern, Variables, craft, edits, octets, pattern};
 use crate::plan::{Craft, Does, Edit, Liar, Matcher, Otherwise, Rule};
 use crate::reader::{Cx, Fields};
 use crate::shape::{self, Form, Key, Shape, may};
@@ -68,15 +68,15 @@ fn personality(cx: &Cx<'_>, world: &World, name: &Text, liar: &mut Liar) {
     let own_name = world.hosts.get(usize::from(own)).map_or("?", |host| host.name.as_str());
     let peers = (0_u16..).zip(world.host_names()).filter(|(place, _)| *place != own);
     for (_, peer) in peers {
-        for (when, edits) in *lines {
+        for (when, changes) in *lines {
             let written = |text: &str| {
                 let value = text.replace("$H", own_name).replace("$P", peer);
                 Text::new(value, name.span, Style::Plain, Vec::new())
             };
             let text = written(when);
             let Some(pattern) = pattern(cx, world, &text, &Variables::default()) else { continue };
-            let edits = edits.iter().filter_map(|text| edit(cx, world, &written(text))).collect();
-            let does = match edits {
+            let read = changes.iter().filter_map(|text| edits(cx, world, &written(text)));
+            let does = match read.flatten().collect() {
                 edits if Vec::is_empty(&edits) => Does::Silence,
                 edits => Does::Edit(edits),
             };
@@ -158,7 +158,7 @@ fn does(cx: &Cx<'_>, world: &World, fields: &Fields<'_, '_>) -> Option<Does> {
             }
             found.map(Does::Raw)
         }
-        "edit" => edits(cx, world, node).map(Does::Edit),
+        "edit" => all_edits(cx, world, node).map(Does::Edit),
         _ => match cx.boolean(node, "silence")? {
             true => Some(Does::Silence),
             false => {
@@ -169,7 +169,7 @@ fn does(cx: &Cx<'_>, world: &World, fields: &Fields<'_, '_>) -> Option<Does> {
     }
 }
 
-fn edits(cx: &Cx<'_>, world: &World, node: &Node) -> Option<Vec<Edit>> {
+fn all_edits(cx: &Cx<'_>, world: &World, node: &Node) -> Option<Vec<Edit>> {
     let texts: Vec<&Text> = match &node.kind {
         Kind::Scalar(_) => cx.text(node, "edit").into_iter().collect(),
         Kind::List(_) | Kind::Map(_) => cx.texts(node, "edit"),
@@ -179,8 +179,9 @@ fn edits(cx: &Cx<'_>, world: &World, node: &Node) -> Option<Vec<Edit>> {
         return None;
     }
     let count = texts.len();
-    let edits: Vec<Edit> = texts.into_iter().filter_map(|text| edit(cx, world, text)).collect();
-    (edits.len() == count).then_some(edits)
+    let read: Vec<Vec<Edit>> =
+        texts.into_iter().filter_map(|text| edits(cx, world, text)).collect();
+    (read.len() == count).then(|| read.into_iter().flatten().collect())
 }
 
 /// What a host can see and say: an engine knows its own messages and those that come to it.

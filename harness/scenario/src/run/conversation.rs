@@ -191,7 +191,8 @@ impl Conversation {
                 child: None,
                 content: Content::Keepalive,
             };
-            if let Some(part) = fragment(&view) {
+            if let Some(mut part) = fragment(&view) {
+                part.readable = !read.iter().any(is_unread);
                 message.content = Content::Fragment(Box::new(part));
                 messages.push(message.clone());
             }
@@ -254,7 +255,7 @@ fn complete(messages: &mut [Message]) {
     let mut whole: Option<(usize, Option<Instant>)> = None;
     for message in messages {
         match (&message.content, whole) {
-            (Content::Fragment(part), _) => {
+            (Content::Fragment(part), _) if part.counts() => {
                 let ends = (message.src, message.dst);
                 whole = Some((message.record, fragments.take(ends, part, &message.arrivals)));
             }
@@ -297,6 +298,11 @@ fn fragment(view: &IpView<'_>) -> Option<FragmentContent> {
     FragmentContent::parse(port, view.payload().get(8..)?)
 }
 
+/// Whether a packet is a fragment that the logged keys do not open.
+fn is_unread(dissected: &Dissected) -> bool {
+    matches!(dissected, Dissected::Fragment(fragment) if fragment.icv != Icv::Good)
+}
+
 /// What makes a repetition: the octets behind the UDP header, whose checksum a NAT may change.
 fn payload_of<'a>(view: &IpView<'a>) -> &'a [u8] {
     let payload = view.payload();
@@ -330,7 +336,7 @@ fn content(view: &IpView<'_>, read: Vec<Dissected>) -> Option<Content> {
             Dissected::Clear(_) if view.protocol == IpProtocol::ICMP => return Some(Content::Icmp),
             Dissected::Clear(_) => return Some(Content::Plain),
             Dissected::Problem(problem) => garbled = Some(Content::Garbled(problem.what)),
-            Dissected::Fragment(_) => {}
+            Dissected::Fragment(_) => return None,
         }
     }
     garbled

@@ -17,6 +17,10 @@ pub struct FragmentContent {
     pub number: u16,
     /// How many there are.
     pub total: u16,
+    /// Where its SKF payload begins.
+    pub skf_at: usize,
+    /// Whether somebody with the keys can read it.
+    pub readable: bool,
     /// The whole datagram, from the header on.
     pub octets: Vec<u8>,
 }
@@ -27,17 +31,35 @@ impl FragmentContent {
         // RFC 7296 §3.1: on port 4500, four zeros come first.
         let octets = if port == 4500 { datagram.strip_prefix(&[0; 4])? } else { datagram };
         let raw = Header::parse(octets).ok()?;
-        if raw.next_payload != PayloadType::SKF {
-            return None;
-        }
+        let skf_at = skf_at(raw.next_payload, octets)?;
         // RFC 7383 §2.5: the generic header, then number and total.
         let word = |at: usize| {
-            let word: [u8; 2] = octets.get(Header::LENGTH + at..)?.first_chunk().copied()?;
+            let word: [u8; 2] = octets.get(skf_at + at..)?.first_chunk().copied()?;
             Some(u16::from_be_bytes(word))
         };
         let (number, total) = (word(4)?, word(6)?);
-        Some(Self { header: raw.header, number, total, octets: octets.to_vec() })
+        let octets = octets.to_vec();
+        Some(Self { header: raw.header, number, total, skf_at, readable: true, octets })
     }
+
+    /// Whether a receiver may put it together with others.
+    pub(super) fn counts(&self) -> bool {
+        self.readable && self.number > 0 && self.number <= self.total
+    }
+}
+
+/// Where the SKF payload begins; payloads in the clear may stand before it.
+fn skf_at(first: PayloadType, octets: &[u8]) -> Option<usize> {
+    let (mut next, mut at) = (first, Header::LENGTH);
+    while next != PayloadType::SKF {
+        let [following, _, high, low] = *octets.get(at..)?.first_chunk()?;
+        if matches!(next, PayloadType::NO_NEXT | PayloadType::SK) {
+            return None;
+        }
+        (next, at) =
+            (PayloadType(following), at + usize::from(u16::from_be_bytes([high, low])).max(4));
+    }
+    Some(at)
 }
 
 type Key = (SocketAddr, SocketAddr, u64, u32, bool, u16);

@@ -15,7 +15,7 @@ pub(crate) use exchanges::{
 };
 pub use fragments::FragmentContent;
 pub(crate) use moment::Moment;
-pub(crate) use state::{Fold, HostState, IkeState, State};
+pub(crate) use state::{Fold, HostState, IkeState, State, in_one_word};
 pub(crate) use statistics::{EXCHANGES, NETWORK};
 pub use statistics::{Row, Statistics, statistics};
 

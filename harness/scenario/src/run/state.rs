@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use ikelab_ambient::Instant;
-use ikelab_trace::{Addressees, ChildInstalled, Fact, IkeEvent, Phase, Record, SaId, Trace};
+use ikelab_trace::{
+    Addressees, ChildInstalled, EspEvent, Fact, IkeEvent, Phase, Record, SaId, Trace,
+};
 use ikelab_wire::ike::{EspSpi, IkeSpi};
 use ikelab_wire::registry::IpProtocol;
 
@@ -23,6 +25,10 @@ pub(crate) struct HostState {
     pub(crate) gone: Vec<SaId>,
     /// Child SAs in the order of their installation.
     pub(crate) children: Vec<ChildState>,
+    /// When what of IKE was ignored, and the name of the reason.
+    pub(crate) discarded: Vec<(Instant, String)>,
+    /// The same of ESP and of packets that should have been ESP.
+    pub(crate) dropped: Vec<(Instant, String)>,
 }
 
 /// A live IKE SA.
@@ -32,6 +38,8 @@ pub(crate) struct IkeState {
     pub(crate) phase: Phase,
     /// Place of the peer, once the SA is established.
     pub(crate) peer: Option<u16>,
+    /// Fragments of messages that are not whole, and their octets.
+    pub(crate) fragments: (u32, u32),
 }
 
 /// An installed Child SA.
@@ -75,10 +83,15 @@ impl<'a> Fold<'a> {
         let record = self.trace.records.get(self.next)?;
         self.next += 1;
         self.state.at = record.at;
-        if let Fact::Ike(event) = &record.fact
-            && let Some(host) = self.state.hosts.get_mut(usize::from(record.host.0))
-        {
-            take(host, event, record.at, &self.addressees);
+        let Some(host) = self.state.hosts.get_mut(usize::from(record.host.0)) else {
+            return Some(record);
+        };
+        match &record.fact {
+            Fact::Ike(event) => take(host, event, record.at, &self.addressees),
+            Fact::Esp(EspEvent::Dropped { reason, .. }) => {
+                host.dropped.push((record.at, in_one_word(reason)));
+            }
+            _ => {}
         }
         Some(record)
     }
@@ -101,14 +114,16 @@ fn take(host: &mut HostState, event: &IkeEvent, at: Instant, addressees: &Addres
         }
         IkeEvent::Phase { sa, to, .. } => {
             let known = host.ike.entry(sa.initiator);
-            let known = known.or_insert(IkeState { sa: *sa, phase: *to, peer: None });
+            let known =
+                known.or_insert(IkeState { sa: *sa, phase: *to, peer: None, fragments: (0, 0) });
             (known.sa, known.phase) = (*sa, *to);
         }
         IkeEvent::Established(up) => {
             let udp = IpProtocol::UDP.0;
             let peer = addressees.of(at, udp, up.remote).map(|host| host.0);
             let known = host.ike.entry(up.sa.initiator);
-            let fresh = IkeState { sa: up.sa, phase: Phase::Established, peer };
+            let phase = Phase::Established;
+            let fresh = IkeState { sa: up.sa, phase, peer, fragments: (0, 0) };
             let known = known.or_insert(fresh);
             (known.sa, known.peer) = (up.sa, peer);
         }
@@ -121,18 +136,29 @@ fn take(host: &mut HostState, event: &IkeEvent, at: Instant, addressees: &Addres
         IkeEvent::ChildRemoved { spi_in, .. } => {
             host.children.retain(|child| child.spi_in != *spi_in);
         }
+        IkeEvent::Reassembly { sa, fragments, octets } => {
+            if let Some(ike) = host.ike.get_mut(&sa.initiator) {
+                ike.fragments = (*fragments, *octets);
+            }
+        }
+        IkeEvent::Discarded { reason, .. } => host.discarded.push((at, in_one_word(reason))),
         IkeEvent::Keys(_)
         | IkeEvent::Retransmitted { .. }
         | IkeEvent::AnsweredAgain { .. }
         | IkeEvent::Lied { .. }
         | IkeEvent::Timer { .. }
-        | IkeEvent::Discarded { .. }
         | IkeEvent::Refused { .. }
         | IkeEvent::PeerMisbehaved { .. }
         | IkeEvent::AddressLeased { .. }
         | IkeEvent::AddressReleased { .. }
         | IkeEvent::PeerRefused { .. } => {}
     }
+}
+
+/// The name of a reason as scenarios write it: `unknown_spi`, `bad_icv`.
+pub(crate) fn in_one_word(reason: &str) -> String {
+    let sign = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' };
+    reason.chars().map(sign).collect()
 }
 
 fn installed(child: &ChildInstalled) -> ChildState {

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use ikelab_ambient::{Entropy, Purpose, Seeded, Value as Chance};
-use ikelab_scenario::plan::{Base, Craft, CraftPayload, Value};
+use ikelab_scenario::plan::{Base, Craft, CraftPayload};
 use ikelab_wire::ike::{Flags, Header, IkeSpi, Version};
 use ikelab_wire::payload::{
     Authentication, Body, Delete, Identification, KeyExchange, Nonce, Notify, Payload, Proposal,
@@ -11,7 +11,7 @@ use ikelab_wire::payload::{
 };
 use ikelab_wire::registry::{AuthMethod, KeId, NotifyType, PayloadType, Protocol, TransformType};
 
-use super::edit::set_field;
+use super::edit::{number, set_field};
 use super::form::{Form, Piece, Sealed, find};
 
 /// Octets of a nonce that says nothing else.
@@ -28,6 +28,8 @@ pub(super) struct Maker<'a> {
     pub(super) meant: Option<&'a Header>,
     /// Our address and the peer's.
     pub(super) ends: (IpAddr, IpAddr),
+    /// The datagrams of the last message that went out in fragments.
+    pub(super) spoken: &'a [Vec<u8>],
 }
 
 impl Maker<'_> {
@@ -52,12 +54,7 @@ impl Maker<'_> {
             form.take_ids(meant);
         }
         for (field, value) in &craft.header {
-            let value = match value {
-                Value::Number(number) => *number,
-                Value::Add(more) => form.header_field(*field).wrapping_add_signed(*more),
-                Value::Octets(_) | Value::Random(_) => return Err("no number".to_owned()),
-            };
-            form.set_header(*field, value);
+            form.set_header(*field, number(value, form.header_field(*field))?);
         }
         Ok(form)
     }

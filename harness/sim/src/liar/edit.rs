@@ -5,6 +5,7 @@ use ikelab_wire::registry::PayloadType;
 
 use super::craft::Maker;
 use super::form::{Form, Piece};
+use super::fragment;
 
 /// Makes all changes, in their order.
 pub(super) fn all(form: &mut Form, edits: &[Edit], maker: &mut Maker<'_>) -> Result<(), String> {
@@ -12,6 +13,11 @@ pub(super) fn all(form: &mut Form, edits: &[Edit], maker: &mut Maker<'_>) -> Res
 }
 
 fn one(form: &mut Form, edit: &Edit, maker: &mut Maker<'_>) -> Result<(), String> {
+    let of_fragments =
+        matches!(edit, Edit::Cut(_) | Edit::Send(_) | Edit::Fragment(..) | Edit::Repeat);
+    if form.fragments.is_some() && !of_fragments {
+        return Err("the message is cut, and only its fragments can be changed".to_owned());
+    }
     match edit {
         Edit::Set(target, value) => set(form, target, value, maker),
         Edit::Insert(payload, place) => insert(form, payload, place.as_ref(), maker),
@@ -44,6 +50,9 @@ fn one(form: &mut Form, edit: &Edit, maker: &mut Maker<'_>) -> Result<(), String
             form.keep_icv = true;
             Ok(())
         }
+        Edit::Cut(octets) => fragment::cut(form, *octets),
+        Edit::Send(places) => fragment::send(form, places),
+        Edit::Fragment(place, edit) => fragment::edit(form, *place, edit, maker),
     }
 }
 
@@ -55,12 +64,7 @@ fn set(
 ) -> Result<(), String> {
     match target {
         Target::Header(field) => {
-            let value = match value {
-                Value::Number(number) => *number,
-                Value::Add(more) => form.header_field(*field).wrapping_add_signed(*more),
-                Value::Octets(_) | Value::Random(_) => return Err("no number".to_owned()),
-            };
-            form.set_header(*field, value);
+            form.set_header(*field, number(value, form.header_field(*field))?);
             Ok(())
         }
         Target::PadLength => match (&mut form.sealed, value) {
@@ -80,6 +84,15 @@ fn set(
             let piece = piece.ok_or_else(|| format!("there is no {}", select.text))?;
             set_field(piece, field, value, maker)
         }
+    }
+}
+
+/// The number that a field is to say, which says another now.
+pub(super) fn number(value: &Value, now: u64) -> Result<u64, String> {
+    match value {
+        Value::Number(number) => Ok(*number),
+        Value::Add(more) => Ok(now.wrapping_add_signed(*more)),
+        Value::Octets(_) | Value::Random(_) => Err("no number".to_owned()),
     }
 }
 

@@ -1,11 +1,13 @@
 //! A message in octets, field by field, so that each can say what it likes.
 
-use ikelab_ike::{Clear, Damage, ToSeal, What};
+use ikelab_ike::{Clear, Damage, Icv, ToSeal, What};
 use ikelab_scenario::plan::{HeaderField, PayloadField};
 use ikelab_wire::anatomy::{Place, locate};
 use ikelab_wire::ike::Header;
 use ikelab_wire::payload::{Body, Payload, emit_chain};
 use ikelab_wire::registry::PayloadType;
+
+use super::fragment::Fragment;
 
 /// A message before it goes out.
 #[derive(Clone, Debug)]
@@ -22,6 +24,8 @@ pub(super) struct Form {
     pub(super) keep_icv: bool,
     pub(super) truncate: Option<usize>,
     pub(super) flips: Vec<i64>,
+    /// What it was cut into, if it was.
+    pub(super) fragments: Option<Vec<Fragment>>,
     /// How often it goes out.
     pub(super) times: usize,
 }
@@ -135,7 +139,7 @@ impl Piece {
         true
     }
 
-    fn emit(&self, next: PayloadType, out: &mut Vec<u8>) {
+    pub(super) fn emit(&self, next: PayloadType, out: &mut Vec<u8>) {
         let length = u16::try_from(self.body.len() + 4).unwrap_or(u16::MAX);
         out.extend([self.next.unwrap_or(next.0), self.flags]);
         out.extend(self.length.unwrap_or(length).to_be_bytes());
@@ -144,7 +148,7 @@ impl Piece {
 }
 
 /// Payloads one behind the other; the last says that `last` follows. Gives the type of the first.
-fn chain(pieces: &[Piece], last: PayloadType) -> (PayloadType, Vec<u8>) {
+pub(super) fn chain(pieces: &[Piece], last: PayloadType) -> (PayloadType, Vec<u8>) {
     let mut octets = Vec::new();
     for (place, piece) in pieces.iter().enumerate() {
         let next = pieces.get(place + 1).map_or(last, |next| next.kind);
@@ -175,6 +179,7 @@ impl Form {
             keep_icv: false,
             truncate: None,
             flips: Vec::new(),
+            fragments: None,
             times: 1,
         }
     }
@@ -229,6 +234,10 @@ impl Form {
     /// What goes out.
     pub(super) fn out(self) -> Vec<What> {
         let times = self.times;
+        if let Some(fragments) = &self.fragments {
+            let once: Vec<What> = fragments.iter().map(Fragment::out).collect();
+            return std::iter::repeat_n(once, times).flatten().collect();
+        }
         let what = match self.sealed.clone() {
             None => What::Octets(self.harmed(self.clear_octets())),
             Some(sealed) => What::Sealed(Box::new(self.seal(sealed))),
@@ -257,14 +266,15 @@ impl Form {
         };
         let length_of_all = self.length;
         let pad_length = sealed.pad_length;
-        let keep_icv = self.keep_icv;
+        let icv = if self.keep_icv { Icv::Meant } else { Icv::Own };
         ToSeal {
             head,
+            fragment: false,
             inner,
             length: length_of_all,
             sk_length: length,
             pad_length,
-            keep_icv,
+            icv,
             damage,
         }
     }

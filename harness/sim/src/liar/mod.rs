@@ -6,6 +6,7 @@
 mod craft;
 mod edit;
 mod form;
+mod fragment;
 mod memory;
 mod sight;
 mod software;
@@ -17,6 +18,8 @@ use ikelab_ambient::Seeded;
 use ikelab_ike::{Clear, Editor, Saying, What};
 use ikelab_scenario::plan::{self, Does, Otherwise, Plan};
 use ikelab_scenario::run::Message;
+use ikelab_wire::ike::Header;
+use ikelab_wire::registry::PayloadType;
 
 use craft::Maker;
 use form::Form;
@@ -42,6 +45,8 @@ struct Rules {
     otherwise: Otherwise,
     owners: Owners,
     entropy: Seeded,
+    /// The datagrams of the last message that went out in fragments.
+    spoken: Vec<Vec<u8>>,
 }
 
 impl Liar {
@@ -95,6 +100,7 @@ impl Rules {
             otherwise: liar.map_or(Otherwise::Builtin, |liar| liar.otherwise),
             owners: Owners::of(plan),
             entropy: Seeded::new(plan.seed, &format!("liar {name}")),
+            spoken: Vec::new(),
         }
     }
 
@@ -118,7 +124,8 @@ impl Rules {
         let heard = (!own).then_some((message.header, message.payloads));
         let meant = own.then_some(message.header);
         let ends = (message.local.ip(), message.remote.ip());
-        let mut maker = Maker { entropy: &mut self.entropy, heard, meant, ends };
+        let spoken = self.spoken.as_slice();
+        let mut maker = Maker { entropy: &mut self.entropy, heard, meant, ends, spoken };
         let (form, delay) = match does {
             Does::Silence => return Ok(Vec::new()),
             Does::Raw(octets) => {
@@ -177,6 +184,12 @@ impl Editor for Liar {
 
     fn said(&mut self, message: &Clear<'_>, datagrams: &[Vec<u8>]) {
         self.memory.keep(datagrams, message.payloads);
+        let is_fragment = |octets: &Vec<u8>| {
+            Header::parse(octets).is_ok_and(|raw| raw.next_payload == PayloadType::SKF)
+        };
+        if datagrams.iter().any(is_fragment) {
+            self.rules.spoken = datagrams.to_vec();
+        }
     }
 
     fn notes(&mut self) -> Vec<(String, String)> {

@@ -110,7 +110,8 @@ impl Crafted {
             _ => None,
         };
         let ends = (src.ip(), dst.ip());
-        let mut maker = Maker { entropy: &mut self.rules.entropy, heard, meant: None, ends };
+        let entropy = &mut self.rules.entropy;
+        let mut maker = Maker { entropy, heard, meant: None, ends, spoken: &[] };
         let form = maker.message(craft, false)?;
         let packets = form.out().into_iter().filter_map(|what| match what {
             What::Octets(octets) => Some((craft.delay, udp(src, dst, octets))),
@@ -180,7 +181,8 @@ pub(crate) fn inject(plan: &Plan, step: u32, inject: &Inject) -> Vec<Vec<u8>> {
             let port = craft.port.unwrap_or(PORT_IKE);
             let mut entropy = Seeded::new(plan.seed, &format!("inject {step}"));
             let ends = (from, to);
-            let mut maker = Maker { entropy: &mut entropy, heard: None, meant: None, ends };
+            let entropy = &mut entropy;
+            let mut maker = Maker { entropy, heard: None, meant: None, ends, spoken: &[] };
             let form = maker.message(craft, false).map(Form::out).unwrap_or_default();
             let octets = form.into_iter().filter_map(|what| match what {
                 What::Octets(octets) => Some(octets),
