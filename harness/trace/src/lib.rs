@@ -8,7 +8,9 @@ mod addressee;
 mod app;
 mod esp;
 mod flow;
+mod host;
 mod ike;
+mod lives;
 mod net;
 mod octets;
 mod reason;
@@ -18,10 +20,12 @@ pub use addressee::Addressees;
 pub use app::{AppEvent, Transport};
 pub use esp::EspEvent;
 pub use flow::{FlowKind, FlowSummary};
+pub use host::HostEvent;
 pub use ike::{
     ChildInstalled, ChildKeysLogged, EspMode, Established, IkeEvent, IkeKeysLogged, Phase, Role,
     SaId, Suite,
 };
+pub use lives::Lives;
 pub use net::{Fate, NetEvent, Origin, Overheard, PacketId, Sent};
 pub use octets::Octets;
 pub use reason::{DISCARDED, DROPPED};

@@ -6,7 +6,7 @@ use ikelab_ambient::Instant;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::{AppEvent, EspEvent, IkeEvent, NetEvent, Sent};
+use crate::{AppEvent, EspEvent, HostEvent, IkeEvent, NetEvent, Sent};
 
 /// The place of a host in [`Trace::hosts`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -45,6 +45,8 @@ pub enum Fact {
     Net(NetEvent),
     /// One of its applications says something.
     App(AppEvent),
+    /// Something happened to the machine itself.
+    Host(HostEvent),
     /// A step of the scenario began here.
     Step {
         /// Place of the step in the scenario, from 0.
