@@ -84,6 +84,13 @@ impl Esp {
         }
     }
 
+    /// Forgets every SA and every packet that waits for one; policies stay.
+    pub fn restart(&mut self) {
+        self.known.forget();
+        self.sad = Sad::default();
+        self.spd.forget_sas();
+    }
+
     /// Sends on a Child SA from now on, though nothing may have come in on it yet.
     pub fn activate(&mut self, spi_in: EspSpi) {
         self.known.forget();

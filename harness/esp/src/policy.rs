@@ -85,6 +85,14 @@ impl Spd {
         }
     }
 
+    /// Leaves all policies without SAs, and without one that was asked for.
+    pub(crate) fn forget_sas(&mut self) {
+        for entry in &mut self.entries {
+            entry.sas.clear();
+            entry.asked = None;
+        }
+    }
+
     /// Takes a policy out.
     pub(crate) fn remove(&mut self, name: &str) {
         self.entries.retain(|entry| entry.policy.name != name);

@@ -55,17 +55,16 @@ impl Engine {
     /// An engine without SAs.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        let state = State {
-            sas: BTreeMap::new(),
-            spis: Spis::default(),
-            leases: Leases::default(),
-            jar: Jar::default(),
-            requests: BTreeMap::new(),
-            half_open: 0,
-            unprotected: Bucket::full(config.unprotected_answers),
-        };
         let (deadlines, late) = (BTreeSet::new(), Late::default());
-        Self { config, state, deadlines, editor: None, late }
+        Self { state: State::new(&config), config, deadlines, editor: None, late }
+    }
+
+    /// Forgets all but the configuration, as a machine does that loses its power: no SA is left, no
+    /// timer fires, and nobody is told.
+    pub fn restart(&mut self) {
+        self.state = State::new(&self.config);
+        self.deadlines.clear();
+        self.late = Late::default();
     }
 
     /// The same with somebody who changes what it says.
@@ -114,6 +113,20 @@ impl Engine {
     pub fn deadline(&self) -> Option<Instant> {
         let sas = self.deadlines.first().map(|(at, _)| *at);
         sas.into_iter().chain(self.late.deadline()).min()
+    }
+}
+
+impl State {
+    fn new(config: &Config) -> Self {
+        Self {
+            sas: BTreeMap::new(),
+            spis: Spis::default(),
+            leases: Leases::default(),
+            jar: Jar::default(),
+            requests: BTreeMap::new(),
+            half_open: 0,
+            unprotected: Bucket::full(config.unprotected_answers),
+        }
     }
 }
 
