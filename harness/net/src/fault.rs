@@ -94,6 +94,9 @@ pub enum Harm {
     /// It waits at the sender's end of the link until then; those behind it do not wait. What is
     /// held until [`Instant::FAR`] never leaves.
     Hold(Instant),
+    /// The host goes down that has sent it, or that it reaches, and comes up so much later, if it
+    /// does. The packet itself fares well.
+    Crash(Option<Duration>),
 }
 
 /// The faults of one sender, each with its count of victims.
@@ -148,9 +151,9 @@ impl Faults {
         harms
     }
 
-    /// The places of the faults that have not struck.
-    pub fn idle(&self) -> impl Iterator<Item = u32> + '_ {
-        self.faults.iter().filter(|counted| !counted.struck).map(|counted| counted.fault.index)
+    /// The places of the faults that have struck.
+    pub fn struck(&self) -> impl Iterator<Item = u32> + '_ {
+        self.faults.iter().filter(|counted| counted.struck).map(|counted| counted.fault.index)
     }
 }
 
@@ -335,7 +338,7 @@ mod tests {
         let strike = |fault, now| Faults::new(vec![fault]).strike(Instant::from_secs(now), &octets);
         let elsewhere = Victims { dst: vec![ip(9)], ..fault(IKE).victims };
         assert_eq!(strike(Fault { victims: elsewhere, ..fault(IKE) }, 0), []);
-        assert!(Faults::new(vec![fault(IKE)]).idle().eq([4]));
+        assert_eq!(Faults::new(vec![fault(IKE)]).struck().count(), 0);
         let (from, until) = (Instant::from_secs(5), Instant::from_secs(6));
         let struck = |now| !strike(Fault { from, until, ..fault(IKE) }, now).is_empty();
         assert_eq!([4, 5, 6].map(struck), [false, true, false]);
@@ -350,7 +353,7 @@ mod tests {
         ]);
         let struck: Vec<_> = (0..4).map(|_| faults.strike(Instant::ZERO, &octets)).collect();
         assert_eq!(struck, [vec![], vec![Harm::Drop], vec![Harm::Duplicate], vec![]]);
-        assert_eq!(faults.idle().count(), 0);
+        assert_eq!(faults.struck().count(), 2);
     }
 
     #[test]

@@ -54,6 +54,11 @@ impl Stack {
         self.internal.remove(&address);
     }
 
+    /// Forgets every address that `assign` gave.
+    pub fn restart(&mut self) {
+        self.internal.clear();
+    }
+
     /// What is to be done with a packet to `destination` that arrived with this time to live.
     #[must_use]
     pub fn decide(&self, destination: IpAddr, ttl: u8) -> Decision {

@@ -164,7 +164,7 @@ impl Port {
                 Harm::Delay(longer) => at = at + *longer,
                 Harm::Corrupt(more) => bits = bits.saturating_add(*more),
                 Harm::Hold(until) => at = at.max(*until + self.conditions.delay_least()),
-                Harm::Drop | Harm::Duplicate => {}
+                Harm::Drop | Harm::Duplicate | Harm::Crash(_) => {}
             }
         }
         let altered = (bits > 0).then(|| self.flip(octets, bits));

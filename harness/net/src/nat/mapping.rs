@@ -84,6 +84,13 @@ impl Mappings {
         self.address = address.unwrap_or(self.address);
     }
 
+    /// Forgets all but the address.
+    pub(super) fn restart(&mut self) {
+        self.former.clear();
+        self.by_inside.clear();
+        self.by_port.clear();
+    }
+
     /// The outside endpoint of an inside one that sends to `remote`, and whether it is new.
     pub(super) fn outbound(
         &mut self,

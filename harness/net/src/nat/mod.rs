@@ -98,6 +98,11 @@ impl Nat {
         self.mappings.rebind(address);
     }
 
+    /// Forgets all mappings, and which ports they had: they may get the same again.
+    pub fn restart(&mut self) {
+        self.mappings.restart();
+    }
+
     /// Translates a whole packet that leaves the inside.
     pub fn outbound(&mut self, now: Instant, packet: &IpView<'_>) -> Translation {
         if packet.src.is_ipv4() != self.address().is_ipv4() {
