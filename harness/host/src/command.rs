@@ -12,6 +12,8 @@ use crate::{SaSettings, Send};
 pub struct Command {
     /// The place of the step in the scenario and its words; none for what every run begins with.
     pub step: Option<(u32, String)>,
+    /// The place of the scenario's fault that this is, if it is one.
+    pub fault: Option<u32>,
     /// What is to be done.
     pub order: Order,
 }
@@ -50,10 +52,37 @@ pub enum Order {
         /// The outside address from now on; none: it stays.
         address: Option<IpAddr>,
     },
+    /// Go down, and lose all but the configuration.
+    Crash {
+        /// After how long it comes up by itself; none: it does not.
+        restart_after: Option<Duration>,
+    },
+    /// Go down and come up at once; come up, if it is down.
+    Restart,
+    /// Come up, if it is down.
+    Start,
     /// Send an IP packet as it is.
     Inject(Vec<u8>),
     /// Nothing; the step is noted for the reader.
     Note,
+}
+
+impl Order {
+    /// Whether it can be carried out though the host is down: what befalls its links and its power.
+    pub(crate) fn needs_nobody(&self) -> bool {
+        match self {
+            Self::Link { .. } | Self::Crash { .. } | Self::Restart | Self::Start | Self::Note => {
+                true
+            }
+            Self::Ping(_)
+            | Self::Send(_)
+            | Self::Expect(_)
+            | Self::Ike(_)
+            | Self::AddChild { .. }
+            | Self::Rebind { .. }
+            | Self::Inject(_) => false,
+        }
+    }
 }
 
 /// A change of how packets fare on a link.

@@ -33,6 +33,8 @@ pub struct HostConfig {
     pub settings: BTreeMap<String, SaSettings>,
     /// What a scenario has in mind for packets that this host sends.
     pub faults: Vec<Fault>,
+    /// What a scenario has in mind for the host itself when packets reach it.
+    pub dooms: Vec<Fault>,
     /// Packets that leave when somebody else says.
     pub queues: Vec<Queue>,
     /// Values that are not left to chance.

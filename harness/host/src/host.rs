@@ -1,19 +1,21 @@
 //! A virtual host: what it is made of, and the one call that everything happens in.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 
 use ikelab_ambient::{Instant, Seeded};
 use ikelab_esp::Esp;
 use ikelab_net::{Faults, Frame, Interface, Nat, Port, Reassembly, Stack};
 use ikelab_trace::{
-    AppEvent, Fact, HostId, HostInfo, IfaceInfo, LinkId, NetEvent, Octets, Origin, PacketId, Record,
+    AppEvent, Fact, HostEvent, HostId, HostInfo, IfaceInfo, LinkId, NetEvent, Octets, Origin,
+    PacketId, Record,
 };
 use ikelab_wire::ike::EspSpi;
 use ikelab_wire::ip::IpView;
 
 use crate::flow::{Flows, Turn};
 use crate::log::Log;
+use crate::machine::Power;
 use crate::ping::Pings;
 use crate::{Change, Command, Event, HostConfig, HostKind, Order, Pinned, SaSettings, Software};
 
@@ -24,13 +26,23 @@ const WALKS_MAX: u32 = 10_000;
 #[derive(Debug)]
 pub struct Host {
     pub(crate) id: HostId,
-    name: String,
+    pub(crate) name: String,
     pub(crate) kind: HostKind,
     pub(crate) stack: Stack,
     /// For each interface its end of a link, if it is attached to one.
     pub(crate) ports: Vec<Option<Port>>,
     /// What a scenario has in mind for packets that this host sends.
     pub(crate) faults: Faults,
+    /// What it has in mind for this host when packets reach it.
+    pub(crate) dooms: Faults,
+    /// The places of the scenario's faults that have happened to the host itself.
+    struck: BTreeSet<u32>,
+    pub(crate) power: Power,
+    /// How often it came up again.
+    pub(crate) life: u32,
+    /// Whether it brings up by itself what is to be there from the start.
+    pub(crate) starts: bool,
+    pub(crate) seed: u64,
     /// How many frames were sent through each interface.
     pub(crate) counts: Vec<u64>,
     pub(crate) ike: ikelab_ike::Engine,
@@ -96,6 +108,12 @@ impl Host {
             stack: Stack::new(config.interfaces, &config.routes, config.kind.forwards()),
             ports: config.ports,
             faults: Faults::new(config.faults).with_queues(config.queues),
+            dooms: Faults::new(config.dooms),
+            struck: BTreeSet::new(),
+            power: Power::On,
+            life: 0,
+            starts: false,
+            seed: config.seed,
             ike,
             esp: Esp::new(config.policies),
             settings: config.settings,
@@ -117,18 +135,27 @@ impl Host {
     /// Takes an input, and pushes the frames that leave because of it.
     pub fn handle(&mut self, now: Instant, input: Input, out: &mut Vec<Frame>) {
         self.log.now = now;
+        self.start_if_due(now);
         match input {
-            Input::Frame(frame) => self.take(now, frame),
             Input::Command(command) => self.obey(now, command),
+            Input::Frame(frame) if self.is_off() => {
+                self.log.dropped("host is down", "", &frame.octets);
+            }
+            Input::Deadline if self.is_off() => {}
+            Input::Frame(frame) => self.take(now, frame),
             Input::Deadline => self.wake(now),
         }
         self.empty_tray(now);
+        self.fail_if_due(now);
         out.append(&mut self.out);
     }
 
     /// When it wants to be called next, if nothing happens before.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
+        if let Power::Off(until) = self.power {
+            return Some(until).filter(|until| *until < Instant::FAR);
+        }
         let applications = [self.pings.deadline(), self.flows.deadline(), self.software_deadline()];
         let deadlines = applications.into_iter().chain([self.ike.deadline()]);
         deadlines.flatten().min()
@@ -156,14 +183,20 @@ impl Host {
         self.entropy.unused().collect()
     }
 
-    /// The places of the faults that waited for packets of this host and met none.
+    /// The places of the faults that have happened to packets of this host, or to it.
     #[must_use]
-    pub fn idle_faults(&self) -> Vec<u32> {
-        self.faults.idle().collect()
+    pub fn struck_faults(&self) -> BTreeSet<u32> {
+        self.faults.struck().chain(self.dooms.struck()).chain(self.struck.iter().copied()).collect()
     }
 
     /// Takes a packet from a link: to the network layer, or to what an attacker runs.
     fn take(&mut self, now: Instant, frame: Frame) {
+        if !frame.overheard {
+            let harms = self.dooms.strike(now, &frame.octets);
+            if self.suffer(&harms) {
+                return;
+            }
+        }
         match self.kind {
             HostKind::Router | HostKind::Host if self.drops_fragment(&frame.octets) => {
                 self.log.dropped("IP fragment", "this box passes none on", &frame.octets);
@@ -194,10 +227,22 @@ impl Host {
         self.log.write(Fact::Net(NetEvent::Rebound { address }));
     }
 
-    fn obey(&mut self, now: Instant, Command { step, order }: Command) {
+    fn obey(&mut self, now: Instant, Command { step, fault, order }: Command) {
+        let bearable = !self.is_off() || order.needs_nobody();
         if let Some((index, text)) = step {
-            self.log.write(Fact::Step { index, text });
+            let missed = HostEvent::Missed { index, text: text.clone() };
+            let begun = Fact::Step { index, text };
+            self.log.write(if bearable { begun } else { Fact::Host(missed) });
         }
+        if bearable {
+            // One that is down already can't go down.
+            let idle = self.is_off() && matches!(order, Order::Crash { .. });
+            self.struck.extend(fault.filter(|_| !idle));
+            self.carry_out(now, order);
+        }
+    }
+
+    fn carry_out(&mut self, now: Instant, order: Order) {
         match order {
             Order::Ping(ping) => {
                 self.pings.begin(now, ping);
@@ -212,7 +257,10 @@ impl Host {
                 let mtu = self.mtu_towards(send.from.ip());
                 self.flows.expect(now, &mut self.entropy, send, mtu);
             }
-            Order::Ike(command) => self.tell_ike(now, ikelab_ike::Input::Command(command)),
+            Order::Ike(command) => {
+                self.starts |= matches!(command, ikelab_ike::Command::Start);
+                self.tell_ike(now, ikelab_ike::Input::Command(command));
+            }
             Order::AddChild { tunnel, child, policy, settings } => {
                 self.settings.insert(policy.name.clone(), settings);
                 self.esp.add_policy(policy);
@@ -221,6 +269,12 @@ impl Host {
             }
             Order::Link { link, change } => self.change_link(link, change),
             Order::Rebind { address } => self.rebind(address),
+            Order::Crash { restart_after } => self.crash(now, false, restart_after),
+            Order::Restart => {
+                self.crash(now, false, None);
+                self.start(now);
+            }
+            Order::Start => self.start(now),
             Order::Inject(octets) => self.send(now, octets, Origin::Here),
             Order::Note => {}
         }

@@ -7,6 +7,7 @@ use ikelab_wire::ip::{IcmpMessage, IpPacket, IpView};
 
 use crate::Host;
 use crate::host::Arrival;
+use crate::machine::Power;
 
 /// Where a packet goes on a link, and what it is known by.
 #[derive(Clone, Copy)]
@@ -88,6 +89,9 @@ impl Host {
 
     /// Puts a packet on the link of an interface.
     fn transmit(&mut self, now: Instant, hop: Hop, octets: Octets, origin: Origin) {
+        if self.power != Power::On {
+            return;
+        }
         let place = usize::from(hop.iface);
         let Some(port) = self.ports.get_mut(place).and_then(Option::as_mut) else {
             return self.log.dropped("interface without a link", "", &octets);
@@ -110,6 +114,7 @@ impl Host {
             self.launch(way, (*host, *iface), *at, octets.clone(), true);
         }
         self.log.write(Fact::Sent(Sent { link, octets, fates, origin, overheard }));
+        self.suffer(&harms);
     }
 
     /// Lets a copy travel that will arrive.

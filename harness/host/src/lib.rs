@@ -25,6 +25,7 @@ mod host;
 mod icmp;
 mod leave;
 mod log;
+mod machine;
 mod ping;
 mod pinned;
 mod security;

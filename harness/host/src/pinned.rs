@@ -43,6 +43,11 @@ impl<E: Entropy> Pinned<E> {
         Self { inner, pins }
     }
 
+    /// Goes on with other entropy; what was counted of the pins stays.
+    pub fn renew(&mut self, inner: E) {
+        self.inner = inner;
+    }
+
     /// The places of the pins that decided nothing.
     pub fn unused(&self) -> impl Iterator<Item = u32> + '_ {
         self.pins.iter().filter(|counted| !counted.used).map(|counted| counted.pin.index)

@@ -266,7 +266,7 @@ impl World {
     fn ping(&mut self, host: usize, from: &str, to: &str, count: u32, size: u16) {
         let every = Duration::from_secs(1);
         let ping = Ping { flow: 0, from: ip(from), to: ip(to), count, every, size };
-        let command = Command { step: None, order: Order::Ping(ping) };
+        let command = Command { step: None, fault: None, order: Order::Ping(ping) };
         self.drive(host, Input::Command(command));
     }
 
@@ -386,6 +386,7 @@ fn host(
         editor: None,
         settings: BTreeMap::new(),
         faults: Vec::new(),
+        dooms: Vec::new(),
         queues: Vec::new(),
         pins: Vec::new(),
         nat: None,
