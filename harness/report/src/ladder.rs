@@ -9,7 +9,9 @@ use std::net::SocketAddr;
 
 use ikelab_ambient::Instant;
 use ikelab_dissect::Dissected;
-use ikelab_trace::{Addressees, Fact, Fate, HostId, IkeEvent, LinkId, Origin, PacketId, Trace};
+use ikelab_trace::{
+    Addressees, Fact, Fate, HostEvent, HostId, IkeEvent, LinkId, Lives, Origin, PacketId, Trace,
+};
 use ikelab_wire::ike::{EspSpi, IkeSpi};
 use ikelab_wire::ip::IpView;
 use ikelab_wire::registry::IpProtocol;
@@ -100,8 +102,18 @@ enum What {
 /// Where a copy ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum End {
-    At { host: HostId, altered: bool },
-    Lost { link: LinkId, reason: String },
+    At {
+        host: HostId,
+        altered: bool,
+    },
+    Lost {
+        link: LinkId,
+        reason: String,
+    },
+    /// It came to a host that was down.
+    Nobody {
+        host: HostId,
+    },
 }
 
 /// Every packet once, in the order in which they were sent.
@@ -110,11 +122,12 @@ fn rungs(reading: &Reading<'_>) -> Vec<Rung> {
     let mut under_way: BTreeMap<PacketId, usize> = BTreeMap::new();
     let addressees = Addressees::new(reading.trace);
     let mut known = BTreeSet::new();
+    let lives = Lives::of(reading.trace);
     let children = children(reading.trace);
     let mut packets = reading.packets.iter().peekable();
     for (place, record) in reading.trace.records.iter().enumerate() {
-        if let Fact::Step { text, .. } = &record.fact {
-            rungs.push(Rung::new(record.at, record.host, What::Step { text: text.clone() }));
+        if let Some(text) = event(&record.fact) {
+            rungs.push(Rung::new(record.at, record.host, What::Step { text }));
         }
         let Some(seen) = packets.next_if(|seen| seen.record == place) else { continue };
         let own = PacketId { host: record.host, seq: record.seq };
@@ -138,7 +151,7 @@ fn rungs(reading: &Reading<'_>) -> Vec<Rung> {
                 rungs.len() - 1
             }
         };
-        let ends = seen.sent.fates.iter().map(|fate| End::of(fate, seen.sent.link));
+        let ends = seen.sent.fates.iter().map(|fate| End::of(fate, seen.sent.link, &lives));
         for end in ends {
             if let Some(rung) = rungs.get_mut(rung) {
                 rung.end(seen.host, end);
@@ -146,6 +159,17 @@ fn rungs(reading: &Reading<'_>) -> Vec<Rung> {
         }
     }
     rungs
+}
+
+/// What a host is told or befalls it, in words.
+fn event(fact: &Fact) -> Option<String> {
+    match fact {
+        Fact::Step { text, .. } => Some(text.clone()),
+        Fact::Host(HostEvent::Down { .. }) => Some("goes down".to_owned()),
+        Fact::Host(HostEvent::Up { .. }) => Some("comes up".to_owned()),
+        Fact::Host(HostEvent::Missed { text, .. }) => Some(format!("is down, and misses: {text}")),
+        Fact::Sent(_) | Fact::Ike(_) | Fact::Esp(_) | Fact::Net(_) | Fact::App(_) => None,
+    }
 }
 
 /// What stays the same when a packet is passed on: not addresses, hops, and UDP's ports.
@@ -228,7 +252,7 @@ impl Rung {
     fn end(&mut self, passed_on_by: HostId, end: End) {
         let earlier = self.ends.iter().position(|known| match known {
             End::At { host, .. } => *host == passed_on_by,
-            End::Lost { .. } => false,
+            End::Lost { .. } | End::Nobody { .. } => false,
         });
         match earlier.and_then(|place| self.ends.get_mut(place)) {
             Some(known) => *known = end,
@@ -263,7 +287,7 @@ impl Rung {
     fn way(&self, trace: &Trace) -> String {
         let reached = self.ends.iter().find_map(|end| match end {
             End::At { host, .. } if self.to.is_none_or(|to| to == *host) => Some(trace.name(*host)),
-            End::At { .. } | End::Lost { .. } => None,
+            End::At { .. } | End::Lost { .. } | End::Nobody { .. } => None,
         });
         match reached {
             Some(to) => format!("{} -> {to}", trace.name(self.from)),
@@ -296,6 +320,7 @@ impl Rung {
         }
         marks.extend(self.losses(trace));
         marks.extend(self.stopped(trace));
+        marks.extend(self.nobody(trace));
         if marks.is_empty() { String::new() } else { format!("  [{}]", marks.join(", ")) }
     }
 
@@ -305,11 +330,22 @@ impl Rung {
             End::At { host, .. } if self.to.is_some_and(|to| to != *host) => {
                 Some(trace.name(*host))
             }
-            End::At { .. } | End::Lost { .. } => None,
+            End::At { .. } | End::Lost { .. } | End::Nobody { .. } => None,
         });
         let at: BTreeSet<&str> = at.collect();
         let names: Vec<&str> = at.into_iter().collect();
         (!names.is_empty()).then(|| format!("stopped at {}", names.join(", ")))
+    }
+
+    /// The hosts that were down when a copy came.
+    fn nobody(&self, trace: &Trace) -> Option<String> {
+        let down = self.ends.iter().filter_map(|end| match end {
+            End::Nobody { host } => Some(trace.name(*host)),
+            End::At { .. } | End::Lost { .. } => None,
+        });
+        let down: BTreeSet<&str> = down.collect();
+        let names: Vec<&str> = down.into_iter().collect();
+        (!names.is_empty()).then(|| format!("down: {}", names.join(", ")))
     }
 
     fn losses(&self, trace: &Trace) -> Vec<String> {
@@ -329,8 +365,11 @@ impl Rung {
 }
 
 impl End {
-    fn of(fate: &Fate, link: LinkId) -> Self {
+    fn of(fate: &Fate, link: LinkId, lives: &Lives) -> Self {
         match fate {
+            Fate::Arrives { host, at, .. } if lives.is_down(*host, *at) => {
+                Self::Nobody { host: *host }
+            }
             Fate::Arrives { host, altered, .. } => {
                 Self::At { host: *host, altered: altered.is_some() }
             }

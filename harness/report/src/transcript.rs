@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use ikelab_ambient::Instant;
 use ikelab_dissect::{Dissected, IkeMessage};
 use ikelab_trace::{
-    AppEvent, EspEvent, Fact, Fate, HostId, IkeEvent, NetEvent, Overheard, SaId, Trace,
+    AppEvent, EspEvent, Fact, Fate, HostEvent, HostId, IkeEvent, NetEvent, Overheard, SaId, Trace,
 };
 use ikelab_wire::ike::{Header, IkeSpi};
 
@@ -204,6 +204,15 @@ fn fact(fact: &Fact) -> Option<(Class, String)> {
             Some((Class::Fault, format!("dropped: {}", because(reason, detail))))
         }
         Fact::App(event) => Some((Class::App, app(event))),
+        Fact::Host(HostEvent::Down { .. }) => {
+            Some((Class::Fault, "goes down, and loses all but its configuration".to_owned()))
+        }
+        Fact::Host(HostEvent::Up { life }) => {
+            Some((Class::Fault, format!("comes up: life {}", life + 1)))
+        }
+        Fact::Host(HostEvent::Missed { text, .. }) => {
+            Some((Class::Fault, format!("misses step {text}: it is down")))
+        }
         Fact::Step { text, .. } => Some((Class::App, format!("step {text}"))),
     }
 }

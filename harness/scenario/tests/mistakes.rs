@@ -90,13 +90,25 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ("replay window too small", "between: [192", "replay_window: «31», between: [192"),
     ("bad view", "\"sas(R1, 10s)\"", "«\"sas(R1)\"»"),
     ("not supported yet: property", "no_cleartext(site.net)", "«flowing»(R1, R2)"),
-    ("not supported yet: step", "clear: {host: R1, what: ike}", "«restart»: R1"),
+    ("not supported yet: step", "clear: {host: R1, what: ike}", "«move»: R1"),
     (
         "a known issue without a reason",
         "pin:\n  -",
         "known_issues:\n  - «{»outcome: fail}\npin:\n  -",
     ),
-    ("not supported yet: fault", "pin:\n  -", "faults:\n  - {«crash»: R1}\npin:\n  -"),
+    (
+        "crash: a message of others",
+        "pin:\n  -",
+        "faults:\n  - {crash: R1, when: «R2 -> R2 IKE_AUTH req»}\npin:\n  -",
+    ),
+    ("crash: for", "pin:\n  -", "faults:\n  - {crash: R1, at: 1s, «for»: 2s}\npin:\n  -"),
+    ("crash: nth of nothing", "pin:\n  -", "faults:\n  - {crash: R1, «nth»: 2}\npin:\n  -"),
+    (
+        "crash: a key of another fault",
+        "pin:\n  -",
+        "faults:\n  - {loss: 1%, link: wan, «restart_after»: 2s}\npin:\n  -",
+    ),
+    ("restart: nobody", "clear: {host: R1, what: ike}", "restart: «R3»"),
     (
         "explores one stream",
         "pin:\n  -",

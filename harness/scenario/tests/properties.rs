@@ -4,8 +4,8 @@ mod story;
 
 use ikelab_scenario::Outcome;
 use ikelab_trace::{
-    ChildInstalled, ChildKeysLogged, EspEvent, EspMode, Fact, Fate, IkeEvent, Octets, Phase, Role,
-    SaId, Suite,
+    ChildInstalled, ChildKeysLogged, EspEvent, EspMode, Fact, Fate, HostEvent, IkeEvent, Octets,
+    Phase, Role, SaId, Suite,
 };
 use ikelab_wire::ike::{EspSpi, IkeSpi};
 use ikelab_wire::payload::{Body, Delete, Nonce, Notify, Proposal, SecurityAssociation};
@@ -334,4 +334,83 @@ fn laws_of_sas_and_of_their_ends_are_kept_or_told() {
     assert_eq!(broken(replay()), ["the replay window moves with good packets only"]);
     let known = live().fact(5, R1, opened(0xa, 7)).fact(6, R1, replayed(0xa, 7));
     assert_eq!(broken(known), none);
+}
+
+fn down() -> Fact {
+    Fact::Host(HostEvent::Down { with_packet: false })
+}
+
+fn up() -> Fact {
+    Fact::Host(HostEvent::Up { life: 1 })
+}
+
+#[test]
+fn a_machine_that_went_down_has_nothing_left() {
+    let expect = "at: [{t: 1s, check: \"count(R1.children) == 0\"}]";
+    let story = || Story::default().fact(1, R1, installed(0x11, 0x22));
+    assert_eq!(outcome(story(), expect).0, Outcome::Fail);
+    holds(story().fact(2, R1, down()), expect);
+}
+
+#[test]
+fn a_former_life_uses_up_no_spi_and_is_no_break() {
+    let again = |story: Story| story.fact(5, R1, installed(0x11, 0x22));
+    let begin = || Story::default().fact(1, R1, installed(0x11, 0x22));
+    breaks(again(begin()), "always: [spi_unique()]", "R1 uses inbound SPI 00000011 again");
+    holds(again(begin().fact(2, R1, down())), "always: [spi_unique()]");
+    holds(again(begin().fact(2, R1, down())), "always: [make_before_break(site.net)]");
+}
+
+#[test]
+fn what_comes_to_a_machine_that_is_down_has_not_arrived() {
+    let request = || message(ExchangeType::INFORMATIONAL, 0, false, Vec::new());
+    let expect = "never: [\"R2 -x R1 INFORMATIONAL req\"]";
+    let story = |request_at| {
+        let story = Story::default().fact(10, R1, down());
+        story.ike(request_at, R2, &request())
+    };
+    holds(story(8), expect);
+    assert_eq!(outcome(story(10), expect).0, Outcome::Fail);
+    let story = Story::default().fact(10, R1, down()).fact(20, R1, up());
+    holds(story.ike(19, R2, &request()), expect);
+}
+
+#[test]
+fn an_answer_of_another_life_may_be_another_answer() {
+    let ask = || message(ExchangeType::IKE_SA_INIT, 0, false, vec![story::nonce()]);
+    let answer = |octet| {
+        let body = Body::Nonce(Nonce(vec![octet; 32]));
+        message(ExchangeType::IKE_SA_INIT, 0, true, vec![body])
+    };
+    let begin = || Story::default().ike(1, R1, &ask()).ike(3, R2, &answer(1)).ike(10, R1, &ask());
+    let expect = "always: [retransmit_is_identical()]";
+    assert_eq!(outcome(begin().ike(12, R2, &answer(2)), expect).0, Outcome::Fail);
+    let again = Story::default().ike(1, R1, &ask()).ike(3, R2, &answer(1));
+    let again = again.fact(5, R2, down()).fact(6, R2, up()).ike(10, R1, &ask());
+    holds(again.ike(12, R2, &answer(2)), expect);
+}
+
+/// What the laws of every run say.
+fn laws(story: Story) -> Vec<String> {
+    let verdict = story.judge("  ladder: |\n    ...\n");
+    let laws = verdict.findings.iter().filter(|finding| finding.code == "E-INVARIANT");
+    laws.map(|finding| finding.message.clone()).collect()
+}
+
+#[test]
+fn a_timer_of_a_former_life_is_told() {
+    let phase = || {
+        Fact::Ike(IkeEvent::Phase {
+            sa: SA,
+            from: Phase::Idle,
+            to: Phase::Established,
+            reason: "".into(),
+        })
+    };
+    let timer = || Fact::Ike(IkeEvent::Timer { sa: SA, timer: "liveness".into() });
+    let story = Story::default().fact(1, R1, phase()).fact(5, R1, timer());
+    assert_eq!(laws(story), [""; 0]);
+    let story = Story::default().fact(1, R1, phase()).fact(2, R1, down()).fact(5, R1, timer());
+    let told = laws(story);
+    assert!(told.iter().any(|one| one.contains("timer `liveness`")), "{told:?}");
 }

@@ -1,5 +1,7 @@
 //! A plan goes in, a trace comes out.
 
+use std::collections::BTreeSet;
+
 use ikelab_ambient::Instant;
 use ikelab_host::Host;
 use ikelab_net::Frame;
@@ -33,14 +35,23 @@ pub fn run(plan: &Plan, driver: Driver) -> Result<RunResult, RunError> {
     trace.sort();
     let pins = 0..u32::try_from(plan.pins.len()).unwrap_or(u32::MAX);
     let unused_pins = pins.filter(|pin| is_unused(plan, &hosts, *pin)).collect();
-    let mut idle_faults: Vec<u32> = hosts.iter().flat_map(Host::idle_faults).collect();
-    let is_off = |place: u32| {
-        let fault = usize::try_from(place).ok().and_then(|place| plan.faults.get(place));
-        fault.is_some_and(plan::Fault::is_off)
-    };
-    idle_faults.retain(|place| !is_off(*place));
-    idle_faults.sort_unstable();
+    let struck: BTreeSet<u32> = hosts.iter().flat_map(Host::struck_faults).collect();
+    let idle_faults = (0..).zip(&plan.faults).filter(|(place, fault)| {
+        !struck.contains(place) && !fault.is_off() && !is_of_link(&fault.kind)
+    });
+    let idle_faults = idle_faults.map(|(place, _)| place).collect();
     Ok(RunResult { trace, unused_pins, idle_faults })
+}
+
+fn is_of_link(fault: &plan::FaultKind) -> bool {
+    use plan::FaultKind;
+    match fault {
+        FaultKind::Loss { .. }
+        | FaultKind::Mtu { .. }
+        | FaultKind::LinkDown { .. }
+        | FaultKind::Partition { .. } => true,
+        FaultKind::Packets { .. } | FaultKind::NatRebind { .. } | FaultKind::Crash { .. } => false,
+    }
 }
 
 /// True when a pin decided nothing at any host that it is for.

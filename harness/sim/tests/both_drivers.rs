@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use ikelab_ambient::Instant;
 use ikelab_scenario::plan::Plan;
 use ikelab_scenario::{Tables, parse};
 use ikelab_sim::{Driver, RunResult, run};
-use ikelab_trace::{AppEvent, EspEvent, Fact, IkeEvent, Record, Trace};
+use ikelab_trace::{AppEvent, EspEvent, Fact, HostEvent, HostId, IkeEvent, Record, Trace};
 
 /// Two routers, PSK; a ping from network to network brings the tunnel up.
 const SITE_TO_SITE: &str = r#"
@@ -181,4 +182,81 @@ fn a_partition_lasts_as_long_as_it_says() {
 fn a_fault_that_met_nothing_is_named() {
     let (pattern, result) = pattern_with("faults: [{drop: R1 -> R2 CREATE_CHILD_SA req}]", 2);
     assert_eq!((pattern.as_str(), result.idle_faults), (".!", vec![0]));
+}
+
+/// The SPIs that a host gave out, IKE and ESP, in the order of their first use.
+fn spis(trace: &Trace, host: &str) -> Vec<u64> {
+    let host = trace.host(host).unwrap();
+    let mut spis = Vec::new();
+    for record in trace.records.iter().filter(|record| record.host == host) {
+        match &record.fact {
+            Fact::Ike(IkeEvent::Established(up)) => spis.push(up.sa.initiator.0),
+            Fact::Ike(IkeEvent::ChildInstalled(child)) => spis.push(child.spi_in.0.into()),
+            _ => {}
+        }
+    }
+    spis
+}
+
+#[test]
+fn a_host_that_crashed_comes_back_with_new_keys_and_without_its_flows() {
+    let crash = "faults: [{crash: R1, at: 5s, restart_after: 3s}]";
+    let step = "  - at: 20s\n    ping: {from: R1.Loopback0, to: R2.Loopback0, count: 2}\nexpect";
+    let text = SITE_TO_SITE.replace("LINK", "").replace("SIZE", "56").replace("COUNT", "9");
+    let text = text.replace("steps:", &format!("{crash}\nsteps:")).replace("expect", step);
+    let text = text.replace("  - {what: R1.IKE_SA_INIT.spi, value: \"f7ffcf9cf569bfc2\"}\n", "");
+    let scenario = parse("crash.yaml", &text, &Arc::new(Tables::builtin()))
+        .unwrap_or_else(|found| panic!("{found:#?}"));
+    let result = run_on_both(&scenario.plan(&scenario.cells[0], 1));
+    assert!(result.idle_faults.is_empty());
+    let requests = |flow: u32| {
+        count(
+            &result.trace,
+            |fact| matches!(fact, Fact::App(AppEvent::PingSent { flow: at, .. }) if *at == flow),
+        )
+    };
+    assert_eq!((requests(0), requests(1)), (3, 2), "0, 2 and 4 s; then nobody sends any more");
+    let spis = spis(&result.trace, "R1");
+    assert_eq!(spis.len(), 4, "{spis:x?}");
+    assert!(spis.iter().all(|spi| spis.iter().filter(|other| *other == spi).count() == 1));
+}
+
+#[test]
+fn a_crash_happens_with_the_message_that_it_names() {
+    for (when, at) in [
+        ("R1 -> R2 IKE_AUTH req", 10),
+        ("R1 -> R2 IKE_AUTH req {N(INITIAL_CONTACT)}", 10),
+        ("R2 -> R1 IKE_AUTH resp", 20),
+        ("R2 -> R1 IKE_AUTH resp {SA}", 20),
+    ] {
+        let fault = format!("faults: [{{crash: R1, when: \"{when}\", nth: 1}}]");
+        let (pattern, result) = pattern_with(&fault, 3);
+        assert!(result.idle_faults.is_empty());
+        let down = result.trace.records.iter().find(|record| matches!(record.fact, Fact::Host(_)));
+        assert_eq!(down.unwrap().at, Instant::from_nanos(at * 1_000_000), "{when}");
+        assert_eq!(pattern, "...");
+        let later = result
+            .trace
+            .records
+            .iter()
+            .filter(|record| record.host == HostId(0) && record.at > down.unwrap().at);
+        let idle = |record: &Record| matches!(record.fact, Fact::Net(_) | Fact::Host(_));
+        assert!(later.clone().count() > 0);
+        assert!(later.clone().all(idle), "it does nothing any more");
+    }
+}
+
+#[test]
+fn a_crash_whose_message_never_came_is_named_and_so_is_one_of_a_host_that_is_down() {
+    let faults = "faults: [{crash: R1, when: R2 -> R1 CREATE_CHILD_SA req}, {crash: R2, at: 9s}, \
+                  {crash: R2, at: 10s}]";
+    let (_, result) = pattern_with(faults, 2);
+    assert_eq!(result.idle_faults, [0, 2]);
+}
+
+#[test]
+fn a_step_for_a_host_that_is_down_is_missed_and_told() {
+    let (_, result) = pattern_with("faults: [{crash: R1, at: 50s, restart_after: 20s}]", 2);
+    let missed = |fact: &Fact| matches!(fact, Fact::Host(HostEvent::Missed { index: 1, .. }));
+    assert_eq!(count(&result.trace, missed), 1);
 }

@@ -2,7 +2,8 @@
 
 use ikelab_ambient::Instant;
 use ikelab_trace::{
-    ChildInstalled, EspEvent, Established, Fact, HostId, IkeEvent, Phase, Role, SaId, Trace,
+    ChildInstalled, EspEvent, Established, Fact, HostEvent, HostId, IkeEvent, Phase, Role, SaId,
+    Trace,
 };
 use ikelab_wire::ike::IkeSpi;
 
@@ -47,7 +48,13 @@ impl<'a> State<'a> {
             match &record.fact {
                 Fact::Ike(event) => state.ike_event(record.at, event),
                 Fact::Esp(event) => state.esp_event(event),
-                Fact::Sent(_) | Fact::Net(_) | Fact::App(_) | Fact::Step { .. } => {}
+                // A machine that goes down loses all.
+                Fact::Host(HostEvent::Down { .. }) => state = Self::default(),
+                Fact::Host(HostEvent::Up { .. } | HostEvent::Missed { .. })
+                | Fact::Sent(_)
+                | Fact::Net(_)
+                | Fact::App(_)
+                | Fact::Step { .. } => {}
             }
         }
         state

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ikelab_ambient::Instant;
+use ikelab_trace::{HostId, Lives};
 
 use super::conditions::{
     Condition, condition, first_message, first_moment, unbound, unbound_complaint, values,
@@ -261,7 +262,19 @@ impl Expectation for Eventually {
 /// When a fault is over: one of single packets with the packet that it met, the last of them where
 /// it meets all.
 fn struck(bench: &Bench<'_>, fault: &Fault) -> Option<Instant> {
-    let FaultKind::Packets { which, nth, .. } = &fault.kind else { return Some(end(fault)) };
+    let (which, nth) = match &fault.kind {
+        FaultKind::Packets { which, nth, .. } => (which, nth),
+        // It is over when the host is up again.
+        FaultKind::Crash { host, .. } => {
+            let (down, up) = Lives::of(bench.run.trace).last(HostId(*host), fault.at)?;
+            return Some(up.unwrap_or(down));
+        }
+        FaultKind::Loss { .. }
+        | FaultKind::Mtu { .. }
+        | FaultKind::LinkDown { .. }
+        | FaultKind::NatRebind { .. }
+        | FaultKind::Partition { .. } => return Some(end(fault)),
+    };
     let meets = |message: &&Message| {
         let carries = match (which.what, &message.content) {
             (Carries::Anything, _)

@@ -1,15 +1,17 @@
 //! Nothing is left of an SA once it is closed: no timer fires for it, no request of it is sent
-//! again, and no packet goes through it.
+//! again, and no packet goes through it. A machine that goes down closes all of its SAs.
 
 use std::collections::BTreeSet;
 
-use ikelab_trace::{EspEvent, Fact, IkeEvent, Phase};
+use ikelab_trace::{EspEvent, Fact, HostEvent, IkeEvent, Phase};
 
 use crate::property::Violation;
 use crate::run::Run;
 
 pub(super) fn silent(run: &Run<'_>) -> Option<Violation> {
     let mut closed = BTreeSet::new();
+    let (mut known, mut spis_in, mut spis_out) =
+        (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     let mut gone_in = BTreeSet::new();
     let mut gone_out = BTreeSet::new();
     for record in &run.trace.records {
@@ -19,7 +21,20 @@ pub(super) fn silent(run: &Run<'_>) -> Option<Violation> {
                 closed.insert((host, sa.initiator));
                 None
             }
+            Fact::Ike(IkeEvent::Phase { sa, .. }) => {
+                known.insert((host, sa.initiator));
+                None
+            }
+            // A machine that has lost its memory is done with everything in it.
+            Fact::Host(HostEvent::Down { .. }) => {
+                closed.extend(known.iter().filter(|(owner, _)| *owner == host));
+                gone_in.extend(spis_in.iter().filter(|(owner, _)| *owner == host));
+                gone_out.extend(spis_out.iter().filter(|(owner, _)| *owner == host));
+                None
+            }
             Fact::Ike(IkeEvent::ChildInstalled(child)) => {
+                spis_in.insert((host, child.spi_in));
+                spis_out.insert((host, child.spi_out));
                 gone_in.remove(&(host, child.spi_in));
                 gone_out.remove(&(host, child.spi_out));
                 None

@@ -23,6 +23,7 @@ fn message(letter: u16) -> Message {
         dst: address,
         arrivals: vec![Instant::ZERO],
         repeated: false,
+        life: 0,
         carried: None,
         child: None,
         content: if letter.is_multiple_of(2) { Content::Keepalive } else { Content::Icmp },

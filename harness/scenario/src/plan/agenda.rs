@@ -61,6 +61,8 @@ pub enum Command {
         /// The Child SA.
         child: Box<Child>,
     },
+    /// Go down with all that is known, and come up at once.
+    Restart,
     /// Send a packet that no engine made.
     Inject(Inject),
     /// Nothing; the text is for the reader.

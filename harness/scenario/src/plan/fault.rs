@@ -59,6 +59,15 @@ pub enum FaultKind {
         /// Its outside address from then on; none: it stays.
         address: Option<IpAddr>,
     },
+    /// A host goes down, and loses all that it knew but its configuration.
+    Crash {
+        /// The host.
+        host: u16,
+        /// With which messages that it sends or gets; none: at the fault's time.
+        when: Option<When>,
+        /// After how long it comes up by itself; none: it does not.
+        restart_after: Option<Duration>,
+    },
     /// These hosts do not reach each other over the links that join them.
     Partition {
         /// The hosts.
@@ -80,9 +89,19 @@ impl FaultKind {
             Self::Mtu { .. } => "mtu",
             Self::LinkDown { .. } => "link_down",
             Self::NatRebind { .. } => "nat_rebind",
+            Self::Crash { .. } => "crash",
             Self::Partition { .. } => "partition",
         }
     }
+}
+
+/// Messages with which something happens.
+#[derive(Clone, PartialEq, Debug)]
+pub struct When {
+    /// The messages; their place is the host that it happens to.
+    pub which: Packets,
+    /// Which of them, from 0; none for all.
+    pub nth: Option<u32>,
 }
 
 /// Packets: as everybody on the way can tell them apart, and as only those with the keys can.

@@ -16,7 +16,7 @@ mod tunnel;
 use ikelab_ambient::{Instant, Purpose};
 
 pub use agenda::{Action, ClearWhat, Command, Inject, Ping, RawPacket, Send};
-pub use fault::{Carries, Fault, FaultKind, Harm, Packets};
+pub use fault::{Carries, Fault, FaultKind, Harm, Packets, When};
 pub use lie::{
     Base, Craft, CraftPayload, Does, Edit, FragmentEdit, FragmentField, HeaderField, Liar,
     Otherwise, PayloadField, Rule, Select, Target, Value,

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use ikelab_ambient::Instant;
-use ikelab_trace::Phase;
+use ikelab_trace::{Fact, HostEvent, Phase};
 
 use super::{Arg, Violation};
 use crate::run::{Fold, HostState, Run};
@@ -81,7 +81,16 @@ fn requests(run: &Run<'_>, most: u64) -> Option<Violation> {
         }
     }
     let mut open: BTreeMap<u16, Vec<Request>> = BTreeMap::new();
+    let downs = run.trace.records.iter().filter_map(|record| {
+        matches!(record.fact, Fact::Host(HostEvent::Down { .. }))
+            .then_some((record.at, record.host.0))
+    });
+    let mut downs: Vec<(Instant, u16)> = downs.collect();
     for ((at, opens, _), (host, request)) in changes {
+        // Nobody waits any more for what was asked in a former life.
+        for (_, down) in downs.extract_if(.., |(down, _)| *down <= at) {
+            open.remove(&down);
+        }
         let open = open.entry(host).or_default();
         open.retain(|known| *known != request);
         if opens == 1 {

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use ikelab_ambient::Instant;
+use ikelab_trace::{Fact, HostEvent};
 
 use super::{Arg, Violation};
 use crate::run::{Fold, Run};
@@ -15,6 +16,11 @@ pub(super) fn check(run: &Run<'_>, args: &[Arg]) -> Option<Violation> {
     let mut broken: BTreeMap<u16, Option<Instant>> = BTreeMap::new();
     while let Some(record) = fold.step() {
         let host = record.host.0;
+        // A new life begins with nothing, as the first did.
+        if matches!(record.fact, Fact::Host(HostEvent::Down { .. })) {
+            broken.remove(&host);
+            continue;
+        }
         let Some(state) = fold.state.hosts.get(usize::from(host)) else { continue };
         let has = state.child(name).is_some();
         match (broken.get(&host).copied(), has) {

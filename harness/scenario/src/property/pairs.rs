@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use ikelab_ambient::Instant;
-use ikelab_trace::{Fact, IkeEvent};
+use ikelab_trace::{Fact, HostId, IkeEvent, Lives};
 use ikelab_wire::registry::{ExchangeType, Protocol};
 
 use crate::run::{Exchange, Run, deleted_spis, deletes_ike, exchanges, offers};
@@ -14,7 +14,7 @@ pub(super) struct Pair {
     pub(super) initiator: (u16, u32),
     /// When both ends had it.
     pub(super) begun: Instant,
-    /// When an end first said that it goes, if one did.
+    /// When an end first said that it goes, or went down with it, if one did.
     pub(super) ended: Option<Instant>,
 }
 
@@ -61,6 +61,7 @@ pub(super) fn pairs(run: &Run<'_>, child: &str) -> Vec<Pair> {
     let spis = spis_of(run, child);
     let exchanges = exchanges(&run.conversation);
     let deletions = deletions(run);
+    let lives = Lives::of(run.trace);
     let pair = |exchange: &Exchange<'_>| {
         let (mine, theirs) = exchange.child()?;
         let initiator = (exchange.initiator, mine);
@@ -69,8 +70,12 @@ pub(super) fn pairs(run: &Run<'_>, child: &str) -> Vec<Pair> {
         let gone = |one: &&Deletion| [initiator, responder].contains(&(one.from, one.spi));
         let deleted = deletions.iter().find(gone).map(|one| one.at);
         let closed = closing(run, &exchanges, exchange.done);
-        let ended = [deleted, closed].into_iter().flatten().min();
-        ours.then_some(Pair { initiator, begun: exchange.done, ended })
+        // An end that goes down takes its half with it, maybe before the other has its own.
+        let down = |host| lives.end(HostId(host), exchange.asked);
+        let (one, other) = (down(exchange.initiator), down(exchange.responder));
+        let ended = [deleted, closed, one, other].into_iter().flatten().min();
+        let there = ended.is_none_or(|ended| ended > exchange.done);
+        (ours && there).then_some(Pair { initiator, begun: exchange.done, ended })
     };
     exchanges.iter().filter_map(pair).collect()
 }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ikelab_ambient::Instant;
-use ikelab_trace::{EspEvent, Fact, Fate, IkeEvent, Trace};
+use ikelab_trace::{EspEvent, Fact, Fate, HostId, IkeEvent, Lives, Trace};
 use ikelab_wire::ip::IpView;
 use ikelab_wire::registry::IpProtocol;
 
@@ -26,6 +26,7 @@ struct Copies {
 pub(super) fn check(run: &Run<'_>, args: &[Arg]) -> Option<Violation> {
     let [Arg::Child(name)] = args else { return None };
     let inbound = inbound(run, name);
+    let lives = Lives::of(run.trace);
     let end = run.trace.records.last()?.at;
     let mut packets: BTreeMap<Key, Copies> = BTreeMap::new();
     for record in &run.trace.records {
@@ -33,6 +34,9 @@ pub(super) fn check(run: &Run<'_>, args: &[Arg]) -> Option<Violation> {
         match &record.fact {
             Fact::Sent(sent) => {
                 for (key, at) in arrivals(run.trace, &sent.octets, &sent.fates) {
+                    if lives.is_down(HostId(key.0), at) {
+                        continue;
+                    }
                     if inbound.contains(&(key.0, key.1)) && at < end {
                         let copies = packets.entry(key).or_default();
                         copies.arrived += 1;

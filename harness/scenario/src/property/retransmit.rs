@@ -16,12 +16,16 @@ pub(super) fn check(run: &Run<'_>, _: &[Arg]) -> Option<Violation> {
     identical(run)
 }
 
-/// Who sends what: host, SPI, exchange, id, direction.
-type Key = (u16, u64, u8, u32, bool);
+/// Who sends what: host, in which of its lives, SPI, exchange, id, direction.
+type Key = (u16, u32, u64, u8, u32, bool);
 
-fn key(host: u16, ike: &IkeContent, response: bool) -> Key {
+/// Requests are the same in all lives: the next one does not know those of the last. An answer is
+/// remembered as long as its sender lives.
+const ANY: u32 = 0;
+
+fn key((host, life): (u16, u32), ike: &IkeContent, response: bool) -> Key {
     let header = &ike.header;
-    (host, header.initiator_spi.0, header.exchange.0, header.message_id, response)
+    (host, life, header.initiator_spi.0, header.exchange.0, header.message_id, response)
 }
 
 pub(crate) fn identical(run: &Run<'_>) -> Option<Violation> {
@@ -33,7 +37,7 @@ pub(crate) fn identical(run: &Run<'_>) -> Option<Violation> {
         let octets = ike.octets.as_slice();
         if ike.is_response() {
             let Some(asker) = message.to else { continue };
-            let asked = key(asker, ike, false);
+            let asked = key((asker, ANY), ike, false);
             if let Some(arrival) = message.arrivals.iter().min() {
                 answered
                     .entry(asked)
@@ -41,13 +45,14 @@ pub(crate) fn identical(run: &Run<'_>) -> Option<Violation> {
                     .or_insert(*arrival);
             }
             let Some((request, _)) = requests.get(&asked) else { continue };
-            let before = responses.insert((key(message.from, ike, true), request), octets);
+            let before =
+                responses.insert((key((message.from, message.life), ike, true), request), octets);
             if before.is_some_and(|before| before != octets) && !run.lies(message.from) {
                 return Some(violation(run, message, "another answer to the same request"));
             }
             continue;
         }
-        let key = key(message.from, ike, false);
+        let key = key((message.from, ANY), ike, false);
         let Some((before, at)) = requests.insert(key, (octets, message.at)) else { continue };
         let asked_anew = ike.header.exchange == ExchangeType::IKE_SA_INIT
             && answered.get(&key).is_some_and(|answer| at < *answer && *answer <= message.at);

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use ikelab_trace::{Fact, IkeEvent};
+use ikelab_trace::{Fact, HostEvent, IkeEvent};
 
 use super::{Arg, Violation};
 use crate::run::Run;
@@ -29,6 +29,9 @@ fn find(run: &Run<'_>, forget: bool) -> Option<Violation> {
             }
             Fact::Ike(IkeEvent::ChildRemoved { spi_in, .. }) if forget => {
                 used.remove(&(record.host, *spi_in));
+            }
+            Fact::Host(HostEvent::Down { .. }) if forget => {
+                used.retain(|(host, _)| *host != record.host);
             }
             _ => {}
         }

@@ -5,9 +5,9 @@ use ikelab_ambient::Instant;
 use super::nat;
 use super::world::World;
 use crate::pattern::{Pattern, Prop, What, fault_pattern};
-use crate::plan::{Carries, Fault, FaultKind, Harm, Matcher, Packets};
+use crate::plan::{Carries, Fault, FaultKind, Harm, HostKind, Matcher, Packets, When};
 use crate::reader::{Cx, Fields};
-use crate::shape::{self, Form, Key, Shape, later, may};
+use crate::shape::{self, Form, Key, Shape, may};
 use crate::text::Text;
 use crate::yaml::Node;
 
@@ -15,7 +15,7 @@ use crate::yaml::Node;
 pub(crate) static SHAPE: Shape = Shape::new(
     "fault",
     "Something that goes wrong. Exactly one kind; `at` and `for` say when.",
-    &[PACKETS, OTHERS, LATER, DETAILS],
+    &[PACKETS, OTHERS, DETAILS],
 )
 .one_of(&[
     "drop",
@@ -28,6 +28,7 @@ pub(crate) static SHAPE: Shape = Shape::new(
     "partition",
     "link_down",
     "nat_rebind",
+    "crash",
 ]);
 
 /// Faults that happen to single packets.
@@ -45,9 +46,13 @@ const OTHERS: &[Key] = &[
     may("partition", Form::List(&shape::HOST), "These hosts do not reach each other."),
     may("link_down", shape::LINK, "The link that passes nothing."),
     may("nat_rebind", shape::HOST, "The NAT that forgets its mappings, and gives other ports."),
+    may(
+        "crash",
+        shape::HOST,
+        "The host that goes down, at `at` or with a message (`when`), and loses all but its \
+         configuration.",
+    ),
 ];
-/// Faults that this version does nothing with.
-const LATER: &[Key] = &[later("crash", "A host loses all it knew.")];
 /// Keys that say more about a fault.
 const DETAILS: &[Key] = &[
     may("at", shape::DURATION, "From when on.").or("0s"),
@@ -60,6 +65,14 @@ const DETAILS: &[Key] = &[
     .or("all"),
     may("by", shape::DURATION, "How much later a delayed packet arrives."),
     may("until", shape::DURATION, "When a held packet may leave: a time of the run."),
+    may(
+        "when",
+        shape::MESSAGE,
+        "The message with which a host goes down: as soon as it has sent it, or as it gets it and \
+         before it reads it. `none`: leave this fault out.",
+    ),
+    may("restart_after", shape::DURATION, "How long after its crash a host is up again.")
+        .or("never"),
     may("bits", Form::Integer(1, 100_000), "How many bits of a corrupted packet are turned over.")
         .or("1"),
     may("link", shape::LINK, "The link that `loss` or `mtu` happens to."),
@@ -80,10 +93,8 @@ fn fault(cx: &Cx<'_>, world: &World, node: &Node) -> Option<Fault> {
     let is_there = |key: &&str| fields.get(key).is_some();
     let keys: Vec<&str> = SHAPE.one_of.iter().copied().filter(is_there).collect();
     let &[key] = &keys[..] else {
-        if LATER.iter().all(|key| fields.get(key.name).is_none()) {
-            let label = SHAPE.one_of.join(", ");
-            cx.error(node.span, "a fault is exactly one of its kinds", label);
-        }
+        let label = SHAPE.one_of.join(", ");
+        cx.error(node.span, "a fault is exactly one of its kinds", label);
         return None;
     };
     refuse_idle_details(cx, &fields, key);
@@ -95,6 +106,7 @@ fn fault(cx: &Cx<'_>, world: &World, node: &Node) -> Option<Fault> {
         "partition" => partition(cx, world, &fields)?,
         "link_down" => link_down(cx, world, &fields)?,
         "nat_rebind" => nat_rebind(cx, world, &fields)?,
+        "crash" => crash(cx, world, &fields)?,
         _ => packets(cx, world, &fields, key)?,
     };
     Some(Fault { at, until, text, kind })
@@ -109,9 +121,11 @@ fn refuse_idle_details(cx: &Cx<'_>, fields: &Fields<'_, '_>, key: &str) {
         "corrupt" => &["nth", "bits"],
         "loss" | "mtu" => &["link"],
         "nat_rebind" => &["address"],
+        "crash" => &["when", "nth", "restart_after"],
         _ => &[],
     };
-    for detail in ["nth", "by", "until", "bits", "link", "address"] {
+    let details = ["nth", "by", "until", "bits", "link", "address", "when", "restart_after"];
+    for detail in details {
         if let Some(span) = fields.key(detail).filter(|_| !meant.contains(&detail)) {
             cx.error(span, format!("`{detail}` says nothing about `{key}`"), "");
         }
@@ -133,10 +147,7 @@ fn packets(
     // What is for a host behind a NAT is known at the NAT only.
     let place = nat::hiding(world, pattern.to, pattern.from).last().copied();
     let which = Packets { place: place.unwrap_or(pattern.from), ..which(pattern, &text.value) };
-    let nth = match fields.text("nth") {
-        Some(all) if all.value == "all" => None,
-        _ => fields.integer("nth", 1, 1_000_000).and_then(|nth| u32::try_from(nth - 1).ok()),
-    };
+    let nth = nth(fields);
     let harm = match key {
         "delay" => Harm::Delay(cx.duration(fields.need("by")?, "by")?),
         "duplicate" => Harm::Duplicate,
@@ -148,6 +159,14 @@ fn packets(
         _ => Harm::Drop,
     };
     Some((format!("{key} {}", text.value), FaultKind::Packets { which, nth, harm }))
+}
+
+/// Which of the packets that fit, from 0; none for all.
+fn nth(fields: &Fields<'_, '_>) -> Option<u32> {
+    match fields.text("nth") {
+        Some(all) if all.value == "all" => None,
+        _ => fields.integer("nth", 1, 1_000_000).and_then(|nth| u32::try_from(nth - 1).ok()),
+    }
 }
 
 /// When what is held may leave: a time of the run. A message cannot be waited for, since the sender
@@ -262,10 +281,51 @@ fn nat_rebind(cx: &Cx<'_>, world: &World, fields: &Fields<'_, '_>) -> Option<(St
     Some((format!("nat_rebind {}", name.value), FaultKind::NatRebind { nat: place, address }))
 }
 
+/// A host goes down at a moment, or with a message that it sends or gets.
+fn crash(cx: &Cx<'_>, world: &World, fields: &Fields<'_, '_>) -> Option<(String, FaultKind)> {
+    let name = cx.text(fields.need("crash")?, "crash")?;
+    let host = world.host_in(cx, name)?;
+    if world.hosts.get(usize::from(host))?.kind == HostKind::Attacker {
+        let label = "it keeps nothing that it could lose";
+        cx.error(name.span, format!("`{}` is an attacker", name.value), label);
+    }
+    if let Some(span) = fields.key("for") {
+        let label = "say when it is up again: `restart_after`";
+        cx.error(span, "`for` says nothing about `crash`", label);
+    }
+    let restart_after = fields.duration("restart_after");
+    let Some(text) = fields.text("when") else {
+        if let Some(span) = fields.key("nth") {
+            cx.error(span, "`nth` of nothing", "say of which messages: `when`");
+        }
+        let kind = FaultKind::Crash { host, when: None, restart_after };
+        return Some((format!("crash {}", name.value), kind));
+    };
+    if text.value == "none" {
+        return None;
+    }
+    let pattern = fault_pattern(cx, world, text)?;
+    if pattern.from != host && pattern.to != host {
+        let message = format!("`{}` neither sends nor gets this", name.value);
+        cx.error(text.span, message, "a host goes down with a message of its own");
+        return None;
+    }
+    if pattern.from == host && !nat::hiding(world, pattern.to, pattern.from).is_empty() {
+        let label = "only the NAT knows whom it is for: take a message that the host gets";
+        cx.error(text.span, "what this is sent to is behind a NAT", label);
+        return None;
+    }
+    let which = Packets { place: host, ..which(pattern, &text.value) };
+    let when = Some(When { which, nth: nth(fields) });
+    let words = format!("crash {} at {}", name.value, text.value);
+    Some((words, FaultKind::Crash { host, when, restart_after }))
+}
+
 /// When the last fault begins or ends: a run without a `duration` goes on until after that.
 pub(crate) fn latest(faults: &[Fault]) -> Instant {
     let ends = faults.iter().map(|fault| match (&fault.kind, fault.until) {
         (FaultKind::Packets { harm: Harm::Hold(until), .. }, _) => *until,
+        (FaultKind::Crash { restart_after: Some(after), .. }, _) => fault.at + *after,
         (_, Instant::FAR) => fault.at,
         (_, until) => until,
     });

@@ -7,7 +7,8 @@ use std::net::SocketAddr;
 use ikelab_ambient::Instant;
 use ikelab_dissect::{Dissected, Dissector, Icv, IkeMessage, KeyTable, Packet};
 use ikelab_trace::{
-    Addressees, Fact, Fate, HostId, IkeEvent, Origin, PacketId, Record, Sent, Trace,
+    Addressees, Fact, Fate, HostEvent, HostId, IkeEvent, Lives, Origin, PacketId, Record, Sent,
+    Trace,
 };
 use ikelab_wire::ike::{EspSpi, Header};
 use ikelab_wire::ip::IpView;
@@ -40,11 +41,13 @@ pub struct Message {
     pub src: SocketAddr,
     /// Destination address and port.
     pub dst: SocketAddr,
-    /// When copies of it arrive at the host that it is addressed to, or, where nobody has the
-    /// address, at the end of their way.
+    /// When copies of it arrive at the host that it is addressed to, and find it up; or, where
+    /// nobody has the address, at the end of their way.
     pub arrivals: Vec<Instant>,
     /// The same octets went the same way before.
     pub repeated: bool,
+    /// In which life of its sender it was sent: how often that had come up again.
+    pub life: u32,
     /// What it carries, for ESP that can be opened and for what is not protected.
     pub carried: Option<Carried>,
     /// The Child SA that an ESP packet was sent on, `site.net`.
@@ -164,7 +167,11 @@ impl Conversation {
         let children = children(trace);
         let mut messages = Vec::new();
         let mut ways = Ways::default();
+        let mut lives: BTreeMap<HostId, u32> = BTreeMap::new();
         for (record, entry) in trace.records.iter().enumerate() {
+            if let Fact::Host(HostEvent::Up { life }) = &entry.fact {
+                lives.insert(entry.host, *life);
+            }
             let Fact::Sent(sent) = &entry.fact else { continue };
             let Ok(view) = IpView::parse(&sent.octets) else { continue };
             ways.add(entry, sent);
@@ -187,6 +194,7 @@ impl Conversation {
                 dst,
                 arrivals: Vec::new(),
                 repeated,
+                life: lives.get(&entry.host).copied().unwrap_or(0),
                 carried: carried(&view, sent.octets.len(), &read),
                 child: None,
                 content: Content::Keepalive,
@@ -202,10 +210,15 @@ impl Conversation {
             }
             messages.push(Message { content, ..message });
         }
+        let lives = Lives::of(trace);
         for message in &mut messages {
             let Some(entry) = trace.records.get(message.record) else { continue };
             let packet = PacketId { host: entry.host, seq: entry.seq };
-            message.arrivals = ways.arrivals(packet, message.to.map(HostId));
+            let to = message.to.map(HostId);
+            message.arrivals = ways.arrivals(packet, to);
+            if let Some(to) = to {
+                message.arrivals.retain(|at| !lives.is_down(to, *at));
+            }
         }
         complete(&mut messages);
         Self { messages }

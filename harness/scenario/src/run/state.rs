@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ikelab_ambient::Instant;
 use ikelab_trace::{
-    Addressees, ChildInstalled, EspEvent, Fact, IkeEvent, Phase, Record, SaId, Trace,
+    Addressees, ChildInstalled, EspEvent, Fact, HostEvent, IkeEvent, Phase, Record, SaId, Trace,
 };
 use ikelab_wire::ike::{EspSpi, IkeSpi};
 use ikelab_wire::registry::IpProtocol;
@@ -56,6 +56,12 @@ impl HostState {
     pub(crate) fn child(&self, name: &str) -> Option<&ChildState> {
         self.children.iter().rev().find(|known| known.child == name)
     }
+
+    /// The host went down: nothing that it had is there any more.
+    fn forget(&mut self) {
+        self.gone.extend(std::mem::take(&mut self.ike).into_values().map(|ike| ike.sa));
+        self.children.clear();
+    }
 }
 
 /// Walks a trace and keeps the state.
@@ -91,6 +97,7 @@ impl<'a> Fold<'a> {
             Fact::Esp(EspEvent::Dropped { reason, .. }) => {
                 host.dropped.push((record.at, in_one_word(reason)));
             }
+            Fact::Host(HostEvent::Down { .. }) => host.forget(),
             _ => {}
         }
         Some(record)

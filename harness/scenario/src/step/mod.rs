@@ -6,6 +6,7 @@ mod inject;
 mod note;
 mod ping;
 mod rekey;
+mod restart;
 mod send;
 mod updown;
 mod wait;
@@ -44,8 +45,8 @@ type Reader = fn(&Cx<'_>, &mut World, &Node) -> Option<Draft>;
 pub(crate) static SHAPE: Shape =
     Shape::new("step", "Something that is done. Exactly one kind.", &[DETAILS, KINDS, LATER])
         .one_of(&[
-            "ping", "send", "up", "down", "rekey", "clear", "change", "inject", "wait", "wait_for",
-            "note",
+            "ping", "send", "up", "down", "rekey", "clear", "change", "inject", "restart", "wait",
+            "wait_for", "note",
         ]);
 
 /// Keys that say more about a step.
@@ -64,14 +65,18 @@ const KINDS: &[Key] = &[
     may("clear", Form::Shape(&clear::SHAPE), "A host deletes SAs and tells its peers."),
     may("change", Form::Shape(&change::SHAPE), "A new configuration, at both ends of a tunnel."),
     may("inject", Form::Shape(&inject::SHAPE), "A host sends a packet that no engine made."),
+    may(
+        "restart",
+        shape::HOST,
+        "A host goes down with all that it knows, and is up again at once.",
+    ),
     may("wait", shape::DURATION, "Nothing, for so long."),
     may("wait_for", Form::Shape(&wait_for::SHAPE), "Nothing, until a condition holds."),
     may("note", shape::TEXT, "A remark in the transcript."),
 ];
 
 /// Kinds that this version does nothing with.
-const LATER: &[Key] =
-    &[later("move", "An interface gets another address."), later("restart", "A host begins anew.")];
+const LATER: &[Key] = &[later("move", "An interface gets another address.")];
 
 /// Who reads a kind of step.
 fn reader(key: &str) -> Option<Reader> {
@@ -84,6 +89,7 @@ fn reader(key: &str) -> Option<Reader> {
         "clear" => Some(clear::read),
         "change" => Some(change::read),
         "inject" => Some(inject::read),
+        "restart" => Some(restart::read),
         "wait" => Some(wait::read),
         "wait_for" => Some(wait_for::read),
         "note" => Some(note::read),

@@ -12,7 +12,7 @@ use crate::liar;
 pub(super) fn of(plan: &Plan, place: u16) -> Agenda {
     let has_tunnels =
         plan.hosts.get(usize::from(place)).is_some_and(|host| !host.tunnels.is_empty());
-    let start = Command { step: None, order: Order::Ike(ikelab_ike::Command::Start) };
+    let start = Command { step: None, fault: None, order: Order::Ike(ikelab_ike::Command::Start) };
     let start = has_tunnels.then_some((Instant::ZERO, start));
     let actions = plan.agenda.iter().filter(|action| action.host == place);
     let faults = fault::of_links(plan, place);
@@ -24,7 +24,7 @@ pub(super) fn of(plan: &Plan, place: u16) -> Agenda {
 /// An action as commands; the first of them bears its step.
 fn commands(plan: &Plan, action: &Action) -> Agenda {
     let mut step = Some((action.step, action.text.clone()));
-    let command = |order| (action.at, Command { step: step.take(), order });
+    let command = |order| (action.at, Command { step: step.take(), fault: None, order });
     orders(plan, action).into_iter().map(command).collect()
 }
 
@@ -56,6 +56,7 @@ fn orders(plan: &Plan, action: &Action) -> Vec<Order> {
         plan::Command::Inject(inject) => {
             liar::inject(plan, action.step, inject).into_iter().map(Order::Inject).collect()
         }
+        plan::Command::Restart => vec![Order::Restart],
         plan::Command::Note => vec![Order::Note],
     }
 }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use ikelab_ambient::Instant;
 use ikelab_host::{Change, Command, Order};
 use ikelab_net::{Fault, Harm, Insight, Kind, Queue, Victims};
-use ikelab_scenario::plan::{self, Carries, FaultKind, Packets, Plan};
+use ikelab_scenario::plan::{self, Carries, FaultKind, Packets, Plan, When};
 use ikelab_trace::{HostId, LinkId};
 
 use super::Agenda;
@@ -23,7 +23,20 @@ pub(super) fn of_packets(plan: &Plan, place: u16, memory: &Memory) -> Vec<Fault>
             until: fault.until,
             harm: self::harm(*harm),
         }),
+        FaultKind::Crash { when: Some(When { which, nth }), restart_after, .. }
+            if which.from == place && which.place == place =>
+        {
+            Some(Fault {
+                index,
+                victims: victims(plan, which, memory),
+                nth: *nth,
+                from: fault.at,
+                until: fault.until,
+                harm: Harm::Crash(*restart_after),
+            })
+        }
         FaultKind::Packets { .. }
+        | FaultKind::Crash { .. }
         | FaultKind::Loss { .. }
         | FaultKind::Mtu { .. }
         | FaultKind::LinkDown { .. }
@@ -33,11 +46,36 @@ pub(super) fn of_packets(plan: &Plan, place: u16, memory: &Memory) -> Vec<Fault>
     (0..).zip(&plan.faults).filter_map(fault).collect()
 }
 
+/// The faults that wait for packets which the host in a place gets; `memories` are those of all
+/// hosts, since it is the sender who knows what is inside.
+pub(super) fn of_host(plan: &Plan, place: u16, memories: &[Memory]) -> Vec<Fault> {
+    let fault = |(index, fault): (u32, &plan::Fault)| {
+        let FaultKind::Crash { when: Some(When { which, nth }), restart_after, .. } = &fault.kind
+        else {
+            return None;
+        };
+        let memory = memories.get(usize::from(which.from))?;
+        (which.to == place && which.place == place).then(|| Fault {
+            index,
+            victims: victims(plan, which, memory),
+            nth: *nth,
+            from: fault.at,
+            until: fault.until,
+            harm: Harm::Crash(*restart_after),
+        })
+    };
+    (0..).zip(&plan.faults).filter_map(fault).collect()
+}
+
 /// Whether a fault has to know what the host in a place says in the clear.
 pub(super) fn looks_inside(plan: &Plan, place: u16) -> bool {
     let inside = |fault: &plan::Fault| match &fault.kind {
-        FaultKind::Packets { which, .. } => which.from == place && which.also.is_some(),
-        FaultKind::Loss { .. }
+        FaultKind::Packets { which, .. }
+        | FaultKind::Crash { when: Some(When { which, .. }), .. } => {
+            which.from == place && which.also.is_some()
+        }
+        FaultKind::Crash { when: None, .. }
+        | FaultKind::Loss { .. }
         | FaultKind::Mtu { .. }
         | FaultKind::LinkDown { .. }
         | FaultKind::NatRebind { .. }
@@ -65,7 +103,7 @@ pub(super) fn of_links(plan: &Plan, place: u16) -> Agenda {
         begin.chain(end.filter(|(until, ..)| *until < Instant::FAR)).collect::<Vec<_>>()
     });
     let command = |(at, link, change): (Instant, u16, Change)| {
-        (at, Command { step: None, order: Order::Link { link: LinkId(link), change } })
+        (at, Command { step: None, fault: None, order: Order::Link { link: LinkId(link), change } })
     };
     let links = 0..u16::try_from(plan.links.len()).unwrap_or(u16::MAX);
     let heal = plan.heal.into_iter().flat_map(|at| links.clone().map(move |link| (at, link)));
@@ -75,18 +113,27 @@ pub(super) fn of_links(plan: &Plan, place: u16) -> Agenda {
 
 /// What the host in a place is told about the faults of the machine itself.
 pub(super) fn of_machines(plan: &Plan, place: u16) -> Agenda {
-    let faults = plan.faults.iter().filter_map(|fault| match fault.kind {
-        FaultKind::NatRebind { nat, address } if nat == place => {
-            Some((fault.at, Command { step: None, order: Order::Rebind { address } }))
-        }
-        FaultKind::NatRebind { .. }
-        | FaultKind::Packets { .. }
-        | FaultKind::Loss { .. }
-        | FaultKind::Mtu { .. }
-        | FaultKind::LinkDown { .. }
-        | FaultKind::Partition { .. } => None,
+    let orders = (0..).zip(&plan.faults).filter_map(|(index, fault)| {
+        let order = match &fault.kind {
+            FaultKind::NatRebind { nat, address } if *nat == place => {
+                Order::Rebind { address: *address }
+            }
+            FaultKind::Crash { host, when: None, restart_after } if *host == place => {
+                Order::Crash { restart_after: *restart_after }
+            }
+            FaultKind::NatRebind { .. }
+            | FaultKind::Crash { .. }
+            | FaultKind::Packets { .. }
+            | FaultKind::Loss { .. }
+            | FaultKind::Mtu { .. }
+            | FaultKind::LinkDown { .. }
+            | FaultKind::Partition { .. } => return None,
+        };
+        Some((fault.at, Command { step: None, fault: Some(index), order }))
     });
-    faults.collect()
+    // Whoever is down when the network heals comes up.
+    let start = |at| (at, Command { step: None, fault: None, order: Order::Start });
+    orders.chain(plan.heal.map(start)).collect()
 }
 
 /// What changes on which links.
@@ -95,7 +142,9 @@ type Changes = Vec<(u16, Change)>;
 /// What changes at a host when a fault begins, and when it ends.
 fn changes(plan: &Plan, place: u16, fault: &FaultKind) -> (Changes, Changes) {
     match fault {
-        FaultKind::Packets { .. } | FaultKind::NatRebind { .. } => (Vec::new(), Vec::new()),
+        FaultKind::Packets { .. } | FaultKind::NatRebind { .. } | FaultKind::Crash { .. } => {
+            (Vec::new(), Vec::new())
+        }
         FaultKind::LinkDown { link } => {
             (vec![(*link, Change::Up(false))], vec![(*link, Change::Up(true))])
         }

@@ -24,9 +24,11 @@ use crate::liar::{Crafted, Liar, Memory};
 pub(crate) fn stations(plan: &Plan) -> Vec<Station<Host>> {
     let links: Vec<Link> =
         (0..).zip(&plan.links).map(|(id, link)| build_link(plan, id, link)).collect();
+    let memories = plan.hosts.iter().map(|_| Memory::default());
+    let memories: Vec<Memory> = memories.collect();
     let station = |(place, host): (u16, &plan::Host)| {
         let agenda = agenda::of(plan, place);
-        Station::new(HostId(place), build_host(plan, &links, place, host), agenda)
+        Station::new(HostId(place), build_host(plan, &links, &memories, (place, host)), agenda)
     };
     (0..).zip(&plan.hosts).map(station).collect()
 }
@@ -62,12 +64,17 @@ fn build_link(plan: &Plan, id: u16, link: &plan::Link) -> Link {
     Link { id: LinkId(id), name: link.name.clone(), attached, conditions }
 }
 
-fn build_host(plan: &Plan, links: &[Link], place: u16, host: &plan::Host) -> Host {
+fn build_host(
+    plan: &Plan,
+    links: &[Link],
+    memories: &[Memory],
+    (place, host): (u16, &plan::Host),
+) -> Host {
     let interfaces: Vec<Interface> =
         host.ifaces.iter().map(|iface| interface(links, iface)).collect();
     let ports =
         (0..).zip(&interfaces).map(|(iface, interface)| port(plan, links, place, iface, interface));
-    let memory = Memory::default();
+    let memory = memories.get(usize::from(place)).cloned().unwrap_or_default();
     let lies = plan.liars.iter().any(|liar| liar.host == place);
     let editor = (lies || fault::looks_inside(plan, place))
         .then(|| Box::new(Liar::new(plan, place, memory.clone())) as Box<dyn Editor>);
@@ -92,6 +99,7 @@ fn build_host(plan: &Plan, links: &[Link], place: u16, host: &plan::Host) -> Hos
         policies: tunnel::policies(host),
         settings: tunnel::settings(host),
         faults: fault::of_packets(plan, place, &memory),
+        dooms: fault::of_host(plan, place, memories),
         queues: fault::queues(plan, place),
         pins: pins(plan, place),
         nat: host.nat.and_then(|nat| self::nat(host, nat)),

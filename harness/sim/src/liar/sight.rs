@@ -71,6 +71,7 @@ pub(crate) fn message(
         dst,
         arrivals: Vec::new(),
         repeated: false,
+        life: 0,
         carried: None,
         child: None,
         content,
