@@ -18,7 +18,7 @@ use crate::plan::{
     Base, Craft, CraftPayload, Edit, HeaderField, PayloadField, Select, Target, Value,
 };
 use crate::read::world::World;
-use crate::reader::{Cx, parse_prefix};
+use crate::reader::Cx;
 use crate::text::Text;
 
 /// Octets that a file may ask for at once: as many as a payload can hold.
@@ -351,14 +351,15 @@ fn detail(at: &Place<'_, '_>, word: Word<'_>, made: &mut CraftPayload) -> Option
         }
         "value" if is_id => made.base = Base::Id(Identification::from_text(value.text)),
         "ts" if is_ts && !value.text.is_empty() => {
-            let Some((address, length)) = parse_prefix(value.text) else {
-                return bad("a network: 192.168.1.0/24".to_owned());
+            let range: SelectorRange = match value.text.parse() {
+                Ok(range) => range,
+                Err(why) => return bad(why.to_string()),
             };
             let mut all = match &made.base {
                 Base::Selectors(all) => all.clone(),
                 _ => Vec::new(),
             };
-            all.push(SelectorRange::from_prefix(address, length));
+            all.push(range);
             made.base = Base::Selectors(all);
         }
         "group" if kind == PayloadType::NOTIFY => {

@@ -1,13 +1,12 @@
 //! Payloads in braces: names, arguments, fields, bindings.
 
-use ikelab_wire::payload::{Proposal, SelectorRange};
+use ikelab_wire::payload::Proposal;
 use ikelab_wire::registry::{AuthMethod, IdType, KeId, NotifyType, PayloadType, Protocol, short};
 
 use super::line::{LineCx, unbound, variable_name};
 use super::scan::{Scan, Word};
 use super::{Arg, Field, Item, Kind, Payloads, Variables};
 use crate::nearest::suggestion;
-use crate::reader::parse_prefix;
 
 pub(super) const NAMES: [(&str, PayloadType); 18] = [
     ("SA", PayloadType::SA),
@@ -275,12 +274,7 @@ fn field(
         ("type", PayloadType::IDI | PayloadType::IDR) => id_type(value.text).map(Field::IdType),
         ("value", PayloadType::IDI | PayloadType::IDR) => Some(Field::Value(value.text.to_owned())),
         ("method", PayloadType::AUTH) => method(value.text).map(Field::Method),
-        ("ts", PayloadType::TSI | PayloadType::TSR) => {
-            let prefix = parse_prefix(value.text);
-            prefix.map(|(address, length)| {
-                Field::Selector(SelectorRange::from_prefix(address, length))
-            })
-        }
+        ("ts", PayloadType::TSI | PayloadType::TSR) => value.text.parse().ok().map(Field::Selector),
         ("suites", PayloadType::SA) => suites(value.text, item.arg),
         ("len", kind) if has_octets(kind) => value.text.parse().ok().map(Field::Length),
         ("hex", kind) if has_octets(kind) => octets(value.text).map(Field::Octets),
@@ -294,7 +288,7 @@ fn field(
             "group" => suggestion(value.text, short::words().collect::<Vec<_>>()),
             "type" => suggestion(value.text, ID_TYPES.map(|(name, _)| name)),
             "method" => suggestion(value.text, METHODS.map(|(name, _)| name)),
-            "ts" => "expected a network: 192.168.1.0/24".to_owned(),
+            "ts" => "expected a selector: 192.168.1.0/24, 10.0.0.5-10.0.0.9[udp/53]".to_owned(),
             "suites" => "expected suites as under `proposals:`, joined by +".to_owned(),
             "hex" => "expected hex digits in pairs: 0102, 00*32".to_owned(),
             _ => "expected a number".to_owned(),

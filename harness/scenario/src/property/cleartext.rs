@@ -60,7 +60,9 @@ fn is_ipsec(view: &IpView<'_>) -> bool {
 
 fn has(ranges: &[SelectorRange], view: &IpView<'_>, destination: bool) -> bool {
     let address = if destination { view.dst } else { view.src };
-    let port = view.ports().map(|(src, dst)| if destination { dst } else { src });
+    // ICMP's type and code stand for both ports (RFC 7296 §3.13.1).
+    let kind = || view.icmp_type_code().map(|(kind, code)| u16::from_be_bytes([kind, code]));
+    let port = view.ports().map(|(src, dst)| if destination { dst } else { src }).or_else(kind);
     ranges.iter().any(|range| {
         let all_ports = (range.start_port, range.end_port) == (0, u16::MAX);
         range.contains(address)

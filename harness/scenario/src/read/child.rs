@@ -56,7 +56,7 @@ pub(crate) static SHAPE: Shape = Shape::new(
             need(
                 "between",
                 BETWEEN,
-                "Two sides, in the order of the ends: networks, or lists of them.",
+                "Two sides, in the order of the ends: selectors, or lists of them.",
             ),
             may(
                 "ends",
@@ -78,7 +78,7 @@ static END: Shape = Shape::new(
     ],
 );
 
-const BETWEEN: Form = Form::List(&Form::Any(&[shape::PREFIX, Form::List(&shape::PREFIX)]));
+const BETWEEN: Form = Form::List(&Form::Any(&[shape::SELECTOR, Form::List(&shape::SELECTOR)]));
 
 const LAYER_KEYS: &[Key] = &[
     may("mode", Form::Words(&shape::words(&MODES)), "Tunnel or transport mode.").or("tunnel"),
@@ -404,8 +404,13 @@ fn selectors(
     };
     let mut ranges = Vec::new();
     for text in texts {
-        let Some((address, length)) = cx.prefix(text, "network") else { continue };
-        let range = SelectorRange::from_prefix(address, length);
+        let range: SelectorRange = match text.value.parse() {
+            Ok(range) => range,
+            Err(why) => {
+                cx.error(text.span, format!("selector `{}`", text.value), why.to_string());
+                continue;
+            }
+        };
         let Some(host) = world.hosts.get(usize::from(host)) else { continue };
         let own = host.ifaces.iter().flat_map(|iface| &iface.addresses);
         if !roaming && !own.into_iter().any(|(own, _)| range.contains(*own)) {

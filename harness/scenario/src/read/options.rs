@@ -63,6 +63,12 @@ pub(super) const KEYS: &[Key] = &[
     )
     .or("false"),
     may(
+        "message_ids_from",
+        Form::Integer(2, 4_294_967_295),
+        "The Message ID that both ends go on with after IKE_AUTH, a hook for tests. Both must say it.",
+    )
+    .or("no jump"),
+    may(
         "vendor_ids",
         Form::List(&shape::TEXT),
         "Vendor IDs of its IKE_SA_INIT: text, or octets as 0x and hex digits; [] for none.",
@@ -100,6 +106,7 @@ pub(crate) struct OptionsLayer {
     additional_ts: Option<bool>,
     invalid_spi: Option<bool>,
     single_pair: Option<bool>,
+    message_ids_from: Option<u32>,
     pub(crate) vendor_ids: Option<Vec<Vec<u8>>>,
     half_open: Option<HalfOpen>,
 }
@@ -117,6 +124,9 @@ impl OptionsLayer {
             additional_ts: fields.boolean("additional_ts"),
             invalid_spi: fields.boolean("invalid_spi"),
             single_pair: fields.boolean("single_pair"),
+            message_ids_from: fields
+                .integer("message_ids_from", 2, 4_294_967_295)
+                .and_then(|n| u32::try_from(n).ok()),
             vendor_ids: fields.get("vendor_ids").map(|node| {
                 let texts = cx.texts(node, "vendor_ids");
                 texts.into_iter().filter_map(|text| vendor_id(cx, text)).collect()
@@ -137,6 +147,7 @@ impl OptionsLayer {
             additional_ts: self.additional_ts.or(below.additional_ts),
             invalid_spi: self.invalid_spi.or(below.invalid_spi),
             single_pair: self.single_pair.or(below.single_pair),
+            message_ids_from: self.message_ids_from.or(below.message_ids_from),
             vendor_ids: self.vendor_ids.or(below.vendor_ids),
             half_open: self.half_open.or(below.half_open),
         }
@@ -153,6 +164,7 @@ impl OptionsLayer {
             additional_ts: self.additional_ts.unwrap_or(false),
             invalid_spi: self.invalid_spi.unwrap_or(false),
             single_pair: self.single_pair.unwrap_or(false),
+            message_ids_from: self.message_ids_from,
             vendor_ids: self.vendor_ids,
             half_open: self.half_open.unwrap_or_default(),
         }

@@ -22,14 +22,21 @@ pub(crate) fn imply(world: &mut World) {
 /// The same for one child that a step adds.
 pub(crate) fn imply_for(host: &mut Host, peer: IpAddr, child: &Child) {
     for range in &child.remote {
-        let Some(length) = range.prefix_length() else { continue };
+        let length = covering(range);
         if leads_to(host, range.start).is_some() || range.contains(peer) {
             continue;
         }
         if let Some(via) = leads_to(host, peer) {
-            host.routes.push(Route { to: (range.start, length), via });
+            let to = SelectorRange::from_prefix(range.start, length).start;
+            host.routes.push(Route { to: (to, length), via });
         }
     }
+}
+
+/// The length of the longest prefix that has all of a range.
+fn covering(range: &SelectorRange) -> u8 {
+    let fits = |length: &u8| SelectorRange::from_prefix(range.start, *length).contains(range.end);
+    (0..=128).rev().find(fits).unwrap_or(0)
 }
 
 /// The next hop to an address, if there is a way: the address itself on a connected network.

@@ -76,6 +76,12 @@ pub(crate) const PREFIX: Form = Form::Written(&Notation::new(
     "An address and the length of its prefix: 192.168.1.0/24, fd00::/64.",
     "^[0-9a-fA-F:.]+(/[0-9]{1,3})?$",
 ));
+pub(crate) const SELECTOR: Form = Form::Written(&Notation::new(
+    "selector",
+    "A network or a range, with protocol and ports where not all are meant: 192.168.1.0/24, \
+     10.0.0.5-10.0.0.9, 10.0.0.0/8[udp/53], [tcp/1000-2000], [tcp/opaque], [icmp/8], [icmp/3.1].",
+    "^[0-9a-fA-F:.]+(/[0-9]{1,3}|-[0-9a-fA-F:.]+)?(\\[[0-9a-z-]+(/[0-9a-z.-]+)?\\])?$",
+));
 pub(crate) const ROUTE: Form = Form::Written(&Notation::new(
     "route",
     "A network, or `default`, and the next hop: 10.0.0.0/8 via 10.1.0.1.",

@@ -153,6 +153,7 @@ fn end(end: &plan::End) -> Tunnel {
             additional_ts: ike.options.additional_ts,
             invalid_spi: ike.options.invalid_spi,
             single_pair: ike.options.single_pair,
+            message_ids_from: ike.options.message_ids_from,
         },
         children: end.children.iter().map(child).collect(),
     }

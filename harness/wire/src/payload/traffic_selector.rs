@@ -198,24 +198,6 @@ impl SelectorRange {
     }
 }
 
-impl fmt::Display for SelectorRange {
-    /// `192.168.1.0/24` or `10.0.0.1-10.0.0.9`, with `[udp/53]` where not everything is meant.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.prefix_length() {
-            Some(length) => write!(f, "{}/{length}", self.start)?,
-            None => write!(f, "{}-{}", self.start, self.end)?,
-        }
-        let ports = match (self.start_port, self.end_port) {
-            (0, u16::MAX) if self.protocol == IpProtocol::ANY => return Ok(()),
-            (0, u16::MAX) => String::new(),
-            (u16::MAX, 0) => "/opaque".to_owned(),
-            (start, end) if start == end => format!("/{start}"),
-            (start, end) => format!("/{start}-{end}"),
-        };
-        write!(f, "[{}{ports}]", self.protocol)
-    }
-}
-
 impl fmt::Display for TrafficSelector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
