@@ -134,6 +134,9 @@ pub struct Options {
     pub single_pair: bool,
     /// Whether an end asks for an internal address, or gives some out.
     pub virtual_ip: VirtualIp,
+    /// The Message ID that an IKE SA goes on with after IKE_AUTH, at both ends: a hook for tests of
+    /// what comes near the last one (RFC 7296 §2.2).
+    pub message_ids_from: Option<u32>,
 }
 
 /// Whether an end asks for an internal address with CP, or gives some out (RFC 7296 §2.19).

@@ -78,9 +78,11 @@ pub(crate) fn accepted(offer: &[Proposal], answer: &SecurityAssociation) -> Resu
 fn meet(own: &Proposal, offered: &Proposal, ke: KeyExchange) -> Option<Vec<Transform>> {
     let counts = |kind: &Kind| ke == KeyExchange::Negotiated || *kind != Kind::KE;
     let offered_kinds: Vec<Kind> = kinds(offered).filter(counts).collect();
-    let all_ours_offered = kinds(own)
-        .filter(counts)
-        .all(|kind| offered_kinds.contains(&kind) || own.of_type(kind).any(|ours| ours.id == NONE));
+    // NONE may be left unsaid. That sequence numbers are plain ones may not: 0 means something there
+    // (RFC 7296 §3.3.2, §3.3.6).
+    let unsaid = |kind: Kind| kind != Kind::ESN && own.of_type(kind).any(|ours| ours.id == NONE);
+    let all_ours_offered =
+        kinds(own).filter(counts).all(|kind| offered_kinds.contains(&kind) || unsaid(kind));
     if !all_ours_offered {
         return None;
     }

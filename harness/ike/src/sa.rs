@@ -1,7 +1,7 @@
 //! One IKE SA: what all its phases share, and the phases.
 
 use core::time::Duration;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 
 use ikelab_ambient::Instant;
@@ -153,6 +153,8 @@ pub(crate) struct Established {
     pub(crate) temporary_failures: u32,
     /// Child SA requests to be repeated with the group that the peer asked for.
     pub(crate) corrections: Vec<create_child::Correction>,
+    /// Places of Child SA configurations of which one was deleted to make room for its successor.
+    pub(crate) without_room: BTreeSet<usize>,
     /// The group that the peer wants for the next rekeying, and how often it changed its mind.
     pub(crate) rekey_group: Option<(KeId, u32)>,
     /// What the trace says of both ends, to be said again of an SA that replaces this one.
@@ -204,6 +206,14 @@ impl Core {
         match self.role {
             Role::Initiator => self.id.initiator,
             Role::Responder => self.id.responder,
+        }
+    }
+
+    /// The peer's SPI of it.
+    pub(crate) fn peers_spi(&self) -> IkeSpi {
+        match self.role {
+            Role::Initiator => self.id.responder,
+            Role::Responder => self.id.initiator,
         }
     }
 
@@ -487,6 +497,7 @@ impl Established {
             later: Vec::new(),
             temporary_failures: 0,
             corrections: Vec::new(),
+            without_room: BTreeSet::new(),
             rekey_group: None,
             peers,
         }

@@ -95,6 +95,16 @@ impl Window {
         self.next < u32::MAX && self.next - oldest < self.size_ours
     }
 
+    /// Goes on with these message ids, in both directions: a hook of tests.
+    pub(crate) fn go_on_from(&mut self, message_id: u32) {
+        (self.next, self.low) = (message_id, message_id);
+    }
+
+    /// How many requests there can still be (§2.2).
+    pub(crate) fn left(&self) -> u32 {
+        u32::MAX - self.next
+    }
+
     /// The message id that the next request will have.
     pub(crate) fn next_id(&self) -> u32 {
         self.next

@@ -78,6 +78,10 @@ pub(crate) fn respond(
         }
         return Answer { payloads: Vec::new(), closes: Some("deleted by the peer") };
     }
+    if parts.notify(NotifyType::INVALID_SYNTAX).is_some() {
+        // What we said made no sense to the peer, which has ended it (RFC 7296 §2.21.2, §2.21.3).
+        return Answer { payloads: Vec::new(), closes: Some("the peer did not understand us") };
+    }
     if parts.notify(NotifyType::AUTHENTICATION_FAILED).is_some() {
         return Answer { payloads: Vec::new(), closes: Some("the peer did not authenticate us") };
     }

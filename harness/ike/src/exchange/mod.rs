@@ -58,6 +58,7 @@ impl Ongoing {
 
 /// Begins what is wanted, as far as the window is open.
 pub(crate) fn pump(core: &mut Core, established: &mut Established, cx: &mut Context<'_>) {
+    look_ahead(core, established);
     while core.window.may_request() {
         let begun = match next(established) {
             Next::Nothing => return,
@@ -72,6 +73,25 @@ pub(crate) fn pump(core: &mut Core, established: &mut Established, cx: &mut Cont
         established.ongoing.insert(message_id, ongoing);
     }
 }
+
+/// Message ids come to an end: before they do, the IKE SA is replaced, and if that does not come
+/// about, deleted with the last of them (RFC 7296 §2.2).
+fn look_ahead(core: &Core, established: &mut Established) {
+    let left = core.window.left();
+    let going = established.replaced || established.is_deleting() || established.undecided;
+    if left > IDS_FOR_REKEYING || going || established.is_rekeying() {
+        return;
+    }
+    if left <= 1 {
+        established.want(Want::DeleteIke);
+    } else if established.later.iter().all(|(_, want)| *want != Want::RekeyIke) {
+        established.wanted.retain(|want| *want != Want::RekeyIke);
+        established.wanted.push_front(Want::RekeyIke);
+    }
+}
+
+/// Ours: how many message ids before the last an IKE SA is replaced.
+const IDS_FOR_REKEYING: u32 = 8;
 
 /// What may be begun now.
 enum Next {

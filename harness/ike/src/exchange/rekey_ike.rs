@@ -143,6 +143,11 @@ impl<'a> Asked<'a> {
             .and_then(|proposal| IkeSpi::from_octets(&proposal.spi))
             .filter(|spi| *spi != IkeSpi::NONE)
             .ok_or_else(|| parts::syntax("a proposal without an IKE SPI"))?;
+        if spi == core.peers_spi() {
+            // Nobody could tell the two IKE SAs apart (RFC 7296 §2.6).
+            let reason = "the SPI is that of the IKE SA which is to be replaced";
+            return Err(Refusal::new(NotifyType::NO_PROPOSAL_CHOSEN, reason));
+        }
         Ok(Self { spi, chosen, group, ke: &ke.data, nonce })
     }
 }

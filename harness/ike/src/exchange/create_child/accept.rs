@@ -327,6 +327,25 @@ fn declined(
             }
             established.want_later(want, cx);
         }
+        NotifyType::NO_ADDITIONAL_SAS if old.is_some() => {
+            // The old one makes room for a new one (RFC 7296 §4).
+            let spis = sent.replaces.into_iter().collect();
+            if let Some(old) = old {
+                old.state = State::Live;
+            }
+            established.want(Want::DeleteChildren { spis });
+            established.want(Want::NewChild { child: sent.config, packet: sent.packet });
+            established.without_room.insert(sent.config);
+        }
+        NotifyType::NO_ADDITIONAL_SAS if established.without_room.remove(&sent.config) => {
+            // The peer makes Child SAs in IKE_AUTH only: over a new IKE SA, if nothing is left here.
+            if established.children.is_empty() {
+                established.want(Want::DeleteIke);
+                cx.effects.push(Effect::Up { tunnel: core.tunnel, child: sent.config });
+            } else {
+                forget(core, sent, cx);
+            }
+        }
         NotifyType::CHILD_SA_NOT_FOUND if sent.replaces.is_some() => {
             // The peer lost it: ours goes silently, and a new one is made (RFC 7296 §2.25).
             if let Some(old) = sent.replaces.and_then(|spi_in| established.children.remove(&spi_in))
