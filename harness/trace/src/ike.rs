@@ -20,6 +20,16 @@ pub struct SaId {
     pub responder: IkeSpi,
 }
 
+impl SaId {
+    /// Whether both name one IKE SA. One initiator's SPI may begin several, each with a responder's
+    /// SPI of its own, which an initiator does not know at first.
+    #[must_use]
+    pub fn is_same(self, other: Self) -> bool {
+        let open = self.responder == IkeSpi::NONE || other.responder == IkeSpi::NONE;
+        self.initiator == other.initiator && (open || self.responder == other.responder)
+    }
+}
+
 impl fmt::Display for SaId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}_i {}_r", self.initiator, self.responder)

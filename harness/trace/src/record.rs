@@ -65,6 +65,14 @@ pub struct HostInfo {
     pub ifaces: Vec<IfaceInfo>,
 }
 
+impl HostInfo {
+    /// Whether it has this address on one of its interfaces.
+    #[must_use]
+    pub fn has(&self, address: std::net::IpAddr) -> bool {
+        self.ifaces.iter().any(|iface| iface.addresses.iter().any(|(own, _)| *own == address))
+    }
+}
+
 /// An interface as the trace knows it.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct IfaceInfo {
@@ -111,10 +119,7 @@ impl Trace {
     /// The host that has this address on one of its interfaces.
     #[must_use]
     pub fn owner(&self, address: std::net::IpAddr) -> Option<HostId> {
-        let has = |host: &HostInfo| {
-            host.ifaces.iter().any(|iface| iface.addresses.iter().any(|(own, _)| *own == address))
-        };
-        let place = self.hosts.iter().position(has)?;
+        let place = self.hosts.iter().position(|host| host.has(address))?;
         u16::try_from(place).ok().map(HostId)
     }
 

@@ -6,7 +6,7 @@ use ikelab_ambient::Instant;
 use ikelab_dissect::Dissected;
 use ikelab_trace::{HostId, Role, SaId};
 
-use super::state::{Child, IkeSa, State, role, same};
+use super::state::{Child, IkeSa, State, role};
 use super::{heading, lifetime, moment};
 use crate::reading::{Reading, arrivals};
 use crate::words;
@@ -21,7 +21,7 @@ pub fn ike_sas(reading: &Reading<'_>, host: HostId, at: Instant, detail: bool) -
         text.push_str(&line(sa));
         if detail {
             let children: Vec<&Child<'_>> =
-                state.children.iter().filter(|child| same(child.parent, sa.id)).collect();
+                state.children.iter().filter(|child| child.parent.is_same(sa.id)).collect();
             text.push_str(&paragraph(sa, &children, &Numbers::of(reading, host, sa, at), at));
         }
     }
@@ -75,7 +75,7 @@ impl Numbers {
             let Some((id, initiator, message_id)) = seen.found.iter().find_map(request) else {
                 continue;
             };
-            if !same(id, sa.id) {
+            if !id.is_same(sa.id) {
                 continue;
             }
             let own =

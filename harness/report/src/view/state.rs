@@ -88,7 +88,7 @@ impl<'a> State<'a> {
 
     fn phase(&mut self, at: Instant, id: SaId, to: Phase) {
         if to == Phase::Closed {
-            self.ike.retain(|sa| !same(sa.id, id));
+            self.ike.retain(|sa| !sa.id.is_same(id));
             return;
         }
         let sa = self.ike_sa(at, id);
@@ -97,7 +97,7 @@ impl<'a> State<'a> {
 
     /// The IKE SA with these SPIs; a new one if there is none.
     fn ike_sa(&mut self, at: Instant, id: SaId) -> &mut IkeSa<'a> {
-        let place = self.ike.iter().position(|sa| same(sa.id, id)).unwrap_or_else(|| {
+        let place = self.ike.iter().position(|sa| sa.id.is_same(id)).unwrap_or_else(|| {
             self.ike.push(IkeSa { id, phase: Phase::Idle, since: at, up: None });
             self.ike.len() - 1
         });
@@ -133,12 +133,6 @@ impl Traffic {
         self.octets += u64::from(octets);
         self.last_sequence = sequence;
     }
-}
-
-/// The responder's SPI is zero until it is known.
-pub(super) fn same(one: SaId, other: SaId) -> bool {
-    let open = one.responder == IkeSpi::NONE || other.responder == IkeSpi::NONE;
-    one.initiator == other.initiator && (open || one.responder == other.responder)
 }
 
 /// `initiator` or `responder`.

@@ -74,7 +74,7 @@ pub(crate) fn value(expr: &Expr, eye: Eye<'_>) -> Value {
         Expr::Children(place) => count_of(host(*place).map_or(0, |host| host.children.len())),
         Expr::Fragments(place) => {
             let kept = |host: &HostState| {
-                host.ike.values().map(|ike| ike.fragments.0 as usize).sum::<usize>()
+                host.ike.iter().map(|ike| ike.fragments.0 as usize).sum::<usize>()
             };
             count_of(host(*place).map_or(0, kept))
         }
@@ -93,14 +93,14 @@ pub(crate) fn value(expr: &Expr, eye: Eye<'_>) -> Value {
         }
         Expr::Gone(place, name) => match (host(*place), variable(name, eye)) {
             (Some(host), Some(sa)) => {
-                let gone = host.gone.iter().any(|gone| gone.initiator == sa.initiator);
-                Value::Truth(gone && !host.ike.contains_key(&sa.initiator))
+                let gone = host.gone.iter().any(|gone| gone.is_same(sa));
+                Value::Truth(gone && host.ike_sa(sa).is_none())
             }
             _ => Value::Absent,
         },
         Expr::IkeState(place, name) => {
             let ike = host(*place).zip(variable(name, eye));
-            let ike = ike.and_then(|(host, sa)| host.ike.get(&sa.initiator));
+            let ike = ike.and_then(|(host, sa)| host.ike_sa(sa));
             ike.map_or(Value::Absent, |ike| Value::Word(phase(ike.phase).to_owned()))
         }
         Expr::Child(place, name, field) => child(host(*place), name, *field),
@@ -164,7 +164,7 @@ fn count(set: &Expr, fields: &[(SetField, String)], eye: Eye<'_>) -> u64 {
     let host = |place: u16| eye.state.hosts.get(usize::from(place));
     let count = match set {
         Expr::IkeSas(place) => host(*place).map_or(0, |host| {
-            host.ike.values().filter(|ike| fields.iter().all(|field| has(ike, field, eye))).count()
+            host.ike.iter().filter(|ike| fields.iter().all(|field| has(ike, field, eye))).count()
         }),
         Expr::Discarded(place) => because(host(*place).map(|host| &host.discarded), fields),
         Expr::Dropped(place) => because(host(*place).map(|host| &host.dropped), fields),

@@ -18,7 +18,7 @@ pub(super) fn silent(run: &Run<'_>) -> Option<Violation> {
         let host = record.host.0;
         let late = match &record.fact {
             Fact::Ike(IkeEvent::Phase { sa, to: Phase::Closed, .. }) => {
-                closed.insert((host, sa.initiator));
+                closed.insert((host, *sa));
                 None
             }
             Fact::Ike(IkeEvent::Phase { sa, .. }) => {
@@ -44,11 +44,11 @@ pub(super) fn silent(run: &Run<'_>) -> Option<Violation> {
                 gone_out.insert((host, *spi_out));
                 None
             }
-            Fact::Ike(IkeEvent::Timer { sa, timer }) if closed.contains(&(host, sa.initiator)) => {
+            Fact::Ike(IkeEvent::Timer { sa, timer }) if closed.contains(&(host, *sa)) => {
                 Some(format!("the timer `{timer}` of IKE SA {sa} fired"))
             }
             Fact::Ike(IkeEvent::Retransmitted { sa, message_id, .. })
-                if closed.contains(&(host, sa.initiator)) =>
+                if closed.contains(&(host, *sa)) =>
             {
                 Some(format!("request {message_id} of IKE SA {sa} was sent again"))
             }

@@ -13,8 +13,7 @@ pub(super) fn lives(run: &Run<'_>) -> Option<Violation> {
             continue;
         }
         let host = fold.state.hosts.get(usize::from(record.host.0))?;
-        let orphan =
-            host.children.iter().find(|child| !host.ike.contains_key(&child.parent.initiator));
+        let orphan = host.children.iter().find(|child| host.ike_sa(child.parent).is_none());
         if let Some(orphan) = orphan {
             let who = run.name(record.host.0);
             let what = format!("{who}'s Child SA {} is left without its IKE SA", orphan.spi_in);

@@ -24,7 +24,7 @@ pub(super) fn of_deletion(run: &Run<'_>) -> Option<Violation> {
             };
             let has_ike = |host: u16| {
                 let host = fold.state.hosts.get(usize::from(host));
-                host.is_some_and(|host| host.ike.contains_key(&child.parent.initiator))
+                host.is_some_and(|host| host.ike_sa(child.parent).is_some())
             };
             let kept = has_ike(place) && has_ike(other);
             if kept && at + GRACE < end && !is_told(run, child.spi_in, child.spi_out) {

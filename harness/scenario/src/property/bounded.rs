@@ -21,9 +21,9 @@ pub(super) fn check(run: &Run<'_>, args: &[Arg]) -> Option<Violation> {
     }
     let count = |host: &HostState| match *what {
         "ike" => host.ike.len(),
-        "fragments" => host.ike.values().map(|ike| ike.fragments.0 as usize).sum(),
-        "fragment_octets" => host.ike.values().map(|ike| ike.fragments.1 as usize).sum(),
-        "half_open" => host.ike.values().filter(|ike| is_half_open(ike.phase)).count(),
+        "fragments" => host.ike.iter().map(|ike| ike.fragments.0 as usize).sum(),
+        "fragment_octets" => host.ike.iter().map(|ike| ike.fragments.1 as usize).sum(),
+        "half_open" => host.ike.iter().filter(|ike| is_half_open(ike.phase)).count(),
         _ => host.ike.len() + host.children.len(),
     };
     let mut fold = Fold::new(run.trace);

@@ -2,11 +2,14 @@
 //! (RFC 7296 §2.1).
 //!
 //! A new IKE_SA_INIT request, after a cookie or another group was asked for, has the same id and
-//! other octets: it is no repetition once an answer has come.
+//! other octets: it is no repetition once an answer has come. Somebody else may send one under the
+//! same SPI and a forged address: then nobody can tell which of the two an answer without an SPI of
+//! its own is to, and what has one is the answer of one half-open IKE SA.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ikelab_ambient::Instant;
+use ikelab_wire::ike::IkeSpi;
 use ikelab_wire::registry::ExchangeType;
 
 use super::{Arg, Violation};
@@ -28,9 +31,20 @@ fn key((host, life): (u16, u32), ike: &IkeContent, response: bool) -> Key {
     (host, life, header.initiator_spi.0, header.exchange.0, header.message_id, response)
 }
 
+/// What an answer is to.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Asked<'a> {
+    /// A request with these octets.
+    With(&'a [u8]),
+    /// The request that began the IKE SA with this responder's SPI.
+    Of(IkeSpi),
+}
+
 pub(crate) fn identical(run: &Run<'_>) -> Option<Violation> {
     let mut requests: BTreeMap<Key, (&[u8], Instant)> = BTreeMap::new();
-    let mut responses: BTreeMap<(Key, &[u8]), &[u8]> = BTreeMap::new();
+    let mut responses: BTreeMap<(Key, Asked<'_>), &[u8]> = BTreeMap::new();
+    // Of what requests somebody else has sent others under the same name.
+    let mut forged: BTreeSet<Key> = BTreeSet::new();
     // When an answer came back to whom.
     let mut answered: BTreeMap<Key, Instant> = BTreeMap::new();
     for (message, ike) in run.conversation.ike() {
@@ -44,13 +58,25 @@ pub(crate) fn identical(run: &Run<'_>) -> Option<Violation> {
                     .and_modify(|at| *at = (*at).max(*arrival))
                     .or_insert(*arrival);
             }
-            let Some((request, _)) = requests.get(&asked) else { continue };
-            let before =
-                responses.insert((key((message.from, message.life), ike, true), request), octets);
+            let responder = ike.header.responder_spi;
+            let one = match requests.get(&asked) {
+                _ if ike.header.exchange == ExchangeType::IKE_SA_INIT
+                    && responder != IkeSpi::NONE =>
+                {
+                    Asked::Of(responder)
+                }
+                Some((request, _)) if !forged.contains(&asked) => Asked::With(request),
+                Some(_) | None => continue,
+            };
+            let answer = key((message.from, message.life), ike, true);
+            let before = responses.insert((answer, one), octets);
             if before.is_some_and(|before| before != octets) && !run.lies(message.from) {
                 return Some(violation(run, message, "another answer to the same request"));
             }
             continue;
+        }
+        if let Some(owner) = run.forged_under(message) {
+            forged.insert(key((owner, ANY), ike, false));
         }
         let key = key((message.from, ANY), ike, false);
         let Some((before, at)) = requests.insert(key, (octets, message.at)) else { continue };

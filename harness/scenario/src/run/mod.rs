@@ -53,6 +53,15 @@ impl<'a> Run<'a> {
         self.world.liars.contains(&host)
     }
 
+    /// The host whose address a message has as its source, where its sender has no such address.
+    pub(crate) fn forged_under(&self, message: &Message) -> Option<u16> {
+        let sender = self.trace.hosts.get(usize::from(message.from))?;
+        if sender.has(message.src.ip()) {
+            return None;
+        }
+        self.trace.owner(message.src.ip()).map(|owner| owner.0)
+    }
+
     /// Name of a host.
     pub(crate) fn name(&self, host: u16) -> &str {
         self.world.hosts.get(usize::from(host)).map_or("?", |host| host.name.as_str())

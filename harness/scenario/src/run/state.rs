@@ -1,12 +1,10 @@
 //! What each host has after a record of the trace, folded from what the hosts tell.
 
-use std::collections::BTreeMap;
-
 use ikelab_ambient::Instant;
 use ikelab_trace::{
     Addressees, ChildInstalled, EspEvent, Fact, HostEvent, IkeEvent, Phase, Record, SaId, Trace,
 };
-use ikelab_wire::ike::{EspSpi, IkeSpi};
+use ikelab_wire::ike::EspSpi;
 use ikelab_wire::registry::IpProtocol;
 
 /// All hosts after a record.
@@ -19,8 +17,8 @@ pub(crate) struct State {
 /// One host.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct HostState {
-    /// Live IKE SAs, by the initiator's SPI: the responder's is not known from the beginning.
-    pub(crate) ike: BTreeMap<IkeSpi, IkeState>,
+    /// Live IKE SAs in the order of their beginning.
+    pub(crate) ike: Vec<IkeState>,
     /// IKE SAs that were and are no more.
     pub(crate) gone: Vec<SaId>,
     /// Child SAs in the order of their installation.
@@ -52,6 +50,23 @@ pub(crate) struct ChildState {
 }
 
 impl HostState {
+    /// A live IKE SA.
+    pub(crate) fn ike_sa(&self, sa: SaId) -> Option<&IkeState> {
+        self.ike.iter().find(|known| known.sa.is_same(sa))
+    }
+
+    /// A live IKE SA, which may begin here; its SPIs are known as far as they are now.
+    fn begun(&mut self, sa: SaId, phase: Phase) -> &mut IkeState {
+        let place = self.ike.iter().position(|known| known.sa.is_same(sa));
+        let place = place.unwrap_or_else(|| {
+            self.ike.push(IkeState { sa, phase, peer: None, fragments: (0, 0) });
+            self.ike.len() - 1
+        });
+        let known = &mut self.ike[place];
+        known.sa = sa;
+        known
+    }
+
     /// The newest installed Child SA of a name such as `site.net`.
     pub(crate) fn child(&self, name: &str) -> Option<&ChildState> {
         self.children.iter().rev().find(|known| known.child == name)
@@ -59,7 +74,7 @@ impl HostState {
 
     /// The host went down: nothing that it had is there any more.
     fn forget(&mut self) {
-        self.gone.extend(std::mem::take(&mut self.ike).into_values().map(|ike| ike.sa));
+        self.gone.extend(self.ike.drain(..).map(|ike| ike.sa));
         self.children.clear();
     }
 }
@@ -115,24 +130,14 @@ impl<'a> Fold<'a> {
 fn take(host: &mut HostState, event: &IkeEvent, at: Instant, addressees: &Addressees<'_>) {
     match event {
         IkeEvent::Phase { sa, to: Phase::Closed, .. } => {
-            if host.ike.remove(&sa.initiator).is_some() {
-                host.gone.push(*sa);
-            }
+            let gone = host.ike.extract_if(.., |known| known.sa.is_same(*sa));
+            host.gone.extend(gone.map(|known| known.sa));
         }
-        IkeEvent::Phase { sa, to, .. } => {
-            let known = host.ike.entry(sa.initiator);
-            let known =
-                known.or_insert(IkeState { sa: *sa, phase: *to, peer: None, fragments: (0, 0) });
-            (known.sa, known.phase) = (*sa, *to);
-        }
+        IkeEvent::Phase { sa, to, .. } => host.begun(*sa, *to).phase = *to,
         IkeEvent::Established(up) => {
             let udp = IpProtocol::UDP.0;
             let peer = addressees.of(at, udp, up.remote).map(|host| host.0);
-            let known = host.ike.entry(up.sa.initiator);
-            let phase = Phase::Established;
-            let fresh = IkeState { sa: up.sa, phase, peer, fragments: (0, 0) };
-            let known = known.or_insert(fresh);
-            (known.sa, known.peer) = (up.sa, peer);
+            host.begun(up.sa, Phase::Established).peer = peer;
         }
         IkeEvent::ChildInstalled(child) => host.children.push(installed(child)),
         IkeEvent::ChildMoved { spi_in, to } => {
@@ -144,7 +149,8 @@ fn take(host: &mut HostState, event: &IkeEvent, at: Instant, addressees: &Addres
             host.children.retain(|child| child.spi_in != *spi_in);
         }
         IkeEvent::Reassembly { sa, fragments, octets } => {
-            if let Some(ike) = host.ike.get_mut(&sa.initiator) {
+            let mut known = host.ike.iter_mut();
+            if let Some(ike) = known.find(|known| known.sa.is_same(*sa)) {
                 ike.fragments = (*fragments, *octets);
             }
         }
