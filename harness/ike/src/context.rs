@@ -16,7 +16,7 @@ use crate::editor::{Clear, Editor, Late, Saying};
 use crate::guilt::{Discard, PeerMisbehaved, Refusal};
 use crate::io::Output;
 use crate::leases::Leases;
-use crate::sa::{Sa, Want};
+use crate::sa::{Phase, Sa, Want};
 use crate::window::Datagrams;
 
 /// Ours: how many SPIs of removed Child SAs are remembered.
@@ -27,6 +27,8 @@ pub(crate) struct Context<'a> {
     pub(crate) now: Instant,
     pub(crate) entropy: &'a mut dyn Entropy,
     pub(crate) config: &'a Config,
+    /// The IKE SAs of the engine but the one at hand.
+    pub(crate) others: &'a BTreeMap<IkeSpi, Sa>,
     pub(crate) spis: &'a mut Spis,
     pub(crate) leases: &'a mut Leases,
     pub(crate) out: &'a mut Vec<Output>,
@@ -49,9 +51,10 @@ pub(crate) enum Effect {
     /// The peer's rekeying of the IKE SA lost against ours: this one, by our SPI, is the peer's to
     /// delete. If our answer never reached the peer, it does not know of it.
     Redundant { spi: IkeSpi },
-    /// The peer says it remembers nothing: its IKE SAs of this tunnel from before
-    /// the one that says so go (RFC 7296 §2.4).
-    InitialContact { tunnel: usize, keep: IkeSpi, before: Instant },
+    /// The peer says it remembers nothing: its IKE SAs of this tunnel go on which it was not heard
+    /// since the one that says so began (RFC 7296 §2.4). What it said over another since then, it
+    /// said because it knows of that one: two ends may have begun at once.
+    InitialContact { tunnel: usize, keep: IkeSpi, began: Instant },
     /// Nobody answered: the same attempt once more.
     Again { tunnel: usize, wanted: Vec<Want>, attempt: u32 },
     /// A Child SA has to be made from scratch.
@@ -171,6 +174,12 @@ impl Context<'_> {
         for octets in datagrams {
             self.late.push(self.now + delay, Output::Transmit { local, remote, octets });
         }
+    }
+
+    /// True when an IKE SA with the peer of a tunnel is up, other than the one at hand.
+    pub(crate) fn is_known(&self, tunnel: usize) -> bool {
+        let up = |sa: &Sa| sa.core.tunnel == tunnel && matches!(sa.phase, Phase::Established(_));
+        self.others.values().any(up)
     }
 
     pub(crate) fn tunnel(&self, tunnel: usize) -> &Tunnel {

@@ -304,12 +304,7 @@ impl Turn<'_> {
 
     /// Begins an IKE SA with a peer.
     pub(crate) fn initiate(&mut self, tunnel: usize, wanted: Vec<Want>, attempt: u32) {
-        let first_contact = !self
-            .state
-            .sas
-            .values()
-            .any(|sa| sa.core.tunnel == tunnel && matches!(sa.phase, Phase::Established(_)));
-        let sa = self.apply(|cx| init::begin(tunnel, wanted, first_contact, cx));
+        let sa = self.apply(|cx| init::begin(tunnel, wanted, cx));
         if let Some(mut sa) = sa {
             sa.core.attempt = attempt;
             self.admit(sa);
@@ -363,6 +358,7 @@ impl Turn<'_> {
             now: self.now,
             entropy: self.entropy,
             config: self.config,
+            others: &self.state.sas,
             spis: &mut self.state.spis,
             leases: &mut self.state.leases,
             out: self.out,
@@ -401,11 +397,10 @@ impl Turn<'_> {
                     }
                 });
             }
-            Effect::InitialContact { tunnel, keep, before } => {
+            Effect::InitialContact { tunnel, keep, began } => {
                 let forgotten = |sa: &Sa| {
-                    let established = matches!(sa.phase, Phase::Established(_));
                     let other = sa.core.local_spi() != keep && sa.core.tunnel == tunnel;
-                    established && other && sa.core.since < before
+                    other && matches!(&sa.phase, Phase::Established(e) if e.heard < began)
                 };
                 self.with_all(forgotten, |sa, cx| sa.close("initial contact", cx));
             }

@@ -15,7 +15,7 @@ use crate::channel::Channel;
 use crate::child::{Child, Parent, State};
 use crate::config::Tunnel;
 use crate::configuration;
-use crate::context::Context;
+use crate::context::{Context, Effect};
 use crate::editor::{Clear, Saying};
 use crate::exchange::{Ongoing, auth, create_child, init, rekey_ike};
 use crate::fragments::Fragments;
@@ -134,6 +134,8 @@ pub(crate) struct Established {
     pub(crate) expires_at: Option<Instant>,
     /// When the peer last gave a protected sign of life.
     pub(crate) heard: Instant,
+    /// When it was last asked for one.
+    pub(crate) asked: Instant,
     /// The IKE SA, by our SPI, that the peer made by rekeying this one, and its nonces.
     pub(crate) peers_rekey: Option<PeersRekey>,
     /// True when another IKE SA has replaced it.
@@ -394,6 +396,10 @@ impl Sa {
             for child in established.children.values() {
                 child.uninstall(reason, cx);
             }
+            // What the peer made in its place, while we did the same, will never be decided now.
+            if let Some(peers) = &established.peers_rekey {
+                cx.effects.push(Effect::DeleteIke { spi: peers.spi });
+            }
             let later = established.later.iter().map(|(_, want)| want);
             let wanted: Vec<Want> = established.wanted.iter().chain(later).cloned().collect();
             auth::give_up(&self.core, None, &wanted, cx);
@@ -488,6 +494,7 @@ impl Established {
             rekey_at: None,
             expires_at: None,
             heard: now,
+            asked: now,
             peers_rekey: None,
             replaced: false,
             undecided: false,
@@ -564,7 +571,7 @@ impl Established {
         let children = self.children.values().filter_map(Child::deadline);
         let liveness = liveness
             .filter(|_| self.ongoing.is_empty() && !self.replaced)
-            .map(|interval| self.heard + interval);
+            .map(|interval| self.heard.max(self.asked) + interval);
         children.chain(later).chain(self.rekey_at).chain(self.expires_at).chain(liveness).min()
     }
 }

@@ -63,13 +63,13 @@ pub(crate) fn fire(sa: &mut Sa, cx: &mut Context<'_>) {
                 cx.out.push(Output::Keepalive { local, remote });
             }
             if let Some(interval) = liveness.filter(|_| !established.replaced)
-                && established.heard + interval <= cx.now
+                && established.heard.max(established.asked) + interval <= cx.now
                 && established.ongoing.is_empty()
             {
                 say("liveness", cx);
                 established.want(Want::Liveness);
                 // The next question waits as long again, whatever becomes of this one.
-                established.heard = cx.now;
+                established.asked = cx.now;
             }
         }
         Phase::InitSent(_) | Phase::AuthSent(_) | Phase::Closed { .. } => {}

@@ -226,6 +226,55 @@ fn a_delete_over_an_ike_sa_that_may_own_the_child_sas_waits_until_that_is_decide
     assert_eq!((cable.count(0, Phase::Established), cable.count(1, Phase::Established)), (1, 1));
 }
 
+/// What an end says of an IKE SA that it ends on its own account.
+fn ended(cable: &Cable, end: usize, why: &str) -> usize {
+    let fits = |event: &IkeEvent| matches!(event, IkeEvent::Phase { to: Phase::Closed, reason, .. } if reason == why);
+    cable.ends[end].events.iter().filter(|(_, event)| fits(event)).count()
+}
+
+#[test]
+fn an_ike_sa_that_lost_and_that_the_peer_never_heard_of_ends_by_itself() {
+    let mut redundant = 0;
+    for seed in 1..=8 {
+        let mut cable = Cable::new(seed, |_, _| {});
+        cable.bring_up();
+        let start = cable.now;
+        cable.hand = Box::new(move |message| {
+            // R1's answer to R2's rekeying does not come through for a while.
+            let header = ikelab_wire::ike::Header::parse(&message.octets).unwrap().header;
+            let answer = (message.from, header.exchange.0) == (0, 36) && header.flags.response();
+            !answer || message.at > start + Duration::from_secs(3)
+        });
+        cable.rekey_ike(0);
+        cable.rekey_ike(1);
+        cable.run_for(Duration::from_secs(300));
+        check(&cable, [Op::RekeyIke, Op::RekeyIke]);
+        redundant += ended(&cable, 0, "redundant, and the peer does not know it");
+    }
+    assert!((1..8).contains(&redundant), "{redundant} of 8: nonces decide");
+}
+
+#[test]
+fn an_ike_sa_that_is_never_decided_on_ends_with_the_one_it_was_to_replace() {
+    let mut cable = Cable::new(1, |_, tunnel| tunnel.window = 4);
+    cable.bring_up();
+    // R2 hears R1's rekeying, and R1 nothing of R2 until both have given up.
+    let start = cable.now;
+    cable.hand = Box::new(move |message| {
+        let gone_by = Duration::from_secs(200);
+        (message.from == 0 && message.at < start + Duration::from_millis(30))
+            || message.at > start + gone_by
+    });
+    cable.rekey_ike(0);
+    cable.rekey_ike(1);
+    cable.run_for(Duration::from_secs(1_000));
+    cable.assert_agree(0);
+    for end in 0..2 {
+        assert_eq!(cable.count(end, Phase::Established), 0, "{}", cable.ladder().join("\n"));
+        assert_eq!(cable.ends[end].engine.deadline(), None);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 

@@ -42,8 +42,6 @@ impl Sent {
 /// What an initiator is about to ask for.
 pub(crate) struct Asked {
     pub(crate) wanted: Vec<Want>,
-    /// True when we know of no other IKE SA with this peer (RFC 7296 §2.4).
-    pub(crate) first_contact: bool,
     /// True when the Child SAs are left to CREATE_CHILD_SA (RFC 6023).
     pub(crate) childless: bool,
     /// True when IKE_SA_INIT went out in several forms, because somebody asked for a cookie or
@@ -56,13 +54,15 @@ pub(crate) fn begin(
     core: &mut Core,
     mut channel: Channel,
     first: FirstMessages,
-    Asked { mut wanted, first_contact, childless, restarted }: Asked,
+    Asked { mut wanted, childless, restarted }: Asked,
     cx: &mut Context<'_>,
 ) -> Phase {
     let tunnel = cx.tunnel(core.tunnel);
     let (id, psk, remote_id) =
         (tunnel.local_id.clone(), tunnel.psk.clone(), tunnel.remote_id.clone());
-    let (window, initial_contact) = (tunnel.window, tunnel.initial_contact && first_contact);
+    // Only where we know of no other IKE SA with this peer (RFC 7296 §2.4).
+    let initial_contact = tunnel.initial_contact && !cx.is_known(core.tunnel);
+    let window = tunnel.window;
     let value = auth_value(&channel, &first, Role::Initiator, &id.body_octets(), &psk);
     let mut payloads: Vec<Payload> = vec![Body::IdI(id).into()];
     if initial_contact {
@@ -123,7 +123,7 @@ pub(crate) fn respond(
     core.tunnel = peer.tunnel;
     if parts.notify(NotifyType::INITIAL_CONTACT).is_some() {
         let keep = core.id.responder;
-        cx.effects.push(Effect::InitialContact { tunnel: core.tunnel, keep, before: core.since });
+        cx.effects.push(Effect::InitialContact { tunnel: core.tunnel, keep, began: core.since });
     }
     let tunnel = cx.tunnel(core.tunnel);
     let (id, psk, window) = (tunnel.local_id.clone(), tunnel.psk.clone(), tunnel.window);

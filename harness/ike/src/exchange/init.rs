@@ -45,8 +45,6 @@ pub(crate) struct Sent {
     cookie: Option<Vec<u8>>,
     request: Vec<u8>,
     restarts: u32,
-    /// True when we know of no other IKE SA with this peer (RFC 7296 §2.4).
-    first_contact: bool,
     pub(crate) wanted: Vec<Want>,
 }
 
@@ -68,12 +66,7 @@ pub(crate) struct FirstMessages {
 }
 
 /// Begins an IKE SA with a peer; nothing if its configuration has no group that we can do.
-pub(crate) fn begin(
-    tunnel: usize,
-    wanted: Vec<Want>,
-    first_contact: bool,
-    cx: &mut Context<'_>,
-) -> Option<Sa> {
+pub(crate) fn begin(tunnel: usize, wanted: Vec<Want>, cx: &mut Context<'_>) -> Option<Sa> {
     let config = cx.tunnel(tunnel);
     let group = config.first_group().and_then(Group::from_id)?;
     let path = Path {
@@ -96,16 +89,8 @@ pub(crate) fn begin(
         spoke: cx.now,
         attempt: 0,
     };
-    let mut sent = Sent {
-        group,
-        private,
-        nonce,
-        cookie: None,
-        request: Vec::new(),
-        restarts: 0,
-        first_contact,
-        wanted,
-    };
+    let mut sent =
+        Sent { group, private, nonce, cookie: None, request: Vec::new(), restarts: 0, wanted };
     let datagrams = request(&core, &mut sent, cx);
     let at = cx.now + cx.patience(tunnel, 1);
     core.window.request(datagrams.clone(), at);
@@ -486,9 +471,9 @@ fn go_on(
         nonce_i: sent.nonce.clone(),
         nonce_r: answer.nonce_r,
     };
-    let Sent { wanted, first_contact, restarts, .. } = sent;
+    let Sent { wanted, restarts, .. } = sent;
     let (childless, restarted) = (answer.childless, restarts > 0);
-    let asked = auth::Asked { wanted, first_contact, childless, restarted };
+    let asked = auth::Asked { wanted, childless, restarted };
     auth::begin(core, answer.channel, first, asked, cx)
 }
 
