@@ -22,7 +22,7 @@ pub(super) fn silent(run: &Run<'_>) -> Option<Violation> {
                 None
             }
             Fact::Ike(IkeEvent::Phase { sa, .. }) => {
-                known.insert((host, sa.initiator));
+                known.insert((host, *sa));
                 None
             }
             // A machine that has lost its memory is done with everything in it.
