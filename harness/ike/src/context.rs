@@ -55,6 +55,9 @@ pub(crate) enum Effect {
     /// since the one that says so began (RFC 7296 §2.4). What it said over another since then, it
     /// said because it knows of that one: two ends may have begun at once.
     InitialContact { tunnel: usize, keep: IkeSpi, began: Instant },
+    /// The peer made these Child SAs over an IKE SA of its own: an attempt of ours at the same that
+    /// nobody has answered is for nothing.
+    Met { tunnel: usize, children: Vec<usize> },
     /// Nobody answered: the same attempt once more.
     Again { tunnel: usize, wanted: Vec<Want>, attempt: u32 },
     /// A Child SA has to be made from scratch.

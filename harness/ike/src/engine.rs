@@ -404,6 +404,12 @@ impl Turn<'_> {
                 };
                 self.with_all(forgotten, |sa, cx| sa.close("initial contact", cx));
             }
+            Effect::Met { tunnel, children } => {
+                self.with_all(
+                    |sa| sa.core.tunnel == tunnel,
+                    |sa, cx| operator::met(sa, &children, cx),
+                );
+            }
             Effect::Again { tunnel, wanted, attempt } => self.initiate(tunnel, wanted, attempt),
             Effect::Up { tunnel, child } => operator::up(self, tunnel, child, None),
         }

@@ -6,6 +6,7 @@ use ikelab_wire::ike::{EspSpi, IkeSpi};
 
 use crate::child::State;
 use crate::config::{Child, Config};
+use crate::context::Context;
 use crate::engine::Turn;
 use crate::exchange::create_child::Packet;
 use crate::io::{Acquire, Command};
@@ -41,6 +42,16 @@ pub(crate) fn up(turn: &mut Turn<'_>, tunnel: usize, child: usize, packet: Packe
                 Phase::InitResponded(_) | Phase::Closed { .. } => {}
             });
         }
+    }
+}
+
+/// Gives up an attempt that nobody has answered, when all that it is for has come about otherwise.
+pub(crate) fn met(sa: &mut Sa, children: &[usize], cx: &mut Context<'_>) {
+    let Phase::InitSent(sent) = &mut sa.phase else { return };
+    sent.wanted
+        .retain(|want| !matches!(want, Want::NewChild { child, .. } if children.contains(child)));
+    if sent.wanted.is_empty() {
+        timers::end(sa, "the peer was faster", cx);
     }
 }
 

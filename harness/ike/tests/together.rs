@@ -84,6 +84,23 @@ fn what_began_at_once_lives_and_ends_as_any_other() {
 }
 
 #[test]
+fn an_attempt_that_nobody_has_answered_ends_when_the_peer_was_faster() {
+    let mut cable = Cable::new(1, |_, _| {});
+    cable.hand = Box::new(|message| message.from == 1);
+    cable.command(0, Command::Up { tunnel: "site".into(), child: None });
+    cable.run_for(Duration::from_millis(100));
+    cable.hand = Box::new(|_| true);
+    cable.command(1, Command::Up { tunnel: "site".into(), child: None });
+    cable.run_for(Duration::from_secs(60));
+    cable.assert_agree(1);
+    for end in 0..2 {
+        assert_eq!(cable.count(end, Phase::Established), 1);
+        assert_eq!(cable.count(end, Phase::InitSent), 0);
+        assert_eq!(cable.ends[end].failed, Vec::<String>::new());
+    }
+}
+
+#[test]
 fn a_peer_that_began_anew_is_believed() {
     // The same notify from a peer that has lost its memory ends what it has lost.
     let mut cable = Cable::up();

@@ -144,6 +144,8 @@ pub(crate) fn respond(
             }
         }
     }
+    let children = established.children.values().map(|child| child.config).collect();
+    cx.effects.push(Effect::Met { tunnel: core.tunnel, children });
     payloads.extend(window_notify(window));
     core.answer(&mut established.channel, EXCHANGE, MESSAGE_ID, &payloads, cx);
     jump(core, cx);
