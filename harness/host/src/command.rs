@@ -61,8 +61,8 @@ pub enum Order {
     Restart,
     /// Come up, if it is down.
     Start,
-    /// Send an IP packet as it is.
-    Inject(Vec<u8>),
+    /// Send an IP packet as it is; or tell why there is none.
+    Inject(Result<Vec<u8>, String>),
     /// Nothing; the step is noted for the reader.
     Note,
 }

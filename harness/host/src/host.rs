@@ -7,8 +7,8 @@ use ikelab_ambient::{Instant, Seeded};
 use ikelab_esp::Esp;
 use ikelab_net::{Faults, Frame, Interface, Nat, Port, Reassembly, Stack};
 use ikelab_trace::{
-    AppEvent, Fact, HostEvent, HostId, HostInfo, IfaceInfo, LinkId, NetEvent, Octets, Origin,
-    PacketId, Record,
+    AppEvent, Fact, HostEvent, HostId, HostInfo, IfaceInfo, IkeEvent, LinkId, NetEvent, Octets,
+    Origin, PacketId, Record,
 };
 use ikelab_wire::ike::EspSpi;
 use ikelab_wire::ip::IpView;
@@ -275,7 +275,10 @@ impl Host {
                 self.start(now);
             }
             Order::Start => self.start(now),
-            Order::Inject(octets) => self.send(now, octets, Origin::Here),
+            Order::Inject(Ok(octets)) => self.send(now, octets, Origin::Here),
+            Order::Inject(Err(failed)) => {
+                self.log.write(Fact::Ike(IkeEvent::Lied { rule: "inject".to_owned(), failed }));
+            }
             Order::Note => {}
         }
     }

@@ -118,6 +118,10 @@ impl Host {
     }
 
     fn send_udp(&mut self, now: Instant, local: SocketAddr, remote: SocketAddr, payload: Vec<u8>) {
+        if payload.len() > Udp::PAYLOAD_MAX {
+            let detail = format!("{} octets, at most {} fit", payload.len(), Udp::PAYLOAD_MAX);
+            return self.log.dropped("too long for UDP", detail, &[]);
+        }
         let udp = Udp { src_port: local.port(), dst_port: remote.port(), payload };
         let udp = udp.emit(local.ip(), remote.ip());
         let packet = IpPacket::new(local.ip(), remote.ip(), IpProtocol::UDP, udp);

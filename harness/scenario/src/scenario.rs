@@ -264,6 +264,9 @@ fn slug(cx: &Cx<'_>, name: &Text) {
     }
 }
 
+/// Ours: more than one process runs in a day.
+const SEEDS_MAX: u64 = 1_000_000;
+
 /// `7`, `1..200`.
 fn seeds(cx: &Cx<'_>, fields: &Fields<'_, '_>, name: &str) -> RangeInclusive<u64> {
     let default = derive_seed(0, name);
@@ -273,7 +276,12 @@ fn seeds(cx: &Cx<'_>, fields: &Fields<'_, '_>, name: &str) -> RangeInclusive<u64
         None => text.value.parse().ok().map(|seed: u64| (seed, seed)),
     };
     match range {
-        Some((low, high)) if low <= high => low..=high,
+        Some((low, high)) if low <= high && high - low < SEEDS_MAX => low..=high,
+        Some((low, high)) if low <= high => {
+            let message = format!("`seeds` is `{}`", text.value);
+            cx.error(text.span, message, format!("expected {SEEDS_MAX} seeds at most"));
+            default..=default
+        }
         _ => {
             cx.error(text.span, format!("`seeds` is `{}`", text.value), "expected 7 or 1..200");
             default..=default

@@ -150,8 +150,27 @@ fn ends(
         Some((place, end_draft(cx, world, place, host, node)?))
     });
     let (one, other) = (found.next()?, found.next()?);
-    let ((one, mine), (other, theirs)) = (one?, other?);
+    let ((one, mut mine), (other, mut theirs)) = (one?, other?);
+    meet(cx, &mut mine, &mut theirs)?;
     Some(([one, other], [mine, theirs]))
+}
+
+/// Chooses the first two addresses of one family.
+fn meet(cx: &Cx<'_>, mine: &mut EndDraft, theirs: &mut EndDraft) -> Option<()> {
+    let both = mine.addresses.iter().find_map(|own| {
+        let same = |peer: &&IpAddr| peer.is_ipv4() == own.is_ipv4();
+        theirs.addresses.iter().find(same).map(|peer| (*own, *peer))
+    });
+    if both.is_none() {
+        let all = |draft: &EndDraft| {
+            draft.addresses.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(", ")
+        };
+        let message = format!("`{}` has {}", theirs.via.value, all(theirs));
+        let label = format!("the other end has {}: expected one of its family", all(mine));
+        cx.error(theirs.via.span, message, label);
+    }
+    (mine.address, theirs.address) = both?;
+    Some(())
 }
 
 /// Names of the children, and each end's view of them.
@@ -219,7 +238,11 @@ fn preset(cx: &Cx<'_>, name: Option<&Text>) -> &'static Preset {
 
 /// An end before the other end is known.
 struct EndDraft {
+    via: Text,
     iface: u16,
+    /// All addresses of the interface.
+    addresses: Vec<IpAddr>,
+    /// The one that is used.
     address: IpAddr,
     id: Option<Identification>,
     expect_id: Option<Identification>,
@@ -244,9 +267,12 @@ fn end_draft(cx: &Cx<'_>, world: &World, place: u16, name: &Text, node: &Node) -
     let host = world.hosts.get(usize::from(place))?;
     let addresses = &host.ifaces.get(usize::from(iface))?.addresses;
     let id = |key| fields.text(key).map(|text| Identification::from_text(&text.value));
+    let addresses: Vec<IpAddr> = addresses.iter().map(|(address, _)| *address).collect();
     Some(EndDraft {
+        via: via.clone(),
         iface,
-        address: addresses.first()?.0,
+        address: *addresses.first()?,
+        addresses,
         id: id("id"),
         expect_id: id("expect_id"),
         expect_id_span: fields.get("expect_id").map(|node| node.span),

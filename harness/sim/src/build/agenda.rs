@@ -54,7 +54,13 @@ fn orders(plan: &Plan, action: &Action) -> Vec<Order> {
             child: Box::new(tunnel::child(child)),
         }],
         plan::Command::Inject(inject) => {
-            liar::inject(plan, action.step, inject).into_iter().map(Order::Inject).collect()
+            let packets = liar::inject(plan, action.step, inject);
+            match packets {
+                Ok(packets) => {
+                    packets.into_iter().map(|octets| Order::Inject(Ok(octets))).collect()
+                }
+                Err(why) => vec![Order::Inject(Err(why))],
+            }
         }
         plan::Command::Restart => vec![Order::Restart],
         plan::Command::Note => vec![Order::Note],

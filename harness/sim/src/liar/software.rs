@@ -13,7 +13,6 @@ use ikelab_wire::ip::{IpPacket, IpView, Udp, with_marker};
 use ikelab_wire::registry::IpProtocol;
 
 use super::craft::Maker;
-use super::form::Form;
 use super::{Memory, Rules, first, sight};
 
 /// RFC 3948.
@@ -94,7 +93,7 @@ impl Crafted {
         let (src, dst) = (message.src, message.dst);
         match does {
             Does::Silence | Does::Edit(_) => Ok(Vec::new()),
-            Does::Raw(octets) => Ok(vec![(Duration::ZERO, udp(dst, src, octets.clone()))]),
+            Does::Raw(octets) => Ok(vec![(Duration::ZERO, udp(dst, src, octets.clone())?)]),
             Does::Reply(craft) => self.reply(craft, message),
         }
     }
@@ -113,11 +112,8 @@ impl Crafted {
         let entropy = &mut self.rules.entropy;
         let mut maker = Maker { entropy, heard, meant: None, ends, spoken: &[] };
         let form = maker.message(craft, false)?;
-        let packets = form.out().into_iter().filter_map(|what| match what {
-            What::Octets(octets) => Some((craft.delay, udp(src, dst, octets))),
-            What::Sealed(_) => None,
-        });
-        Ok(packets.collect())
+        let packets = form.out().into_iter().filter_map(octets);
+        packets.map(|octets| Ok((craft.delay, udp(src, dst, octets)?))).collect()
     }
 
     /// The addresses that the names of a reply stand for: those of the message that is answered
@@ -167,57 +163,70 @@ impl Software for Crafted {
     }
 }
 
-/// The packets that a step injects.
-pub(crate) fn inject(plan: &Plan, step: u32, inject: &Inject) -> Vec<Vec<u8>> {
-    let address = |place: u16| {
-        let host = plan.hosts.get(usize::from(place))?;
-        host.ifaces.iter().find(|iface| iface.link.is_some())?.addresses.first().map(|(at, _)| *at)
-    };
+/// The packets that a step injects; or why it can't be done.
+pub(crate) fn inject(plan: &Plan, step: u32, inject: &Inject) -> Result<Vec<Vec<u8>>, String> {
     match inject {
         Inject::Message(craft) => {
-            let (Some(from), Some(to)) = (address(craft.from), address(craft.to)) else {
-                return Vec::new();
-            };
+            let (from, to) = ends(plan, craft.from, craft.to)?;
             let port = craft.port.unwrap_or(PORT_IKE);
             let mut entropy = Seeded::new(plan.seed, &format!("inject {step}"));
             let ends = (from, to);
             let entropy = &mut entropy;
             let mut maker = Maker { entropy, heard: None, meant: None, ends, spoken: &[] };
-            let form = maker.message(craft, false).map(Form::out).unwrap_or_default();
-            let octets = form.into_iter().filter_map(|what| match what {
-                What::Octets(octets) => Some(octets),
-                What::Sealed(_) => None,
-            });
+            let octets = maker.message(craft, false)?.out().into_iter().filter_map(octets);
             let (src, dst) = (SocketAddr::new(from, port), SocketAddr::new(to, port));
             octets.map(|octets| udp(src, dst, octets)).collect()
         }
         Inject::Raw(raw) => {
-            let (Some(from), Some(to)) = (address(raw.from), address(raw.to)) else {
-                return Vec::new();
-            };
-            let (src, dst) = (SocketAddr::new(from, raw.port), SocketAddr::new(to, raw.port));
+            let (from, to) = ends(plan, raw.from, raw.to)?;
             let protocol = IpProtocol(raw.protocol);
-            let packet = match protocol {
+            fits(raw.octets.len())?;
+            let payload = match protocol {
                 IpProtocol::UDP => {
                     let (src_port, dst_port) = (raw.port, raw.port);
-                    let udp = Udp { src_port, dst_port, payload: raw.octets.clone() };
-                    IpPacket::new(from, to, protocol, udp.emit(src.ip(), dst.ip()))
+                    Udp { src_port, dst_port, payload: raw.octets.clone() }.emit(from, to)
                 }
-                other => IpPacket::new(from, to, other, raw.octets.clone()),
+                _ => raw.octets.clone(),
             };
-            vec![packet.emit()]
+            Ok(vec![IpPacket::new(from, to, protocol, payload).emit()])
         }
     }
 }
 
+/// The first addresses of one family that two hosts have on links.
+fn ends(plan: &Plan, from: u16, to: u16) -> Result<(IpAddr, IpAddr), String> {
+    let addresses = |place: u16| {
+        let ifaces = plan.hosts.get(usize::from(place)).map_or(&[][..], |host| &host.ifaces);
+        let linked = ifaces.iter().filter(|iface| iface.link.is_some());
+        linked.flat_map(|iface| iface.addresses.iter().map(|(address, _)| *address))
+    };
+    let same = |a: IpAddr| addresses(to).find(|b| b.is_ipv4() == a.is_ipv4()).map(|b| (a, b));
+    let found = addresses(from).find_map(same);
+    found.ok_or_else(|| "the two hosts have no addresses of one family on a link".to_owned())
+}
+
+/// A message in the clear.
+fn octets(what: What) -> Option<Vec<u8>> {
+    match what {
+        What::Octets(octets) => Some(octets),
+        What::Sealed(_) => None,
+    }
+}
+
 /// A UDP datagram in a packet, with the non-ESP marker on port 4500.
-fn udp(src: SocketAddr, dst: SocketAddr, octets: Vec<u8>) -> Vec<u8> {
+fn udp(src: SocketAddr, dst: SocketAddr, octets: Vec<u8>) -> Result<Vec<u8>, String> {
     let payload = if src.port() == PORT_NAT_T || dst.port() == PORT_NAT_T {
         with_marker(&octets)
     } else {
         octets
     };
+    fits(payload.len())?;
     let udp = Udp { src_port: src.port(), dst_port: dst.port(), payload };
     let udp = udp.emit(src.ip(), dst.ip());
-    IpPacket::new(src.ip(), dst.ip(), IpProtocol::UDP, udp).emit()
+    Ok(IpPacket::new(src.ip(), dst.ip(), IpProtocol::UDP, udp).emit())
+}
+
+fn fits(length: usize) -> Result<(), String> {
+    let most = Udp::PAYLOAD_MAX;
+    if length <= most { Ok(()) } else { Err(format!("{length} octets, at most {most} fit")) }
 }

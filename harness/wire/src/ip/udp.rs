@@ -36,6 +36,12 @@ pub struct UdpView<'a> {
 /// RFC 768: ports, length, checksum.
 const HEADER: usize = 8;
 
+impl Udp {
+    /// The most octets that a datagram carries in a packet of either family: what IPv4's length
+    /// field leaves behind both headers (RFC 791 §3.1, RFC 768).
+    pub const PAYLOAD_MAX: usize = 65_535 - 20 - HEADER;
+}
+
 impl<'a> UdpView<'a> {
     /// Looks at a datagram; octets after its length are ignored.
     pub fn parse(octets: &'a [u8]) -> Result<Self, ParseError> {
