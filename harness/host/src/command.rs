@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use ikelab_trace::{HostId, LinkId};
+use ikelab_net::Trouble;
+use ikelab_trace::LinkId;
 
 use crate::{SaSettings, Send};
 
@@ -88,15 +89,19 @@ impl Order {
 /// A change of how packets fare on a link.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Change {
-    /// How likely a packet is lost, 0 to 1.
-    Loss(f64),
-    /// The longest packet that passes; the host's interface knows it.
-    Mtu(u16),
-    /// Whether anything passes.
-    Up(bool),
-    /// Nothing passes to this neighbour, or, when false, it passes again.
-    CutOff(HostId, bool),
-    /// The link does nothing to packets but delay them.
+    /// Something befalls it.
+    Begin {
+        /// The place of the scenario's fault that brings it.
+        fault: u32,
+        /// What.
+        trouble: Trouble,
+    },
+    /// What a fault has brought is over.
+    End {
+        /// The place of the fault.
+        fault: u32,
+    },
+    /// Nothing is left to chance from here on.
     Heal,
 }
 

@@ -186,7 +186,9 @@ impl Host {
     /// The places of the faults that have happened to packets of this host, or to it.
     #[must_use]
     pub fn struck_faults(&self) -> BTreeSet<u32> {
-        self.faults.struck().chain(self.dooms.struck()).chain(self.struck.iter().copied()).collect()
+        let links = self.ports.iter().flatten().flat_map(Port::met);
+        let own = self.struck.iter().chain(links).copied();
+        self.faults.struck().chain(self.dooms.struck()).chain(own).collect()
     }
 
     /// Takes a packet from a link: to the network layer, or to what an attacker runs.
@@ -288,15 +290,11 @@ impl Host {
         for (interface, port) in self.stack.interfaces.iter_mut().zip(&mut self.ports) {
             let Some(port) = port.as_mut().filter(|port| port.link() == link) else { continue };
             match change {
-                Change::Loss(probability) => port.conditions_mut().loss = probability,
-                Change::Mtu(mtu) => {
-                    port.conditions_mut().mtu = mtu;
-                    interface.mtu = mtu;
-                }
-                Change::Up(up) => port.conditions_mut().up = up,
-                Change::CutOff(host, cut) => port.cut_off(host, cut),
-                Change::Heal => port.conditions_mut().heal(),
+                Change::Begin { fault, trouble } => port.begin(fault, trouble),
+                Change::End { fault } => port.end(fault),
+                Change::Heal => port.heal(),
             }
+            interface.mtu = port.mtu();
         }
         self.tell_esp_of_links();
     }

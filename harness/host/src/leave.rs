@@ -64,7 +64,15 @@ impl Host {
                     self.transmit(now, hop, piece.into(), origin);
                 }
             }
-            None => self.too_big(now, &packet, mtu),
+            None => {
+                // It never reaches the link, though it was the link's MTU that it met.
+                if let Some(port) =
+                    self.ports.get_mut(usize::from(hop.iface)).and_then(Option::as_mut)
+                {
+                    port.meet(hop.neighbour);
+                }
+                self.too_big(now, &packet, mtu);
+            }
         }
     }
 

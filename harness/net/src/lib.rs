@@ -20,7 +20,7 @@ pub use fault::{Fault, Faults, Harm, Insight, Kind, Victims};
 pub use fragment::fragments;
 pub use frame::Frame;
 pub use interface::Interface;
-pub use link::{Attachment, Conditions, Link, Port, Rate};
+pub use link::{Attachment, Conditions, Link, Port, Rate, Room, Trouble};
 pub use nat::{Behaviour, Mapped, Nat, NatConfig, Translation};
 pub use prefix::Prefix;
 pub use queue::Queue;

@@ -33,8 +33,27 @@ pub struct Conditions {
 pub struct Rate {
     /// Bits a second; at least one.
     pub bits_per_second: u64,
-    /// How many octets may wait; a packet that would be one too many is lost.
-    pub queue_octets: u64,
+    /// How many may wait; a packet that finds no room is lost.
+    pub room: Room,
+}
+
+/// How much may wait for its turn, beside the packet that is leaving.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Room {
+    /// So many packets.
+    Packets(u32),
+    /// So many octets.
+    Octets(u64),
+}
+
+impl Room {
+    /// Whether there is room for one more of `length` octets beside so many that wait.
+    pub(super) fn takes(self, packets: usize, octets: u64, length: u64) -> bool {
+        match self {
+            Self::Packets(most) => u32::try_from(packets).is_ok_and(|packets| packets < most),
+            Self::Octets(most) => octets.saturating_add(length) <= most,
+        }
+    }
 }
 
 impl Default for Conditions {
@@ -56,7 +75,8 @@ impl Default for Conditions {
 }
 
 impl Conditions {
-    /// Stops everything that is left to chance: loss, copies, jitter, disorder and damage.
+    /// Stops everything that is left to chance: loss, copies, jitter, disorder and damage. How fast
+    /// it is and how long a packet it passes is the link's nature.
     pub fn heal(&mut self) {
         (self.loss, self.duplicate, self.reorder, self.corrupt) = (0.0, 0.0, 0.0, 0.0);
         self.jitter = Duration::ZERO;
@@ -76,12 +96,5 @@ impl Rate {
         let bits = u128::try_from(octets).unwrap_or(u128::MAX).saturating_mul(8_000_000_000);
         let nanos = bits / u128::from(self.bits_per_second.max(1));
         Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
-    }
-
-    /// How many octets leave in this time.
-    #[must_use]
-    pub fn octets_in(self, time: Duration) -> u64 {
-        let bits = time.as_nanos().saturating_mul(u128::from(self.bits_per_second)) / 1_000_000_000;
-        u64::try_from(bits / 8).unwrap_or(u64::MAX)
     }
 }

@@ -2,13 +2,16 @@
 
 mod chance;
 mod conditions;
+mod line;
 mod port;
+mod trouble;
 
 use ikelab_trace::{HostId, LinkId};
 use std::net::IpAddr;
 
-pub use conditions::{Conditions, Rate};
+pub use conditions::{Conditions, Rate, Room};
 pub use port::{HELD, Port};
+pub use trouble::Trouble;
 
 /// A link as the scenario describes it: a wire between two hosts, or a segment between several.
 #[derive(Clone, PartialEq, Debug)]

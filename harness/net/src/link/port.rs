@@ -13,7 +13,8 @@ use ikelab_trace::{Fate, HostId, LinkId, Octets, Overheard};
 use ikelab_wire::ip::IpView;
 
 use super::chance::Chance;
-use super::{Attachment, Conditions, Link};
+use super::line::Line;
+use super::{Attachment, Conditions, Link, Trouble};
 use crate::Harm;
 
 /// Nothing is instantaneous: an effect comes later than its cause.
@@ -32,14 +33,19 @@ pub const HELD: &str = "held";
 pub struct Port {
     link: LinkId,
     neighbours: Vec<Attachment>,
+    /// How packets fare when nothing befalls the link.
+    usual: Conditions,
+    /// What befalls it now, in the order in which it began; each by the place of its fault.
+    troubles: Vec<(u32, Trouble)>,
+    /// How packets fare now.
     conditions: Conditions,
-    /// Neighbours that nothing passes to at present.
-    cut_off: BTreeSet<HostId>,
+    /// The faults that packets have met.
+    met: BTreeSet<u32>,
     chance: Chance,
     /// When the last packet that keeps its order arrives.
     last_arrival: Instant,
-    /// When the last packet has left, where there is a rate.
-    busy_until: Instant,
+    /// Who waits, where there is a rate.
+    line: Line,
 }
 
 impl Port {
@@ -50,11 +56,13 @@ impl Port {
         Some(Self {
             link: link.id,
             neighbours: link.attached.iter().filter(|end| !ours(end)).cloned().collect(),
+            usual: link.conditions.clone(),
+            troubles: Vec::new(),
             conditions: link.conditions.clone(),
-            cut_off: BTreeSet::new(),
+            met: BTreeSet::new(),
             chance: Chance::new(seed, &link.name, &own.name),
             last_arrival: Instant::ZERO,
-            busy_until: Instant::ZERO,
+            line: Line::default(),
         })
     }
 
@@ -64,18 +72,55 @@ impl Port {
         self.link
     }
 
-    /// How packets fare from here on.
-    pub fn conditions_mut(&mut self) -> &mut Conditions {
-        &mut self.conditions
+    /// The longest packet that passes now.
+    #[must_use]
+    pub fn mtu(&self) -> u16 {
+        self.conditions.mtu
     }
 
-    /// Lets nothing pass to a neighbour, or lets it pass again.
-    pub fn cut_off(&mut self, neighbour: HostId, cut: bool) {
-        if cut {
-            self.cut_off.insert(neighbour);
-        } else {
-            self.cut_off.remove(&neighbour);
+    /// Lets something befall the link that the fault in a place of the scenario brings. Of two that
+    /// say different things, the later one holds.
+    pub fn begin(&mut self, fault: u32, trouble: Trouble) {
+        self.troubles.push((fault, trouble));
+        self.reckon();
+    }
+
+    /// Lets a fault be over.
+    pub fn end(&mut self, fault: u32) {
+        self.troubles.retain(|(place, _)| *place != fault);
+        self.reckon();
+    }
+
+    /// Leaves nothing to chance from here on.
+    pub fn heal(&mut self) {
+        self.usual.heal();
+        self.reckon();
+    }
+
+    /// The places of the faults that packets have met.
+    #[must_use]
+    pub fn met(&self) -> &BTreeSet<u32> {
+        &self.met
+    }
+
+    /// Notes that a packet for a neighbour has met what befalls the link.
+    pub fn meet(&mut self, neighbour: IpAddr) {
+        let Some((host, _)) = self.receiver(neighbour) else { return };
+        let met = self.troubles.iter().filter(|(_, trouble)| trouble.concerns(host));
+        self.met.extend(met.map(|(fault, _)| *fault));
+    }
+
+    /// How packets fare now, from what is usual and what befalls the link.
+    fn reckon(&mut self) {
+        self.conditions = self.usual.clone();
+        for (_, trouble) in &self.troubles {
+            trouble.apply(&mut self.conditions);
         }
+    }
+
+    /// Whether nothing passes to a neighbour.
+    fn is_cut_off(&self, neighbour: HostId) -> bool {
+        self.troubles.iter().any(|(_, trouble)| *trouble == Trouble::CutOff(neighbour))
     }
 
     /// Decides what becomes of a packet for a neighbour: a fate for each copy of it. `harms` are
@@ -87,11 +132,12 @@ impl Port {
         octets: &Octets,
         harms: &[Harm],
     ) -> Vec<Fate> {
+        self.meet(neighbour);
         let Some(to) = self.receiver(neighbour) else { return lost(NO_NEIGHBOUR) };
         if !self.conditions.up {
             return lost(LINK_DOWN);
         }
-        if self.cut_off.contains(&to.0) {
+        if self.is_cut_off(to.0) {
             return lost("partition");
         }
         if octets.len() > usize::from(self.conditions.mtu) {
@@ -124,10 +170,10 @@ impl Port {
         if fates.iter().any(never_left) {
             return Vec::new();
         }
-        let at = self.busy_until.max(now) + MOMENT;
+        let at = self.line.busy_until.max(now) + MOMENT;
         let ears = self.neighbours.iter().filter(|end| {
             let own = Some((end.host, end.iface));
-            end.listens && own != addressed && !self.cut_off.contains(&end.host)
+            end.listens && own != addressed && !self.is_cut_off(end.host)
         });
         ears.map(|end| Overheard { host: end.host, iface: end.iface, at }).collect()
     }
@@ -141,12 +187,7 @@ impl Port {
     /// When the packet's last bit is on the link; none if the queue has no room for it.
     fn leave(&mut self, now: Instant, octets: usize) -> Option<Instant> {
         let Some(rate) = self.conditions.rate else { return Some(now) };
-        let waiting = rate.octets_in(self.busy_until - now);
-        if waiting.saturating_add(u64::try_from(octets).unwrap_or(u64::MAX)) > rate.queue_octets {
-            return None;
-        }
-        self.busy_until = self.busy_until.max(now) + rate.time_for(octets);
-        Some(self.busy_until)
+        self.line.enter(now, rate, octets)
     }
 
     /// The fate of one copy that is not lost.
@@ -221,7 +262,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::link::Rate;
+    use crate::link::{Rate, Room};
 
     const R1: HostId = HostId(0);
     const R2: HostId = HostId(1);
@@ -314,7 +355,8 @@ mod tests {
 
     #[test]
     fn a_rate_spaces_packets_and_a_full_queue_drops_them() {
-        let rate = Rate { bits_per_second: 800_000, queue_octets: 250 }; // 100 octets in 1 ms
+        // 100 octets in 1 ms
+        let rate = Rate { bits_per_second: 800_000, room: Room::Packets(1) };
         let mut port = port(Conditions { rate: Some(rate), ..Conditions::default() }, 1);
         let at_once: Vec<_> =
             (0..4).map(|_| port.send(Instant::ZERO, ip(2), &packet(), &[])).collect();
@@ -379,11 +421,61 @@ mod tests {
     #[test]
     fn a_neighbour_that_is_cut_off_gets_nothing_until_it_is_back() {
         let mut port = port(Conditions::default(), 1);
-        let mut send = |cut| {
-            port.cut_off(R2, cut);
-            reason(&port.send(Instant::ZERO, ip(2), &packet(), &[])).to_owned()
+        let send =
+            |port: &mut Port| reason(&port.send(Instant::ZERO, ip(2), &packet(), &[])).to_owned();
+        port.begin(3, Trouble::CutOff(HostId(9)));
+        assert_eq!(send(&mut port), "arrives", "it is about somebody else");
+        port.begin(4, Trouble::CutOff(R2));
+        assert_eq!(send(&mut port), "partition");
+        port.end(4);
+        assert_eq!(send(&mut port), "arrives");
+        assert!(port.met().iter().eq(&[4]));
+    }
+
+    #[test]
+    fn of_two_troubles_the_later_holds_and_when_it_is_over_the_earlier() {
+        let mut port = port(Conditions { loss: 0.25, ..Conditions::default() }, 1);
+        let mut loss = |change: &dyn Fn(&mut Port)| {
+            change(&mut port);
+            port.conditions.loss
         };
-        assert_eq!([send(true), send(false)], ["partition", "arrives"]);
+        assert_eq!(loss(&|port| port.begin(0, Trouble::Loss(0.5))), 0.5);
+        assert_eq!(loss(&|port| port.begin(1, Trouble::Loss(1.0))), 1.0);
+        assert_eq!(loss(&|port| port.begin(2, Trouble::Down)), 1.0);
+        assert_eq!(loss(&|port| port.end(1)), 0.5);
+        assert_eq!(loss(&|port| port.heal()), 0.5, "it is not over");
+        assert_eq!(loss(&|port| port.end(0)), 0.0, "the network has healed");
+        assert!(!port.conditions.up);
+        assert_eq!(port.met().len(), 0, "nothing was sent");
+    }
+
+    #[test]
+    fn every_trouble_does_what_it_says() {
+        let fares = |trouble| {
+            let mut port = port(Conditions::default(), 1);
+            port.begin(0, trouble);
+            let fates = port.send(Instant::ZERO, ip(2), &packet(), &[]);
+            let at = arrivals(&[fates.clone()]).iter().map(|at| at.as_nanos() / 1_000).collect();
+            (reason(&fates).to_owned(), at)
+        };
+        let (lost, arrives) = (
+            |why: &str| (why.to_owned(), Vec::<u64>::new()),
+            |at: &[u64]| ("arrives".to_owned(), at.to_vec()),
+        );
+        let millis = Duration::from_millis;
+        let rate = Rate { bits_per_second: 800_000, room: Room::Packets(9) };
+        assert_eq!(fares(Trouble::Delay(millis(7))), arrives(&[7_000]));
+        assert_eq!(fares(Trouble::Rate(rate)), arrives(&[2_000]));
+        assert_eq!(fares(Trouble::Loss(1.0)), lost("loss"));
+        assert_eq!(fares(Trouble::Mtu(99)), lost("larger than the MTU"));
+        assert_eq!(fares(Trouble::Down), lost("link is down"));
+        assert_eq!(fares(Trouble::Duplicate(1.0)), arrives(&[1_000, 1_000]));
+        assert!((1_001..41_000).contains(&fares(Trouble::Jitter(millis(40))).1[0]));
+        assert!((1_001..3_000).contains(&fares(Trouble::Reorder(1.0)).1[0]));
+        let mut port = port(Conditions::default(), 1);
+        port.begin(0, Trouble::Corrupt(1.0));
+        let fates = port.send(Instant::ZERO, ip(2), &packet(), &[]);
+        assert!(matches!(fates[..], [Fate::Arrives { altered: Some(_), .. }]));
     }
 
     /// The same link with an attacker on it, who has the address that ends in 66.
@@ -427,7 +519,7 @@ mod tests {
     #[test]
     fn an_attacker_that_is_cut_off_hears_nothing() {
         let mut port = tapped(Conditions::default(), 1);
-        port.cut_off(HostId(2), true);
+        port.begin(0, Trouble::CutOff(HostId(2)));
         let fates = port.send(Instant::ZERO, ip(2), &packet(), &[]);
         assert_eq!(
             (reason(&fates), port.overhear(Instant::ZERO, ip(2), &fates)),
