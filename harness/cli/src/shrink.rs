@@ -22,7 +22,9 @@ use crate::terminal::Terminal;
 /// Drops in the place of a link's losses: more are no help to a reader.
 const DROPS_MAX: usize = 300;
 /// What a link does by chance.
-const CHANCES: [&str; 4] = ["duplicate", "reorder", "jitter", "loss"];
+const CHANCES: [&str; 5] = ["duplicate", "corrupt", "reorder", "jitter", "loss"];
+/// What makes a link slow.
+const RATES: [&str; 2] = ["queue", "rate"];
 
 /// Reduces a failing run.
 pub(crate) fn shrink(args: &Shrink, terminal: &mut Terminal) -> Exit {
@@ -204,7 +206,7 @@ impl Lab {
 
     /// Links that leave nothing to chance, with drops in the place of what they lost.
     fn without_chance(&mut self, mut edit: Edit) -> Edit {
-        for field in CHANCES {
+        for field in RATES.into_iter().chain(CHANCES) {
             for link in edit.links_with(field) {
                 let quiet = edit.without_link_field(&link, field);
                 edit = self.take(edit, quiet);
@@ -276,6 +278,10 @@ impl Lab {
 fn calm(mut edit: Edit, recorded: &Recorded) -> Option<Edit> {
     for kind in recorded.result.off.iter().flatten() {
         if let Some(field) = kind.strip_prefix("link ") {
+            // A queue says nothing without its rate.
+            for link in edit.links_with("queue").iter().filter(|_| field == "rate") {
+                edit = edit.without_link_field(link, "queue")?;
+            }
             for link in edit.links_with(field) {
                 edit = edit.without_link_field(&link, field)?;
             }

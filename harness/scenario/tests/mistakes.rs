@@ -108,6 +108,20 @@ const MISTAKES: &[(&str, &str, &str)] = &[
         "pin:\n  -",
         "faults:\n  - {loss: 1%, link: wan, «restart_after»: 2s}\npin:\n  -",
     ),
+    ("queue of nothing", "delay: 5ms", "«queue»: 5 packets, delay: 5ms"),
+    ("queue in no unit", "delay: 5ms", "rate: 1Mbit, queue: «5», delay: 5ms"),
+    ("rate in octets", "delay: 5ms", "rate: «1MB», delay: 5ms"),
+    (
+        "a share of packets without a link",
+        "pin:\n  -",
+        "faults:\n  - {duplicate: «10%»}\npin:\n  -",
+    ),
+    (
+        "a message and a link",
+        "pin:\n  -",
+        "faults:\n  - {duplicate: «R1 -> R2 ESP», link: wan}\npin:\n  -",
+    ),
+    ("a link fault without its link", "pin:\n  -", "faults:\n  - «{»jitter: 5ms}\npin:\n  -"),
     ("restart: nobody", "clear: {host: R1, what: ike}", "restart: «R3»"),
     (
         "explores one stream",

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use ikelab_ambient::Instant;
 use ikelab_host::Host;
 use ikelab_net::Frame;
-use ikelab_scenario::plan::{self, Plan};
+use ikelab_scenario::plan::Plan;
 use ikelab_trace::{LinkInfo, Trace};
 
 use crate::{Driver, Input, Node, RunError, build, drive};
@@ -36,22 +36,10 @@ pub fn run(plan: &Plan, driver: Driver) -> Result<RunResult, RunError> {
     let pins = 0..u32::try_from(plan.pins.len()).unwrap_or(u32::MAX);
     let unused_pins = pins.filter(|pin| is_unused(plan, &hosts, *pin)).collect();
     let struck: BTreeSet<u32> = hosts.iter().flat_map(Host::struck_faults).collect();
-    let idle_faults = (0..).zip(&plan.faults).filter(|(place, fault)| {
-        !struck.contains(place) && !fault.is_off() && !is_of_link(&fault.kind)
-    });
+    let idle_faults =
+        (0..).zip(&plan.faults).filter(|(place, fault)| !struck.contains(place) && !fault.is_off());
     let idle_faults = idle_faults.map(|(place, _)| place).collect();
     Ok(RunResult { trace, unused_pins, idle_faults })
-}
-
-fn is_of_link(fault: &plan::FaultKind) -> bool {
-    use plan::FaultKind;
-    match fault {
-        FaultKind::Loss { .. }
-        | FaultKind::Mtu { .. }
-        | FaultKind::LinkDown { .. }
-        | FaultKind::Partition { .. } => true,
-        FaultKind::Packets { .. } | FaultKind::NatRebind { .. } | FaultKind::Crash { .. } => false,
-    }
 }
 
 /// True when a pin decided nothing at any host that it is for.

@@ -6,7 +6,7 @@ use ikelab_ambient::Instant;
 use ikelab_scenario::plan::Plan;
 use ikelab_scenario::{Tables, parse};
 use ikelab_sim::{Driver, RunResult, run};
-use ikelab_trace::{AppEvent, EspEvent, Fact, HostEvent, HostId, IkeEvent, Record, Trace};
+use ikelab_trace::{AppEvent, EspEvent, Fact, Fate, HostEvent, HostId, IkeEvent, Record, Trace};
 
 /// Two routers, PSK; a ping from network to network brings the tunnel up.
 const SITE_TO_SITE: &str = r#"
@@ -259,4 +259,87 @@ fn a_step_for_a_host_that_is_down_is_missed_and_told() {
     let (_, result) = pattern_with("faults: [{crash: R1, at: 50s, restart_after: 20s}]", 2);
     let missed = |fact: &Fact| matches!(fact, Fact::Host(HostEvent::Missed { index: 1, .. }));
     assert_eq!(count(&result.trace, missed), 1);
+}
+
+#[test]
+fn a_link_fault_that_met_no_packet_is_named() {
+    let after = "at: 90s, for: 5s";
+    let faults = format!(
+        "faults: [{{loss: 10%, link: wan, {after}}}, {{partition: [R1, R2], {after}}}, \
+         {{link_down: wan, {after}}}, {{jitter: 1ms, link: wan, at: 5m}}, \
+         {{rate: 1Mbit, link: wan, at: 1s, for: 2s}}, {{mtu: 1000, link: wan, {after}}}, \
+         {{partition: [R1, R2], at: 60s, for: 1s}}]"
+    );
+    let (_, result) = pattern_with(&faults, 5);
+    assert_eq!(result.idle_faults, [0, 1, 2, 3, 5]);
+}
+
+/// How the pings fare that are sent while something befalls the link: round-trip times in
+/// milliseconds, and the result.
+fn round_trips(trouble: &str) -> (Vec<u64>, RunResult) {
+    let (_, result) = pattern_with(&format!("faults: [{{{trouble}, link: wan, at: 3s}}]"), 40);
+    assert!(result.idle_faults.is_empty(), "{trouble}");
+    let trip = |record: &Record| match &record.fact {
+        Fact::App(AppEvent::PingAnswered { rtt_ns, .. }) => Some(rtt_ns / 1_000_000),
+        _ => None,
+    };
+    (result.trace.records.iter().filter_map(trip).collect(), result)
+}
+
+#[test]
+fn what_befalls_a_link_for_a_time_is_what_its_packets_meet() {
+    let copies = |result: &RunResult| {
+        let copies = |record: &Record| match &record.fact {
+            Fact::Sent(sent) => sent.fates.len() - 1,
+            _ => 0,
+        };
+        result.trace.records.iter().map(copies).sum::<usize>()
+    };
+    let altered = |result: &RunResult| {
+        count(&result.trace, |fact| match fact {
+            Fact::Sent(sent) => {
+                sent.fates.iter().any(|fate| matches!(fate, Fate::Arrives { altered: Some(_), .. }))
+            }
+            _ => false,
+        })
+    };
+    let (trips, quiet) = round_trips("delay: 20ms");
+    assert_eq!((trips[0], trips[5], copies(&quiet), altered(&quiet)), (10, 40, 0, 0));
+    let (trips, _) = round_trips("jitter: 40ms");
+    assert!(trips.iter().max() > Some(&40) && trips.iter().min() == Some(&10), "{trips:?}");
+    assert!(copies(&round_trips("duplicate: 50%").1) > 10);
+    assert!(altered(&round_trips("corrupt: 50%").1) > 10);
+    assert!(round_trips("reorder: 100%").0.iter().max() > Some(&10));
+    assert!(round_trips("loss: 50%").0.len() < 35);
+}
+
+#[test]
+fn a_slow_link_takes_its_time_for_every_octet_and_has_room_for_so_many() {
+    // An ESP packet of 140 octets takes 140 ms at 8 kbit/s: there and back, and 5 ms each way.
+    let sealed = |result: &RunResult| {
+        let long = |record: &Record| match &record.fact {
+            Fact::Sent(sent) if sent.octets.get(9) == Some(&50) => Some(sent.octets.len() as u64),
+            _ => None,
+        };
+        result.trace.records.iter().find_map(long).unwrap()
+    };
+    let (trips, result) = round_trips("rate: 8kbit");
+    assert_eq!(trips[5], 2 * (sealed(&result) + 5));
+    // Requests of 500 octets every 10 ms are too much for 100 kbit/s; three of them may wait.
+    let text = SITE_TO_SITE
+        .replace("LINK", ", rate: 100kbit, queue: 3 packets")
+        .replace("every: 2s", "every: 10ms")
+        .replace("COUNT", "400")
+        .replace("SIZE", "400");
+    let scenario = parse("slow.yaml", &text, &Arc::new(Tables::builtin()))
+        .unwrap_or_else(|found| panic!("{found:#?}"));
+    let result = run_on_both(&scenario.plan(&scenario.cells[0], 1));
+    let full = |fact: &Fact| match fact {
+        Fact::Sent(sent) => sent
+            .fates
+            .iter()
+            .any(|fate| matches!(fate, Fate::Lost { reason } if reason == "queue is full")),
+        _ => false,
+    };
+    assert!(count(&result.trace, full) > 200, "three of four find no room");
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ikelab_ambient::Instant;
 use ikelab_wire::registry::ExchangeType;
 
-use super::Matcher;
+use super::{Matcher, Rate};
 
 /// A fault.
 #[derive(Clone, PartialEq, Debug)]
@@ -33,24 +33,12 @@ pub enum FaultKind {
         /// What happens to them.
         harm: Harm,
     },
-    /// A link loses packets.
-    Loss {
+    /// Something befalls a link.
+    Link {
         /// The link.
         link: u16,
-        /// How likely each is lost, 0 to 1.
-        probability: f64,
-    },
-    /// A link passes shorter packets only.
-    Mtu {
-        /// The link.
-        link: u16,
-        /// Octets of the largest IP packet.
-        mtu: u16,
-    },
-    /// A link passes nothing.
-    LinkDown {
-        /// The link.
-        link: u16,
+        /// What.
+        trouble: Trouble,
     },
     /// A NAT forgets its mappings, once.
     NatRebind {
@@ -85,12 +73,51 @@ impl FaultKind {
             Self::Packets { harm: Harm::Duplicate, .. } => "duplicate",
             Self::Packets { harm: Harm::Corrupt(_), .. } => "corrupt",
             Self::Packets { harm: Harm::Hold(_), .. } => "hold",
-            Self::Loss { .. } => "loss",
-            Self::Mtu { .. } => "mtu",
-            Self::LinkDown { .. } => "link_down",
+            Self::Link { trouble, .. } => trouble.name(),
             Self::NatRebind { .. } => "nat_rebind",
             Self::Crash { .. } => "crash",
             Self::Partition { .. } => "partition",
+        }
+    }
+}
+
+/// Something that befalls a link, in place of what it does otherwise.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Trouble {
+    /// How long each packet takes.
+    Delay(Duration),
+    /// How much longer it may take.
+    Jitter(Duration),
+    /// How likely a packet is lost, 0 to 1.
+    Loss(f64),
+    /// How likely it arrives twice.
+    Duplicate(f64),
+    /// How likely it is overtaken by those behind it.
+    Reorder(f64),
+    /// How likely one of its bits is turned over.
+    Corrupt(f64),
+    /// How fast packets leave.
+    Rate(Rate),
+    /// Octets of the largest IP packet.
+    Mtu(u16),
+    /// Nothing passes.
+    Down,
+}
+
+impl Trouble {
+    /// The key that it is written with.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Delay(_) => "delay",
+            Self::Jitter(_) => "jitter",
+            Self::Loss(_) => "loss",
+            Self::Duplicate(_) => "duplicate",
+            Self::Reorder(_) => "reorder",
+            Self::Corrupt(_) => "corrupt",
+            Self::Rate(_) => "rate",
+            Self::Mtu(_) => "mtu",
+            Self::Down => "link_down",
         }
     }
 }

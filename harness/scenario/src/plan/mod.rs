@@ -16,7 +16,7 @@ mod tunnel;
 use ikelab_ambient::{Instant, Purpose};
 
 pub use agenda::{Action, ClearWhat, Command, Inject, Ping, RawPacket, Send};
-pub use fault::{Carries, Fault, FaultKind, Harm, Packets, When};
+pub use fault::{Carries, Fault, FaultKind, Harm, Packets, Trouble, When};
 pub use lie::{
     Base, Craft, CraftPayload, Does, Edit, FragmentEdit, FragmentField, HeaderField, Liar,
     Otherwise, PayloadField, Rule, Select, Target, Value,
@@ -24,7 +24,7 @@ pub use lie::{
 pub use matcher::Matcher;
 pub use options::{HalfOpen, IkeOptions};
 pub use order::{Explore, Queue, Stream};
-pub use topology::{Host, HostKind, Iface, Link, Mapping, Nat, Route};
+pub use topology::{Host, HostKind, Iface, Link, Mapping, Nat, Rate, Room, Route};
 pub use tunnel::{
     Child, Cookie, DontFragment, End, EspMode, Ike, Narrow, Pool, Retransmit, Start, VirtualIp,
 };

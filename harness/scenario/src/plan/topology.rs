@@ -99,8 +99,30 @@ pub struct Link {
     pub duplicate: f64,
     /// How likely it is overtaken by those behind it.
     pub reorder: f64,
+    /// How likely one of its bits is turned over.
+    pub corrupt: f64,
+    /// How fast packets leave at each end; none: at once.
+    pub rate: Option<Rate>,
     /// Octets of the largest IP packet.
     pub mtu: u16,
     /// True when it loses every fragment of an IP packet.
     pub drops_ip_fragments: bool,
+}
+
+/// How fast packets leave, and how many may wait for that.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Rate {
+    /// Bits a second, at least one.
+    pub bits_per_second: u64,
+    /// How many may wait.
+    pub room: Room,
+}
+
+/// How much may wait, beside the packet that is leaving.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Room {
+    /// So many packets.
+    Packets(u32),
+    /// So many octets.
+    Octets(u64),
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::fault;
 use super::world::World;
 use crate::pattern::{Variables, pattern};
-use crate::plan::{Explore, Link, Stream};
+use crate::plan::{Explore, Link, Room, Stream};
 use crate::reader::{Cx, Fields};
 use crate::shape::{self, Form, Shape, may, need};
 use crate::yaml::{Kind, Node};
@@ -92,10 +92,21 @@ fn stream(cx: &Cx<'_>, world: &World, node: &Node) -> Option<Stream> {
     stream
 }
 
+/// How long a packet waits and leaves at most, where a link has a rate.
+fn queue(link: &Link) -> Duration {
+    let Some(rate) = link.rate else { return Duration::ZERO };
+    let octets = match rate.room {
+        Room::Packets(packets) => (u64::from(packets) + 1).saturating_mul(link.mtu.into()),
+        Room::Octets(octets) => octets.saturating_add(link.mtu.into()),
+    };
+    let nanos = u128::from(octets) * 8_000_000_000 / u128::from(rate.bits_per_second.max(1));
+    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+}
+
 /// How long a packet is on its way at most, over every link once.
 fn longest_way(links: &[Link]) -> Duration {
     let way = |link: &Link| {
-        let once = link.delay + link.jitter;
+        let once = link.delay + link.jitter + queue(link);
         if link.reorder > 0.0 { once * 2 } else { once }
     };
     let all = links.iter().map(way).fold(Duration::ZERO, Duration::saturating_add);

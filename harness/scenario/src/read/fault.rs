@@ -2,10 +2,10 @@
 
 use ikelab_ambient::Instant;
 
-use super::nat;
 use super::world::World;
+use super::{nat, rate};
 use crate::pattern::{Pattern, Prop, What, fault_pattern};
-use crate::plan::{Carries, Fault, FaultKind, Harm, HostKind, Matcher, Packets, When};
+use crate::plan::{Carries, Fault, FaultKind, Harm, HostKind, Matcher, Packets, Trouble, When};
 use crate::reader::{Cx, Fields};
 use crate::shape::{self, Form, Key, Shape, may};
 use crate::text::Text;
@@ -24,6 +24,9 @@ pub(crate) static SHAPE: Shape = Shape::new(
     "corrupt",
     "hold",
     "loss",
+    "jitter",
+    "reorder",
+    "rate",
     "mtu",
     "partition",
     "link_down",
@@ -34,14 +37,30 @@ pub(crate) static SHAPE: Shape = Shape::new(
 /// Faults that happen to single packets.
 const PACKETS: &[Key] = &[
     may("drop", shape::MESSAGE, "Such a packet never arrives. `none`: leave this fault out."),
-    may("delay", shape::MESSAGE, "Such a packet arrives later, by `by`."),
-    may("duplicate", shape::MESSAGE, "Such a packet arrives once more."),
-    may("corrupt", shape::MESSAGE, "Bits of such a packet are turned over, `bits` of them."),
+    may(
+        "delay",
+        Form::Any(&[shape::MESSAGE, shape::DURATION]),
+        "Such a packet arrives later, by `by`. Or, with `link`, how long its packets take.",
+    ),
+    may(
+        "duplicate",
+        Form::Any(&[shape::MESSAGE, shape::SHARE]),
+        "Such a packet arrives once more. Or, with `link`, how likely it doubles a packet.",
+    ),
+    may(
+        "corrupt",
+        Form::Any(&[shape::MESSAGE, shape::SHARE]),
+        "Bits of such a packet are turned over, `bits` of them. Or, with `link`, how likely it turns \
+         a bit of a packet.",
+    ),
     may("hold", shape::MESSAGE, "Such a packet waits at its sender's end of the link, to `until`."),
 ];
 /// The other faults.
 const OTHERS: &[Key] = &[
     may("loss", shape::SHARE, "How likely `link` loses a packet."),
+    may("jitter", shape::DURATION, "Up to how much longer packets take on `link`, at random."),
+    may("reorder", shape::SHARE, "How likely a packet on `link` is overtaken by later ones."),
+    may("rate", shape::RATE, "How fast packets leave at each end of `link`."),
     may("mtu", Form::Integer(68, 65_535), "Octets of the largest IP packet that `link` passes."),
     may("partition", Form::List(&shape::HOST), "These hosts do not reach each other."),
     may("link_down", shape::LINK, "The link that passes nothing."),
@@ -75,7 +94,8 @@ const DETAILS: &[Key] = &[
         .or("never"),
     may("bits", Form::Integer(1, 100_000), "How many bits of a corrupted packet are turned over.")
         .or("1"),
-    may("link", shape::LINK, "The link that `loss` or `mtu` happens to."),
+    may("link", shape::LINK, "The link that it happens to."),
+    may("queue", shape::ROOM, "What may wait for a `rate`.").or("the link's own, or 100 packets"),
     may(
         "address",
         shape::PREFIX,
@@ -101,8 +121,10 @@ fn fault(cx: &Cx<'_>, world: &World, node: &Node) -> Option<Fault> {
     let at = Instant::ZERO + fields.duration("at").unwrap_or_default();
     let until = fields.duration("for").map_or(Instant::FAR, |span| at + span);
     let (text, kind) = match key {
-        "loss" => loss(cx, world, &fields)?,
-        "mtu" => mtu(cx, world, &fields)?,
+        "loss" | "jitter" | "reorder" | "rate" | "mtu" => link_fault(cx, world, &fields, key)?,
+        "delay" | "duplicate" | "corrupt" if fields.get("link").is_some() => {
+            link_fault(cx, world, &fields, key)?
+        }
         "partition" => partition(cx, world, &fields)?,
         "link_down" => link_down(cx, world, &fields)?,
         "nat_rebind" => nat_rebind(cx, world, &fields)?,
@@ -115,16 +137,19 @@ fn fault(cx: &Cx<'_>, world: &World, node: &Node) -> Option<Fault> {
 /// Complains about keys that say nothing about this kind of fault.
 fn refuse_idle_details(cx: &Cx<'_>, fields: &Fields<'_, '_>, key: &str) {
     let meant: &[&str] = match key {
+        "delay" | "duplicate" | "corrupt" if fields.get("link").is_some() => &["link"],
         "drop" | "duplicate" => &["nth"],
         "delay" => &["nth", "by"],
         "hold" => &["nth", "until"],
         "corrupt" => &["nth", "bits"],
-        "loss" | "mtu" => &["link"],
+        "loss" | "jitter" | "reorder" | "mtu" => &["link"],
+        "rate" => &["link", "queue"],
         "nat_rebind" => &["address"],
         "crash" => &["when", "nth", "restart_after"],
         _ => &[],
     };
-    let details = ["nth", "by", "until", "bits", "link", "address", "when", "restart_after"];
+    let details =
+        ["nth", "by", "until", "bits", "link", "queue", "address", "when", "restart_after"];
     for detail in details {
         if let Some(span) = fields.key(detail).filter(|_| !meant.contains(&detail)) {
             cx.error(span, format!("`{detail}` says nothing about `{key}`"), "");
@@ -205,16 +230,38 @@ pub(super) fn which(pattern: Pattern, text: &str) -> Packets {
     Packets { from, place: from, to, what, also }
 }
 
-fn loss(cx: &Cx<'_>, world: &World, fields: &Fields<'_, '_>) -> Option<(String, FaultKind)> {
-    let probability = cx.probability(fields.need("loss")?, "loss")?;
+/// Something that befalls a link: `{loss: 30%, link: wan}`.
+fn link_fault(
+    cx: &Cx<'_>,
+    world: &World,
+    fields: &Fields<'_, '_>,
+    key: &str,
+) -> Option<(String, FaultKind)> {
     let (name, link) = link(cx, world, fields)?;
-    Some((format!("loss {probability} on {name}"), FaultKind::Loss { link, probability }))
-}
-
-fn mtu(cx: &Cx<'_>, world: &World, fields: &Fields<'_, '_>) -> Option<(String, FaultKind)> {
-    let mtu = u16::try_from(fields.integer("mtu", 68, 65_535)?).ok()?;
-    let (name, link) = link(cx, world, fields)?;
-    Some((format!("mtu {mtu} on {name}"), FaultKind::Mtu { link, mtu }))
+    let node = fields.need(key)?;
+    let share = || cx.probability(node, key);
+    let trouble = match key {
+        "delay" => {
+            let delay = cx.duration(node, key)?;
+            if delay.is_zero() {
+                let label = "nothing is instantaneous: 1us at least";
+                cx.error(node.span, "a link without delay", label);
+            }
+            Trouble::Delay(delay)
+        }
+        "jitter" => Trouble::Jitter(cx.duration(node, key)?),
+        "loss" => Trouble::Loss(share()?),
+        "duplicate" => Trouble::Duplicate(share()?),
+        "reorder" => Trouble::Reorder(share()?),
+        "corrupt" => Trouble::Corrupt(share()?),
+        "rate" => {
+            let own = world.links.get(usize::from(link)).and_then(|link| link.rate);
+            Trouble::Rate(rate::read(cx, fields, own.map(|rate| rate.room))?)
+        }
+        _ => Trouble::Mtu(u16::try_from(fields.integer("mtu", 68, 65_535)?).ok()?),
+    };
+    let value = cx.text(node, key).map_or("", |text| &text.value);
+    Some((format!("{key} {value} on {name}"), FaultKind::Link { link, trouble }))
 }
 
 fn link(cx: &Cx<'_>, world: &World, fields: &Fields<'_, '_>) -> Option<(String, u16)> {
@@ -246,7 +293,8 @@ fn partition(cx: &Cx<'_>, world: &World, fields: &Fields<'_, '_>) -> Option<(Str
 fn link_down(cx: &Cx<'_>, world: &World, fields: &Fields<'_, '_>) -> Option<(String, FaultKind)> {
     let name = cx.text(fields.need("link_down")?, "link_down")?;
     let link = link_named(cx, world, name)?;
-    Some((format!("link_down {}", name.value), FaultKind::LinkDown { link }))
+    let kind = FaultKind::Link { link, trouble: Trouble::Down };
+    Some((format!("link_down {}", name.value), kind))
 }
 
 /// A rebinding happens at one moment, so that it has no length.

@@ -12,6 +12,7 @@ pub(crate) mod peers;
 mod personality;
 pub(crate) mod pin;
 pub(crate) mod preset;
+mod rate;
 pub(crate) mod routes;
 pub(crate) mod tunnel;
 mod values;

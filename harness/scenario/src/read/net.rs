@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::nat;
 use super::world::World;
+use super::{nat, rate};
 use crate::plan::{Host, HostKind, Iface, Link, Route};
 use crate::reader::{Cx, Fields};
 use crate::shape::{self, Form, Shape, may, need};
@@ -74,6 +74,10 @@ static LINK: Shape = Shape::new(
         may("loss", shape::SHARE, "How likely a packet is lost.").or("0"),
         may("duplicate", shape::SHARE, "How likely a packet arrives twice.").or("0"),
         may("reorder", shape::SHARE, "How likely a packet is overtaken by later ones.").or("0"),
+        may("corrupt", shape::SHARE, "How likely one bit of a packet is turned over.").or("0"),
+        may("rate", shape::RATE, "How fast packets leave at each end: 10Mbit.").or("at once"),
+        may("queue", shape::ROOM, "What may wait at each end for that; more is lost.")
+            .or("100 packets"),
         may("mtu", Form::Integer(576, 65_535), "Octets of the largest IP packet.").or("1500"),
         may("drops_ip_fragments", Form::Boolean, "Whether it loses every IP fragment.").or("false"),
     ]],
@@ -196,6 +200,8 @@ fn link(cx: &Cx<'_>, world: &mut World, place: u16, name: &Text, node: &Node) ->
         loss: share("loss"),
         duplicate: share("duplicate"),
         reorder: share("reorder"),
+        corrupt: share("corrupt"),
+        rate: rate::read(cx, &fields, None),
         mtu: fields
             .integer("mtu", 576, 65_535)
             .and_then(|mtu| u16::try_from(mtu).ok())

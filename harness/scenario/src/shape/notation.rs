@@ -115,6 +115,11 @@ pub(crate) const RATE: Form = Form::Written(&Notation::new(
     "Bits each second, a number and bit, kbit, Mbit or Gbit: 10Mbit.",
     "^[0-9]+ *[kMG]?bit$",
 ));
+pub(crate) const ROOM: Form = Form::Written(&Notation::new(
+    "room",
+    "What may wait: 50 packets, or a volume, 64kB.",
+    "^[0-9]+ *(packets?|B|kB|MB|GB)$",
+));
 pub(crate) const VOLUME_BOUND: Form = Form::Written(&Notation::new(
     "bound on a volume",
     "A sign, which may be missing, and a volume: \"== 1MB\".",

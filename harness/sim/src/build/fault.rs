@@ -1,11 +1,12 @@
 //! Faults: for single packets, which the sender knows beforehand, and of links, at their times.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::rc::Rc;
 
 use ikelab_ambient::Instant;
 use ikelab_host::{Change, Command, Order};
-use ikelab_net::{Fault, Harm, Insight, Kind, Queue, Victims};
+use ikelab_net::{Fault, Harm, Insight, Kind, Queue, Trouble, Victims};
 use ikelab_scenario::plan::{self, Carries, FaultKind, Packets, Plan, When};
 use ikelab_trace::{HostId, LinkId};
 
@@ -37,9 +38,7 @@ pub(super) fn of_packets(plan: &Plan, place: u16, memory: &Memory) -> Vec<Fault>
         }
         FaultKind::Packets { .. }
         | FaultKind::Crash { .. }
-        | FaultKind::Loss { .. }
-        | FaultKind::Mtu { .. }
-        | FaultKind::LinkDown { .. }
+        | FaultKind::Link { .. }
         | FaultKind::NatRebind { .. }
         | FaultKind::Partition { .. } => None,
     };
@@ -75,9 +74,7 @@ pub(super) fn looks_inside(plan: &Plan, place: u16) -> bool {
             which.from == place && which.also.is_some()
         }
         FaultKind::Crash { when: None, .. }
-        | FaultKind::Loss { .. }
-        | FaultKind::Mtu { .. }
-        | FaultKind::LinkDown { .. }
+        | FaultKind::Link { .. }
         | FaultKind::NatRebind { .. }
         | FaultKind::Partition { .. } => false,
     };
@@ -96,18 +93,23 @@ pub(super) fn queues(plan: &Plan, place: u16) -> Vec<Queue> {
 
 /// What the host in a place is told about the faults of its links, and when.
 pub(super) fn of_links(plan: &Plan, place: u16) -> Agenda {
-    let faults = plan.faults.iter().flat_map(|fault| {
-        let (begin, end) = changes(plan, place, &fault.kind);
-        let begin = begin.into_iter().map(|(link, change)| (fault.at, link, change));
-        let end = end.into_iter().map(|(link, change)| (fault.until, link, change));
-        begin.chain(end.filter(|(until, ..)| *until < Instant::FAR)).collect::<Vec<_>>()
+    let links = || 0..u16::try_from(plan.links.len()).unwrap_or(u16::MAX);
+    let faults = (0..).zip(&plan.faults).flat_map(|(index, fault)| {
+        let troubles = troubles(plan, place, &fault.kind);
+        let links: BTreeSet<u16> = troubles.iter().map(|(link, _)| *link).collect();
+        let begin = troubles
+            .into_iter()
+            .map(move |(link, trouble)| (fault.at, link, Change::Begin { fault: index, trouble }));
+        let end =
+            links.into_iter().map(move |link| (fault.until, link, Change::End { fault: index }));
+        begin.chain(end.filter(|(until, ..)| *until < Instant::FAR))
     });
+    let heal =
+        plan.heal.into_iter().flat_map(|at| links().map(move |link| (at, link, Change::Heal)));
     let command = |(at, link, change): (Instant, u16, Change)| {
-        (at, Command { step: None, fault: None, order: Order::Link { link: LinkId(link), change } })
+        let order = Order::Link { link: LinkId(link), change };
+        (at, Command { step: None, fault: None, order })
     };
-    let links = 0..u16::try_from(plan.links.len()).unwrap_or(u16::MAX);
-    let heal = plan.heal.into_iter().flat_map(|at| links.clone().map(move |link| (at, link)));
-    let heal = heal.map(|(at, link)| (at, link, Change::Heal));
     faults.chain(heal).map(command).collect()
 }
 
@@ -124,9 +126,7 @@ pub(super) fn of_machines(plan: &Plan, place: u16) -> Agenda {
             FaultKind::NatRebind { .. }
             | FaultKind::Crash { .. }
             | FaultKind::Packets { .. }
-            | FaultKind::Loss { .. }
-            | FaultKind::Mtu { .. }
-            | FaultKind::LinkDown { .. }
+            | FaultKind::Link { .. }
             | FaultKind::Partition { .. } => return None,
         };
         Some((fault.at, Command { step: None, fault: Some(index), order }))
@@ -136,38 +136,35 @@ pub(super) fn of_machines(plan: &Plan, place: u16) -> Agenda {
     orders.chain(plan.heal.map(start)).collect()
 }
 
-/// What changes on which links.
-type Changes = Vec<(u16, Change)>;
-
-/// What changes at a host when a fault begins, and when it ends.
-fn changes(plan: &Plan, place: u16, fault: &FaultKind) -> (Changes, Changes) {
+/// What a fault brings to the links of the host in a place, as long as it lasts.
+fn troubles(plan: &Plan, place: u16, fault: &FaultKind) -> Vec<(u16, Trouble)> {
     match fault {
         FaultKind::Packets { .. } | FaultKind::NatRebind { .. } | FaultKind::Crash { .. } => {
-            (Vec::new(), Vec::new())
+            Vec::new()
         }
-        FaultKind::LinkDown { link } => {
-            (vec![(*link, Change::Up(false))], vec![(*link, Change::Up(true))])
-        }
-        FaultKind::Loss { link, probability } => {
-            let usual = plan.links.get(usize::from(*link)).map_or(0.0, |link| link.loss);
-            (vec![(*link, Change::Loss(*probability))], vec![(*link, Change::Loss(usual))])
-        }
-        FaultKind::Mtu { link, mtu } => {
-            let usual = plan.links.get(usize::from(*link)).map_or(*mtu, |link| link.mtu);
-            (vec![(*link, Change::Mtu(*mtu))], vec![(*link, Change::Mtu(usual))])
-        }
+        FaultKind::Link { link, trouble } => vec![(*link, self::trouble(*trouble))],
         FaultKind::Partition { hosts } => {
             let others = hosts.iter().filter(|host| **host != place && hosts.contains(&place));
             let links = 0..u16::try_from(plan.links.len()).unwrap_or(u16::MAX);
-            let ways: Vec<(u16, HostId)> = others
-                .flat_map(|host| links.clone().map(move |link| (link, HostId(*host))))
-                .collect();
-            let cut = |cut| {
-                let change = move |(link, host)| (link, Change::CutOff(host, cut));
-                ways.iter().copied().map(change).collect()
-            };
-            (cut(true), cut(false))
+            let ways = others.flat_map(|host| {
+                links.clone().map(move |link| (link, Trouble::CutOff(HostId(*host))))
+            });
+            ways.collect()
         }
+    }
+}
+
+fn trouble(trouble: plan::Trouble) -> Trouble {
+    match trouble {
+        plan::Trouble::Delay(delay) => Trouble::Delay(delay),
+        plan::Trouble::Jitter(jitter) => Trouble::Jitter(jitter),
+        plan::Trouble::Loss(share) => Trouble::Loss(share),
+        plan::Trouble::Duplicate(share) => Trouble::Duplicate(share),
+        plan::Trouble::Reorder(share) => Trouble::Reorder(share),
+        plan::Trouble::Corrupt(share) => Trouble::Corrupt(share),
+        plan::Trouble::Rate(rate) => Trouble::Rate(super::rate(rate)),
+        plan::Trouble::Mtu(mtu) => Trouble::Mtu(mtu),
+        plan::Trouble::Down => Trouble::Down,
     }
 }
 

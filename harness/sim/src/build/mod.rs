@@ -12,7 +12,8 @@ use ikelab_host::{Command, Host, HostConfig, HostKind, Software};
 use ikelab_ike::Editor;
 use ikelab_ike::config::Config;
 use ikelab_net::{
-    Attachment, Behaviour, Conditions, Interface, Link, NatConfig, Port, Prefix, Route, Via,
+    Attachment, Behaviour, Conditions, Interface, Link, NatConfig, Port, Prefix, Rate, Room, Route,
+    Via,
 };
 use ikelab_scenario::plan::{self, Plan};
 use ikelab_trace::{HostId, LinkId};
@@ -56,12 +57,22 @@ fn build_link(plan: &Plan, id: u16, link: &plan::Link) -> Link {
         loss: link.loss,
         duplicate: link.duplicate,
         reorder: link.reorder,
+        corrupt: link.corrupt,
+        rate: link.rate.map(rate),
         mtu: link.mtu,
         drops_fragments: link.drops_ip_fragments,
-        ..Conditions::default()
+        up: true,
     };
     let attached = link.attached.iter().filter_map(attach).collect();
     Link { id: LinkId(id), name: link.name.clone(), attached, conditions }
+}
+
+fn rate(rate: plan::Rate) -> Rate {
+    let room = match rate.room {
+        plan::Room::Packets(packets) => Room::Packets(packets),
+        plan::Room::Octets(octets) => Room::Octets(octets),
+    };
+    Rate { bits_per_second: rate.bits_per_second, room }
 }
 
 fn build_host(
