@@ -11,56 +11,108 @@ use serde::Deserialize;
 
 use crate::support::{Hex, load};
 
-const SESSIONS: [&str; 15] = [
+const SESSIONS: [&str; 52] = [
     "aes128-aesxcbc-modp2048",
     "aes128-sha256-modp2048",
     "aes128ccm16-prfsha256-ecp256",
     "aes192-sha384-ecp521",
     "aes256gcm16-prfsha384-ecp384",
+    "cert-ecdsa",
+    "cert-ed25519",
+    "cert-rsa",
+    "cert-rsa-legacy-authmethod1",
     "chacha20poly1305-prfsha256-x25519",
     "child-rekey-nopfs",
     "child-rekey-pfs",
+    "childless-rfc6023",
+    "collision-ike-rekey-vs-child-rekey",
+    "config-payload-virtual-ip",
+    "cookie",
+    "delete-child-then-new-child-then-delete-ike",
+    "dpd-liveness",
+    "eap-mschapv2",
     "esp-null-sha256",
+    "fragmentation-cert-rsa",
     "ike-rekey",
+    "invalid-ke-retry",
+    "ipv6-outer",
+    "kn-shim",
+    "kn-shim-esn",
+    "libreswan-chacha20-x25519",
     "libreswan-frag",
     "libreswan-init-psk",
+    "libreswan-invalid-ke",
+    "libreswan-ppk",
+    "ls-imp-corrupt-encrypted",
+    "ls-imp-ke-payload-omit",
+    "ls-imp-major-version-bump",
+    "ls-imp-replay-duplicates",
+    "ls-imp-send-bogus-payload-flag",
+    "ls-imp-unkpl-crit-add-unkpl-to-sk-ike-auth",
+    "mobike",
+    "multiple-auth-rfc4739",
+    "neg-auth-failed",
+    "neg-no-proposal-chosen",
     "openiked-gcm-ike-x25519",
     "openiked-init-psk",
+    "ppk-rfc8784",
     "psk-default",
+    "sim-loss30-seed7",
+    "sim-nat-rewrite",
+    "simultaneous-child-rekey",
+    "simultaneous-ike-rekey",
+    "simultaneous-initiation",
+    "ss6-mlkem768-x25519",
+    "ts-narrowing",
 ];
 
 #[test]
 fn the_key_schedule_derives_the_keys_that_daemons_logged() {
+    let mut count = 0;
     for session in sessions() {
         for sa in &session.ike_sas {
             let name = &session.name;
-            let seed = match sa.replaces.map(|old| &session.ike_sas[old]) {
-                None => skeyseed(sa.prf(), &sa.shared_secret, &sa.ni, &sa.nr),
-                Some(old) => {
-                    skeyseed_rekey(old.prf(), &old.sk_d, &sa.shared_secret, &sa.ni, &sa.nr)
-                }
-            };
+            let seed = sa.seed(&session);
             assert_eq!(seed.as_ref(), &*sa.skeyseed, "{name}: SKEYSEED");
-            assert_eq!(sa.derived(&session), sa.logged(), "{name}: SK_*");
+            assert_eq!(sa.derived(&seed), sa.logged(), "{name}: SK_*");
+            count += 1;
         }
     }
+    assert_eq!(count, 66, "IKE SAs in the recordings");
+}
+
+#[test]
+fn a_ppk_changes_the_three_keys_that_it_is_to_change() {
+    let mut count = 0;
+    for session in sessions().filter(|session| session.ppk.is_some()) {
+        let expected = session.sk_d_after_ppk.as_ref().expect("logged");
+        assert_eq!(session.sk_d(0), **expected, "{}: SK_d, RFC 8784 section 3", session.name);
+        assert_ne!(session.sk_d(0), *session.ike_sas[0].sk_d, "{}", session.name);
+        count += 1;
+    }
+    assert_eq!(count, 2);
 }
 
 #[test]
 fn child_keys_are_those_that_daemons_gave_to_their_kernels() {
+    let mut count = 0;
     for session in sessions() {
         for child in &session.child_sas {
-            let ike = &session.ike_sas[child.ike];
+            let prf = session.ike_sas[child.ike].prf();
             let shared = (!child.shared_secret.is_empty()).then_some(&*child.shared_secret);
-            let keys =
-                child_keys(ike.prf(), &ike.sk_d, child.protection(), shared, &child.ni, &child.nr);
+            // RFC 9370 section 2.2.4: further secrets stand behind the nonces.
+            let nr = behind(&child.nr, &child.additional_secrets);
+            let sk_d = session.sk_d(child.ike);
+            let keys = child_keys(prf, &sk_d, child.protection(), shared, &child.ni, &nr);
             let name = &session.name;
             assert_eq!(keys.encr_i.as_ref(), &*child.encr_i, "{name}: encryption, initiator");
             assert_eq!(keys.integ_i.as_ref(), &*child.integ_i, "{name}: integrity, initiator");
             assert_eq!(keys.encr_r.as_ref(), &*child.encr_r, "{name}: encryption, responder");
             assert_eq!(keys.integ_r.as_ref(), &*child.integ_r, "{name}: integrity, responder");
+            count += 1;
         }
     }
+    assert_eq!(count, 65, "Child SAs in the recordings");
 }
 
 #[test]
@@ -86,7 +138,7 @@ fn recorded_messages_open_and_without_padding_seal_again_to_the_same_octets() {
 #[test]
 fn a_recorded_message_with_one_bit_changed_anywhere_does_not_open() {
     for session in sessions() {
-        let message = &session.messages[0];
+        let Some(message) = session.messages.first() else { continue };
         let sealer = session.sealer(message);
         for at in 0..message.octets.len() {
             let mut octets = message.octets.to_vec();
@@ -121,7 +173,7 @@ fn recorded_esp_packets_open_and_seal_again_to_the_same_octets() {
             opened += 1;
         }
     }
-    assert!(opened > 40, "only {opened} packets in the recordings");
+    assert!(opened > 250, "only {opened} packets in the recordings");
 }
 
 #[test]
@@ -139,18 +191,37 @@ fn a_recorded_esp_packet_with_one_bit_changed_anywhere_does_not_open() {
 
 #[test]
 fn the_auth_of_a_shared_key_is_the_one_daemons_sent() {
+    let (mut by_psk, mut by_msk) = (0, 0);
     for session in sessions() {
-        assert_eq!(session.auth.len(), 2, "{}: one of each side", session.name);
-        for auth in &session.auth {
+        for auth in session.auth.iter().filter(|auth| auth.method == SHARED_KEY) {
             let prf = session.ike_sas[auth.ike].prf();
-            let made = psk_auth(prf, &session.psk, &[&auth.signed_octets]);
+            // RFC 7296 section 2.16: the MSK of EAP takes the place of the shared secret.
+            let secret = auth.msk.as_ref().unwrap_or(&session.psk);
+            let made = psk_auth(prf, secret, &[&auth.signed_octets]);
             assert_eq!(made, *auth.auth, "{}: {}", session.name, auth.by);
+            *if auth.msk.is_some() { &mut by_msk } else { &mut by_psk } += 1;
+        }
+    }
+    assert_eq!((by_psk, by_msk), (86, 2));
+}
 
-            // RFC 7296 §2.15: the octets end with prf(SK_p, identification without its header)
-            let keys = &session.ike_sas[auth.ike];
-            let nonce = if auth.by == "initiator" { &keys.nr } else { &keys.ni };
-            let message_len = auth.signed_octets.len() - prf.output_len() - nonce.len();
-            assert_eq!(&auth.signed_octets[message_len..][..nonce.len()], &**nonce);
+#[test]
+fn what_is_signed_ends_with_the_peers_nonce_and_the_identity_under_sk_p() {
+    for session in sessions() {
+        for auth in &session.auth {
+            let sa = &session.ike_sas[auth.ike];
+            let by_initiator = auth.by == "initiator";
+            let nonce = if by_initiator { &sa.nr } else { &sa.ni };
+            let key = session.sk_p(auth, by_initiator);
+            // RFC 7296 section 2.15; of an SA with IKE_INTERMEDIATE more follows, RFC 9242.
+            let tails = session.identities(auth.ike, by_initiator).into_iter().map(|id| {
+                let mac = sa.prf().digest(&key, &[&id]);
+                [nonce.as_ref(), &mac].concat()
+            });
+            let found = tails
+                .into_iter()
+                .any(|tail| auth.signed_octets.windows(tail.len()).any(|octets| octets == tail));
+            assert!(found, "{}: {}, frame {}", session.name, auth.by, auth.frame);
         }
     }
 }
@@ -177,10 +248,24 @@ fn sessions() -> impl Iterator<Item = Session> {
     SESSIONS.into_iter().map(|name| load(&format!("captures/{name}.json")))
 }
 
+/// The authentication method of a shared key, RFC 7296 section 3.8.
+const SHARED_KEY: u8 = 2;
+const IDI: PayloadType = PayloadType::IDI;
+const IDR: PayloadType = PayloadType::IDR;
+
+/// Further shared secrets behind the nonces, RFC 9370 sections 2.2.4 and 2.2.5.
+fn behind(nonce: &[u8], secrets: &[Hex]) -> Vec<u8> {
+    let mut octets = nonce.to_vec();
+    secrets.iter().for_each(|secret| octets.extend_from_slice(secret));
+    octets
+}
+
 #[derive(Deserialize)]
 struct Session {
     name: String,
     psk: Hex,
+    ppk: Option<Hex>,
+    sk_d_after_ppk: Option<Hex>,
     ike_sas: Vec<IkeSa>,
     child_sas: Vec<ChildSa>,
     messages: Vec<SealedMessage>,
@@ -208,7 +293,12 @@ struct IkeSa {
     sk_er: Hex,
     sk_pi: Hex,
     sk_pr: Hex,
+    /// The IKE SA that it replaces.
     replaces: Option<usize>,
+    /// The keys of the same IKE SA before an additional key exchange, RFC 9370.
+    follows: Option<usize>,
+    #[serde(default)]
+    additional_secrets: Vec<Hex>,
 }
 
 #[derive(Deserialize)]
@@ -220,6 +310,8 @@ struct ChildSa {
     ni: Hex,
     nr: Hex,
     shared_secret: Hex,
+    #[serde(default)]
+    additional_secrets: Vec<Hex>,
     encr_i: Hex,
     integ_i: Hex,
     encr_r: Hex,
@@ -242,6 +334,10 @@ struct SealedMessage {
 struct Auth {
     ike: usize,
     by: String,
+    method: u8,
+    frame: u32,
+    /// The MSK of EAP-MSCHAPv2, computed from the password and the recorded NT-Response.
+    msk: Option<Hex>,
     signed_octets: Hex,
     auth: Hex,
 }
@@ -266,6 +362,35 @@ fn protection(encr: u16, key_bits: u16, integ: u16) -> Protection {
 }
 
 impl Session {
+    /// SK_d as Child SAs and rekeyed IKE SAs use it.
+    fn sk_d(&self, ike: usize) -> Vec<u8> {
+        let sa = &self.ike_sas[ike];
+        self.with_ppk(sa, &sa.sk_d)
+    }
+
+    fn sk_p(&self, auth: &Auth, by_initiator: bool) -> Vec<u8> {
+        let sa = &self.ike_sas[auth.ike];
+        self.with_ppk(sa, if by_initiator { &sa.sk_pi } else { &sa.sk_pr })
+    }
+
+    /// RFC 8784 section 3: prf+(PPK, SK) in the place of SK, in the IKE SA that used the PPK.
+    fn with_ppk(&self, sa: &IkeSa, key: &[u8]) -> Vec<u8> {
+        match self.ppk.as_ref().filter(|_| sa.replaces.is_none()) {
+            Some(ppk) => sa.prf().plus(ppk, &[key], key.len()).expect("short").as_ref().to_vec(),
+            None => key.to_vec(),
+        }
+    }
+
+    /// The bodies of the identity payloads that a side of an IKE SA sent.
+    fn identities(&self, ike: usize, by_initiator: bool) -> Vec<Vec<u8>> {
+        let spi = &self.ike_sas[ike].spi_i;
+        let kind = if by_initiator { IDI } else { IDR };
+        let of_sa = |message: &&SealedMessage| self.ike_sas[message.ike].spi_i == *spi;
+        let all = self.messages.iter().filter(of_sa);
+        // The first fragment has what stands first: the identity.
+        all.filter_map(|message| find(PayloadType(message.first), &message.inner, kind)).collect()
+    }
+
     fn sealer(&self, message: &SealedMessage) -> Sealer {
         let sa = &self.ike_sas[message.ike];
         if message.from_initiator {
@@ -294,23 +419,24 @@ impl IkeSa {
         protection(self.encr, self.key_bits, self.integ)
     }
 
-    fn derived(&self, session: &Session) -> IkeKeys {
-        let (spi_i, spi_r) = (spi(&self.spi_i), spi(&self.spi_r));
-        let (shared, ni, nr) = (&self.shared_secret, &self.ni, &self.nr);
-        match self.replaces.map(|old| &session.ike_sas[old]) {
-            None => IkeKeys::derive(self.prf(), self.protection(), shared, ni, nr, spi_i, spi_r),
-            Some(old) => IkeKeys::rekey(
-                old.prf(),
-                &old.sk_d,
-                self.prf(),
-                self.protection(),
-                shared,
-                ni,
-                nr,
-                spi_i,
-                spi_r,
-            ),
+    /// SKEYSEED: RFC 7296 sections 2.14 and 2.18; RFC 9370 section 2.2.2 for what follows an
+    /// IKE_INTERMEDIATE, where the formula is the same.
+    fn seed(&self, session: &Session) -> Secret {
+        let (shared, ni) = (&self.shared_secret, &self.ni);
+        let nr = behind(&self.nr, &self.additional_secrets);
+        match self.replaces.or(self.follows) {
+            None => skeyseed(self.prf(), shared, ni, &nr),
+            Some(old) => {
+                let prf = session.ike_sas[old].prf();
+                skeyseed_rekey(prf, &session.sk_d(old), shared, ni, &nr)
+            }
         }
+    }
+
+    fn derived(&self, seed: &Secret) -> IkeKeys {
+        let (spi_i, spi_r) = (spi(&self.spi_i), spi(&self.spi_r));
+        let (prf, protection) = (self.prf(), self.protection());
+        IkeKeys::expand(prf, protection, seed.as_ref(), &self.ni, &self.nr, spi_i, spi_r)
     }
 
     fn logged(&self) -> IkeKeys {
@@ -341,4 +467,17 @@ impl EspSample {
 
 fn spi(text: &str) -> IkeSpi {
     text.parse().expect("an SPI")
+}
+
+/// The body of a payload in a chain.
+fn find(first: PayloadType, octets: &[u8], kind: PayloadType) -> Option<Vec<u8>> {
+    let (mut next, mut rest) = (first, octets);
+    while let [after, _, high, low, ..] = *rest {
+        let length = usize::from(u16::from_be_bytes([high, low]));
+        if next == kind {
+            return rest.get(4..length).map(<[u8]>::to_vec);
+        }
+        (next, rest) = (PayloadType(after), rest.get(length.max(4)..)?);
+    }
+    None
 }

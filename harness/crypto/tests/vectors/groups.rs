@@ -37,6 +37,39 @@ fn modp_values_that_rfc_6989_refuses_are_refused() {
     assert_eq!(file.refused.len(), 25);
 }
 
+/// RFC 7748 section 6.1: each gives the all-zero secret, also with the bit set that is ignored.
+#[test]
+fn a_value_is_refused_without_a_key_exactly_where_it_is_refused_with_one() {
+    let mut entropy = Seeded::new(1, "check");
+    let p = |last: u8| [vec![last], vec![0xff; 30], vec![0x7f]].concat();
+    let order_8 = [
+        "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
+        "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
+    ];
+    let mut small = vec![vec![0; 32], [vec![1], vec![0; 31]].concat()];
+    small.extend(order_8.map(|text| hex::decode(text).expect("hex")));
+    small.extend([p(0xec), p(0xed), p(0xee)]);
+    let with_bit = |value: &Vec<u8>| [&value[..31], &[value[31] | 0x80]].concat();
+    let again: Vec<_> = small.iter().map(with_bit).collect();
+    for value in small.iter().chain(&again) {
+        assert_eq!(Group::Curve25519.check(value), Err(BadPublicValue::SmallOrder), "{value:02x?}");
+    }
+    for group in Group::ALL {
+        let own = group.generate(&mut entropy, PURPOSE);
+        let length = group.public_len();
+        let mut values = vec![own.public().to_vec(), vec![0; length], vec![0xff; length]];
+        values.extend([vec![9; length], vec![9; length - 1], Vec::new()]);
+        values.extend(small.iter().chain(&again).cloned());
+        let mut odd = own.public().to_vec();
+        odd[length - 1] ^= 1;
+        values.push(odd);
+        for value in values {
+            let agreed = own.agree(&value).map(drop);
+            assert_eq!(group.check(&value), agreed, "{group:?} {value:02x?}");
+        }
+    }
+}
+
 #[test]
 fn an_exponent_longer_than_those_drawn_has_a_public_value_too() {
     let long = key(14, &[0x5a; 200]);
