@@ -18,13 +18,20 @@ macro_rules! curve {
                 Some(point.get(1..)?.to_vec())
             }
 
+            fn point(peer: &[u8]) -> Result<PublicKey, BadPublicValue> {
+                let point = [&[UNCOMPRESSED], peer].concat();
+                PublicKey::from_sec1_bytes(&point).map_err(|_| BadPublicValue::NotOnCurve)
+            }
+
+            pub(in crate::group) fn check(peer: &[u8]) -> Result<(), BadPublicValue> {
+                point(peer).map(drop)
+            }
+
             pub(in crate::group) fn agree(
                 octets: &[u8],
                 peer: &[u8],
             ) -> Result<Secret, BadPublicValue> {
-                let point = [&[UNCOMPRESSED], peer].concat();
-                let peer =
-                    PublicKey::from_sec1_bytes(&point).map_err(|_| BadPublicValue::NotOnCurve)?;
+                let peer = point(peer)?;
                 let key = SecretKey::from_slice(octets).expect("a private key is a scalar");
                 Ok(Secret::from(key.diffie_hellman(&peer).raw_secret_bytes().as_slice()))
             }

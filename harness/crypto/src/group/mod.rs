@@ -112,6 +112,30 @@ impl Group {
         }
     }
 
+    /// Whether a public value of the other end is one that a secret can be agreed on with, as far
+    /// as that can be told without a private key: what fails here costs no exponentiation.
+    ///
+    /// # Errors
+    /// When the value fails the tests of RFC 6989 §2, or would give the all-zero secret of RFC 8031
+    /// §5.
+    pub fn check(self, peer: &[u8]) -> Result<(), BadPublicValue> {
+        let expected = self.public_len();
+        if peer.len() != expected {
+            return Err(BadPublicValue::WrongLength { got: peer.len(), expected });
+        }
+        match self {
+            Self::Modp1024 => modp::GROUP_2.check(peer),
+            Self::Modp1536 => modp::GROUP_5.check(peer),
+            Self::Modp2048 => modp::GROUP_14.check(peer),
+            Self::Modp3072 => modp::GROUP_15.check(peer),
+            Self::Modp4096 => modp::GROUP_16.check(peer),
+            Self::Ecp256 => ecp::p256::check(peer),
+            Self::Ecp384 => ecp::p384::check(peer),
+            Self::Ecp521 => ecp::p521::check(peer),
+            Self::Curve25519 => curve25519::check(peer),
+        }
+    }
+
     /// Draws a private key and computes its public value. All chance comes from `entropy`.
     #[must_use]
     pub fn generate(self, entropy: &mut dyn Entropy, purpose: Purpose) -> PrivateKey {

@@ -52,12 +52,21 @@ impl<const LIMBS: usize> Modp<LIMBS> {
         Some(public.retrieve().to_be_bytes().as_ref().to_vec())
     }
 
-    pub(super) fn agree(&self, exponent: &[u8], peer: &[u8]) -> Result<Secret, BadPublicValue> {
+    pub(super) fn check(&self, peer: &[u8]) -> Result<(), BadPublicValue> {
+        self.in_range(peer).map(drop)
+    }
+
+    /// RFC 6989 §2.1: 1 < y < p − 1
+    fn in_range(&self, peer: &[u8]) -> Result<Uint<LIMBS>, BadPublicValue> {
         let peer = Uint::from_be_slice(peer);
-        // RFC 6989 §2.1: 1 < y < p − 1
         if peer <= Uint::ONE || peer >= self.order {
             return Err(BadPublicValue::OutOfRange);
         }
+        Ok(peer)
+    }
+
+    pub(super) fn agree(&self, exponent: &[u8], peer: &[u8]) -> Result<Secret, BadPublicValue> {
+        let peer = self.in_range(peer)?;
         Ok(Secret::from(self.power(peer, exponent).retrieve().to_be_bytes().as_ref()))
     }
 
