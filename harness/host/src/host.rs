@@ -46,6 +46,8 @@ pub struct Host {
     /// How many frames were sent through each interface.
     pub(crate) counts: Vec<u64>,
     pub(crate) ike: ikelab_ike::Engine,
+    /// The most entries that the tables of the IKE engine ever had.
+    pub(crate) ike_most: usize,
     pub(crate) esp: Esp,
     pub(crate) settings: BTreeMap<String, SaSettings>,
     /// Policies that were made of the selectors of Child SAs, by the inbound SPIs of these.
@@ -115,6 +117,7 @@ impl Host {
             starts: false,
             seed: config.seed,
             ike,
+            ike_most: 0,
             esp: Esp::new(config.policies),
             settings: config.settings,
             roaming: BTreeMap::new(),
@@ -159,6 +162,15 @@ impl Host {
         let applications = [self.pings.deadline(), self.flows.deadline(), self.software_deadline()];
         let deadlines = applications.into_iter().chain([self.ike.deadline()]);
         deadlines.flatten().min()
+    }
+
+    /// Writes down what is left when the run is over, if there ever was something.
+    pub fn finish(&mut self, now: Instant) {
+        let (left, most) = (self.ike.entries() as u64, self.ike_most as u64);
+        if most > 0 {
+            self.log.now = now;
+            self.log.write(Fact::Ike(IkeEvent::Remembers { left, most }));
+        }
     }
 
     /// Hands over what was written down since the last time.

@@ -20,6 +20,7 @@ impl Host {
         for output in self.ike.handle(now, &mut self.entropy, input) {
             self.obey_ike(now, output);
         }
+        self.ike_most = self.ike_most.max(self.ike.entries());
     }
 
     /// Hands a packet in the clear to policy.

@@ -7,7 +7,7 @@ use ikelab_wire::ike::EspSpi;
 use ikelab_wire::payload::SelectorRange;
 
 use crate::config::Lifetime;
-use crate::context::Context;
+use crate::context::{Claim, Context};
 use crate::io::{ChildSa, Output};
 use crate::negotiate;
 use crate::sa::Path;
@@ -95,6 +95,10 @@ impl Child {
             expires_at,
             replaces: agreed.replaces,
         })));
+        if parent.path.nat.peers {
+            let (local_ts, remote_ts) = (agreed.local_ts.clone(), agreed.remote_ts.clone());
+            cx.spis.claim(agreed.spi_in, Claim { tunnel: parent.tunnel, local_ts, remote_ts });
+        }
         let child = Self {
             config: agreed.config,
             spi_in: agreed.spi_in,

@@ -14,6 +14,9 @@ pub struct Config {
     pub tunnels: Vec<Tunnel>,
     /// How many half-open IKE SAs a responder keeps at most.
     pub half_open_max: usize,
+    /// How many of them may be of one source, which is an IPv4 address or an IPv6 prefix of 64 bits;
+    /// none: as many as there are (RFC 8019 §4.2).
+    pub half_open_per_source: Option<usize>,
     /// From how many half-open IKE SAs on `Cookie::UnderLoad` asks for cookies.
     pub cookie_threshold: usize,
     /// How long a responder waits for IKE_AUTH.
@@ -47,6 +50,7 @@ impl Config {
         Self {
             tunnels,
             half_open_max: 1_000,
+            half_open_per_source: None,
             cookie_threshold: 10,
             half_open_timeout: Duration::from_secs(30),
             unprotected_answers: RateLimit::default(),

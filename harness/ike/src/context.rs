@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 
 use ikelab_ambient::{Entropy, Instant, Purpose, Value};
-use ikelab_trace::{IkeEvent, SaId};
+use ikelab_crypto::{BadPublicValue, Group, PrivateKey, SharedSecret};
+use ikelab_trace::{Costly, IkeEvent, SaId};
 use ikelab_wire::ike::{EspSpi, Header, IkeSpi, Message};
-use ikelab_wire::payload::Payload;
+use ikelab_wire::payload::{Payload, SelectorRange};
 use ikelab_wire::registry::ExchangeType;
 
 use crate::child::Child;
@@ -17,6 +18,7 @@ use crate::guilt::{Discard, PeerMisbehaved, Refusal};
 use crate::io::Output;
 use crate::leases::Leases;
 use crate::sa::{Phase, Sa, Want};
+use crate::selectors;
 use crate::window::Datagrams;
 
 /// Ours: how many SPIs of removed Child SAs are remembered.
@@ -196,6 +198,27 @@ impl Context<'_> {
         nonce
     }
 
+    /// A fresh key pair for a key exchange.
+    pub(crate) fn key_pair(
+        &mut self,
+        group: Group,
+        exchange: ExchangeType,
+        response: bool,
+    ) -> PrivateKey {
+        self.event(IkeEvent::Computed { what: Costly::KeyPair });
+        group.generate(self.entropy, Purpose::of(Value::KeyExchange, exchange.0, response))
+    }
+
+    /// The secret that a key pair of ours shares with the peer's public value.
+    pub(crate) fn agree(
+        &mut self,
+        private: &PrivateKey,
+        public: &[u8],
+    ) -> Result<SharedSecret, BadPublicValue> {
+        self.event(IkeEvent::Computed { what: Costly::SharedSecret });
+        private.agree(public)
+    }
+
     /// A fresh SPI for an IKE SA. One that is taken (a scenario may force it) gives way to the next.
     pub(crate) fn ike_spi(&mut self, exchange: ExchangeType, response: bool) -> IkeSpi {
         let mut octets = [0; 8];
@@ -240,14 +263,49 @@ pub(crate) struct Spis {
     pub(crate) esp: BTreeSet<EspSpi>,
     /// When a good packet last came in on a Child SA.
     pub(crate) alive: BTreeMap<EspSpi, Instant>,
+    /// What the Child SAs with peers behind NATs carry: as long as their SPIs are in use.
+    claims: BTreeMap<EspSpi, Claim>,
     /// Those of Child SAs that were removed lately: packets of theirs may still be on their way.
     gone: VecDeque<EspSpi>,
 }
 
+/// What a Child SA carries, and whose it is.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    pub(crate) tunnel: usize,
+    pub(crate) local_ts: Vec<SelectorRange>,
+    pub(crate) remote_ts: Vec<SelectorRange>,
+}
+
 impl Spis {
+    /// Entries of all tables but that of the buried ones, which has a limit.
+    pub(crate) fn entries(&self) -> usize {
+        self.ike.len() + self.esp.len() + self.alive.len()
+    }
+
+    /// Notes what a Child SA with a peer behind a NAT carries.
+    pub(crate) fn claim(&mut self, spi: EspSpi, claim: Claim) {
+        self.claims.insert(spi, claim);
+    }
+
+    /// True when a peer of another tunnel has a Child SA for some of these packets: two clients
+    /// behind NATs may well have the same private addresses (RFC 3948 §5.1, §5.2).
+    pub(crate) fn is_claimed(
+        &self,
+        tunnel: usize,
+        local_ts: &[SelectorRange],
+        remote_ts: &[SelectorRange],
+    ) -> bool {
+        self.claims.values().filter(|claim| claim.tunnel != tunnel).any(|claim| {
+            selectors::overlap(&claim.local_ts, local_ts)
+                && selectors::overlap(&claim.remote_ts, remote_ts)
+        })
+    }
+
     /// Takes the SPI of a Child SA out of use.
     pub(crate) fn bury(&mut self, spi: EspSpi) {
         self.esp.remove(&spi);
+        self.claims.remove(&spi);
         self.alive.remove(&spi);
         self.gone.push_back(spi);
         if self.gone.len() > GONE_MAX {

@@ -157,6 +157,10 @@ impl Late {
         self.count += 1;
     }
 
+    pub(crate) fn entries(&self) -> usize {
+        self.waiting.len()
+    }
+
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.waiting.keys().next().map(|(at, _)| *at)
     }

@@ -8,12 +8,14 @@ use ikelab_crypto::Prf;
 use ikelab_wire::ike::{EspSpi, Header, IkeSpi, Message};
 use ikelab_wire::registry::{ExchangeType, NotifyType};
 
+use crate::chatter::Chatter;
 use crate::config::Config;
 use crate::context::{Context, Effect, Spis};
 use crate::cookie::Jar;
 use crate::editor::{Editor, Late};
 use crate::exchange::{self, init};
 use crate::guilt::Discard;
+use crate::half_open::HalfOpen;
 use crate::io::{Input, Output};
 use crate::leases::Leases;
 use crate::limit::Bucket;
@@ -30,6 +32,7 @@ pub struct Engine {
     /// Who changes what we say, if anybody does.
     editor: Option<Box<dyn Editor>>,
     late: Late,
+    chatter: Chatter,
 }
 
 /// What an engine remembers.
@@ -42,7 +45,7 @@ pub(crate) struct State {
     jar: Jar,
     /// IKE_SA_INIT requests that made SAs which still exist: a repeated one is for that SA.
     requests: BTreeMap<RequestKey, IkeSpi>,
-    half_open: usize,
+    half_open: HalfOpen,
     /// How much more strangers are told.
     unprotected: Bucket,
 }
@@ -55,8 +58,8 @@ impl Engine {
     /// An engine without SAs.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        let (deadlines, late) = (BTreeSet::new(), Late::default());
-        Self { state: State::new(&config), config, deadlines, editor: None, late }
+        let (deadlines, late, chatter) = (BTreeSet::new(), Late::default(), Chatter::default());
+        Self { state: State::new(&config), config, deadlines, editor: None, late, chatter }
     }
 
     /// Forgets all but the configuration, as a machine does that loses its power: no SA is left, no
@@ -65,6 +68,7 @@ impl Engine {
         self.state = State::new(&self.config);
         self.deadlines.clear();
         self.late = Late::default();
+        self.chatter = Chatter::default();
     }
 
     /// The same with somebody who changes what it says.
@@ -95,6 +99,7 @@ impl Engine {
             late: &mut self.late,
             out: &mut out,
         };
+        let unasked = matches!(input, Input::Datagram { .. });
         match input {
             Input::Datagram { local, remote, octets } => turn.datagram(local, remote, octets),
             Input::Acquire(acquire) => operator::acquire(&mut turn, &acquire),
@@ -105,7 +110,19 @@ impl Engine {
             Input::Command(command) => operator::command(&mut turn, &command),
             Input::Deadline => turn.due(),
         }
+        if unasked {
+            self.chatter.quieten(now, &mut out);
+        }
         out
+    }
+
+    /// How many entries all tables of the engine have: what a peer could fill its memory with.
+    #[must_use]
+    pub fn entries(&self) -> usize {
+        let State { sas, spis, leases, requests, half_open, .. } = &self.state;
+        let tables = [sas.len(), requests.len(), leases.entries(), spis.entries()];
+        let tables = tables.into_iter().chain([half_open.entries()]);
+        tables.sum::<usize>() + self.deadlines.len() + self.late.entries()
     }
 
     /// When the engine next wants [`Input::Deadline`].
@@ -124,7 +141,7 @@ impl State {
             leases: Leases::default(),
             jar: Jar::default(),
             requests: BTreeMap::new(),
-            half_open: 0,
+            half_open: HalfOpen::default(),
             unprotected: Bucket::full(config.unprotected_answers),
         }
     }
@@ -277,8 +294,8 @@ impl Turn<'_> {
         }
         let arrival = init::Arrival { local, remote, spi: header.initiator_spi, octets };
         let mut jar = std::mem::take(&mut self.state.jar);
-        let half_open = self.state.half_open;
-        let made = self.apply(|cx| init::respond(arrival, half_open, &mut jar, cx));
+        let load = self.state.half_open.load(remote.ip());
+        let made = self.apply(|cx| init::respond(arrival, load, &mut jar, cx));
         self.state.jar = jar;
         if let Some(sa) = made? {
             self.state.requests.insert(key, sa.core.local_spi());
@@ -319,11 +336,12 @@ impl Turn<'_> {
         happen: impl FnOnce(&mut Sa, &mut Context<'_>) -> R,
     ) -> Option<R> {
         let mut sa = self.state.sas.remove(&spi)?;
-        let was_half_open = is_half_open(&sa);
+        if is_half_open(&sa) {
+            self.state.half_open.remove(sa.core.path.remote.ip());
+        }
         let mut effects = Vec::new();
         let result = self.context(&mut effects, |cx| attend(&mut sa, happen, cx));
-        self.state.half_open -= usize::from(was_half_open);
-        self.state.half_open += usize::from(is_half_open(&sa));
+        self.count(&sa);
         self.put_back(spi, sa);
         self.carry_out(effects);
         Some(result)
@@ -417,8 +435,15 @@ impl Turn<'_> {
 
     /// Takes in a new SA.
     fn admit(&mut self, sa: Sa) {
-        self.state.half_open += usize::from(is_half_open(&sa));
+        self.count(&sa);
         self.put_back(sa.core.local_spi(), sa);
+    }
+
+    /// Counts an SA that is half open.
+    fn count(&mut self, sa: &Sa) {
+        if is_half_open(sa) {
+            self.state.half_open.add(sa.core.path.remote.ip());
+        }
     }
 
     /// Puts an SA into its place, under its next deadline; a closed one whose memory has ended is

@@ -32,6 +32,8 @@ pub(crate) enum Discard {
     NoTunnel { local: String, remote: String },
     /// As many IKE SAs are half open as we keep.
     HalfOpenFull { limit: usize },
+    /// As many IKE SAs of this source are half open as we keep of one.
+    HalfOpenOfSource { source: String, limit: usize },
     /// A cookie that we did not give to this initiator, or too long ago.
     WrongCookie,
     /// An unprotected answer of no use: believing it would let a stranger end the attempt.
@@ -73,6 +75,7 @@ impl Discard {
             Self::WrongInitiatorFlag => "wrong initiator flag",
             Self::NoTunnel { .. } => "no tunnel",
             Self::HalfOpenFull { .. } => "half-open limit",
+            Self::HalfOpenOfSource { .. } => "half-open limit of a source",
             Self::WrongCookie => "wrong cookie",
             Self::Unbelieved { .. } => "unbelieved",
             Self::BadFirstRequest { .. } => "bad first request",
@@ -110,6 +113,9 @@ impl fmt::Display for Discard {
             Self::Forged(why) => write!(f, "{why}"),
             Self::WrongInitiatorFlag => f.write_str("the Initiator flag contradicts the SA"),
             Self::NoTunnel { local, remote } => write!(f, "no tunnel from {local} to {remote}"),
+            Self::HalfOpenOfSource { source, limit } => {
+                write!(f, "{limit} IKE SAs of {source} are half open")
+            }
             Self::HalfOpenFull { limit } => {
                 write!(f, "{limit} IKE SAs are half open, and no more are kept")
             }

@@ -21,6 +21,10 @@ struct Lease {
 }
 
 impl Leases {
+    pub(crate) fn entries(&self) -> usize {
+        self.taken.len()
+    }
+
     /// Gives an address of one of the blocks and of one family to a peer: the one that it has, the
     /// one that it would like, or the first that is free. Nothing when all are taken.
     pub(crate) fn take(

@@ -10,6 +10,7 @@
 pub mod config;
 
 mod channel;
+mod chatter;
 mod child;
 mod configuration;
 mod context;
@@ -19,6 +20,7 @@ mod engine;
 mod exchange;
 mod fragments;
 mod guilt;
+mod half_open;
 mod io;
 mod leases;
 mod limit;

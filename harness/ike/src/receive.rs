@@ -169,6 +169,11 @@ fn open(
 fn response(sa: &mut Sa, came: &Came<'_>, cx: &mut Context<'_>) -> Result<(), Discard> {
     let message_id = came.header.message_id;
     if sa.core.window.open(message_id).is_none() {
+        if let (Phase::Established(established), true) = (&mut sa.phase, cx.editor.is_some()) {
+            // A liar may have asked what its engine knows nothing of.
+            let unheard = open(&mut sa.core, &mut established.channel, came, cx)?;
+            return unheard.map_or(Ok(()), |_| Err(Discard::Unsolicited { message_id }));
+        }
         return Err(Discard::Unsolicited { message_id });
     }
     match &mut sa.phase {

@@ -61,6 +61,11 @@ pub(crate) fn is_subset(answer: &[SelectorRange], offer: &[SelectorRange]) -> bo
         && answer.iter().all(|range| offer.iter().any(|wider| is_within(range, wider)))
 }
 
+/// True when some packet is within both.
+pub(crate) fn overlap(one: &[SelectorRange], other: &[SelectorRange]) -> bool {
+    one.iter().any(|one| other.iter().any(|other| intersection(one, other).is_some()))
+}
+
 /// What of these ranges is about these addresses.
 pub(crate) fn only(ranges: &[SelectorRange], addresses: &[IpAddr]) -> Vec<SelectorRange> {
     let hosts = addresses.iter().map(|address| {

@@ -277,6 +277,11 @@ fn ike(event: &IkeEvent) -> Option<(Class, String)> {
             let whose = if *ours { "is not ours any more" } else { "is free again" };
             (Class::State, format!("{} {address} {whose}", name(*sa)))
         }
+        IkeEvent::Silenced { count } => {
+            (Class::Fault, format!("{count} more events like these are not told"))
+        }
+        // What there is to count stands in the trace.
+        IkeEvent::Computed { .. } | IkeEvent::Remembers { .. } => return None,
         IkeEvent::PeerRefused { sa, exchange, notify } => {
             (Class::Fault, format!("{} peer refused {exchange} with N({notify})", name(*sa)))
         }

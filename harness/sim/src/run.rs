@@ -27,6 +27,7 @@ pub struct RunResult {
 /// When a host panics or gets stuck, or turmoil does not do its part.
 pub fn run(plan: &Plan, driver: Driver) -> Result<RunResult, RunError> {
     let mut hosts = drive(driver, build::stations(plan), plan.until)?;
+    hosts.iter_mut().for_each(|host| host.finish(plan.until));
     let mut trace = Trace {
         hosts: hosts.iter().map(Host::info).collect(),
         links: plan.links.iter().map(|link| LinkInfo { name: link.name.clone() }).collect(),

@@ -220,6 +220,16 @@ pub struct ChildInstalled {
     pub replaces: Option<EspSpi>,
 }
 
+/// What costs a host much more than to read a message.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Costly {
+    /// A key pair for a key exchange.
+    KeyPair,
+    /// The secret that a key pair shares with the peer's public value.
+    SharedSecret,
+}
+
 /// Something that the IKE engine did, saw or declined.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -342,6 +352,23 @@ pub enum IkeEvent {
         address: IpAddr,
         /// True when it was ours, false when we had given it to the peer.
         ours: bool,
+    },
+    /// So many events were not told: others like them had been, and too many at once.
+    Silenced {
+        /// How many.
+        count: u64,
+    },
+    /// Something costly was computed, which a stranger may want a host to do in vain.
+    Computed {
+        /// What.
+        what: Costly,
+    },
+    /// What the engine remembers when the run is over.
+    Remembers {
+        /// Entries of all its tables now.
+        left: u64,
+        /// The most that there ever were.
+        most: u64,
     },
     /// The peer answered one of our requests with an error.
     PeerRefused {

@@ -22,8 +22,8 @@ pub use esp::EspEvent;
 pub use flow::{FlowKind, FlowSummary};
 pub use host::HostEvent;
 pub use ike::{
-    ChildInstalled, ChildKeysLogged, EspMode, Established, IkeEvent, IkeKeysLogged, Phase, Role,
-    SaId, Suite,
+    ChildInstalled, ChildKeysLogged, Costly, EspMode, Established, IkeEvent, IkeKeysLogged, Phase,
+    Role, SaId, Suite,
 };
 pub use lives::Lives;
 pub use net::{Fate, NetEvent, Origin, Overheard, PacketId, Sent};

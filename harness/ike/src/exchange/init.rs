@@ -5,7 +5,7 @@
 
 use std::net::SocketAddr;
 
-use ikelab_ambient::{Instant, Purpose, Value};
+use ikelab_ambient::Instant;
 use ikelab_crypto::{Group, IkeKeys, PrivateKey};
 use ikelab_trace::{IkeEvent, Role, SaId};
 use ikelab_wire::ike::{Flags, Header, IkeSpi, Message, Version};
@@ -21,6 +21,7 @@ use crate::cookie::Jar;
 use crate::exchange::auth;
 use crate::fragments::Fragments;
 use crate::guilt::{Discard, PeerMisbehaved, Refusal};
+use crate::half_open::Load;
 use crate::nat::{self, NAT_PORT, Nat};
 use crate::negotiate::{self, KeyExchange};
 use crate::parts::{self, Parts};
@@ -76,7 +77,7 @@ pub(crate) fn begin(tunnel: usize, wanted: Vec<Want>, cx: &mut Context<'_>) -> O
     };
     let spi = cx.ike_spi(EXCHANGE, false);
     let nonce = cx.nonce(EXCHANGE, false);
-    let private = group.generate(cx.entropy, Purpose::of(Value::KeyExchange, EXCHANGE.0, false));
+    let private = cx.key_pair(group, EXCHANGE, false);
     let mut core = Core {
         id: SaId { initiator: spi, responder: IkeSpi::NONE },
         role: Role::Initiator,
@@ -145,7 +146,7 @@ fn request(core: &Core, sent: &mut Sent, cx: &mut Context<'_>) -> Datagrams {
 /// Answers a request, or asks for a cookie, or refuses; keeps an SA only in the first case.
 pub(crate) fn respond(
     arrival: Arrival<'_>,
-    half_open: usize,
+    load: Load,
     jar: &mut Jar,
     cx: &mut Context<'_>,
 ) -> Result<Option<Sa>, Discard> {
@@ -160,15 +161,19 @@ pub(crate) fn respond(
         Ok(both) => both,
         Err(refusal) => return refuse(&arrival, &refusal, cx),
     };
-    if wants_cookie(cx.tunnel(tunnel).cookie, half_open, cx)
+    if wants_cookie(cx.tunnel(tunnel).cookie, load.all, cx)
         && !arrival.shows_cookie(&parts, asked.nonce, jar, cx)?
     {
         let cookie = jar.bake(cx.now, cx.entropy, asked.nonce, arrival.remote, arrival.spi);
         arrival.answer_without_state(Notify::new(NotifyType::COOKIE, &cookie), cx);
         return Ok(None);
     }
-    if half_open >= cx.config.half_open_max {
+    if load.all >= cx.config.half_open_max {
         return Err(Discard::HalfOpenFull { limit: cx.config.half_open_max });
+    }
+    if let Some(limit) = cx.config.half_open_per_source.filter(|most| load.of_source >= *most) {
+        let source = arrival.remote.ip().to_string();
+        return Err(Discard::HalfOpenOfSource { source, limit });
     }
     match answer(&arrival, tunnel, &parts, asked, cx) {
         Ok(sa) => Ok(Some(sa)),
@@ -251,9 +256,11 @@ fn answer(
     cx: &mut Context<'_>,
 ) -> Result<Sa, Refusal> {
     check_group(asked.ke, asked.group)?;
-    let private =
-        asked.group.generate(cx.entropy, Purpose::of(Value::KeyExchange, EXCHANGE.0, true));
-    let shared = private.agree(&asked.ke.data).map_err(|why| parts::syntax(why.to_string()))?;
+    // Before anything is computed: a stranger with a bad value is to cost us nothing.
+    asked.group.check(&asked.ke.data).map_err(|why| parts::syntax(why.to_string()))?;
+    let private = cx.key_pair(asked.group, EXCHANGE, true);
+    let shared =
+        cx.agree(&private, &asked.ke.data).map_err(|why| parts::syntax(why.to_string()))?;
     let mut nonce_r = cx.nonce(EXCHANGE, true);
     let spi = cx.ike_spi(EXCHANGE, true);
     let id = SaId { initiator: arrival.spi, responder: spi };
@@ -353,7 +360,7 @@ fn judge(
     sent: &Sent,
     parts: &Parts<'_>,
     responder: IkeSpi,
-    cx: &Context<'_>,
+    cx: &mut Context<'_>,
 ) -> Result<Judged, PeerMisbehaved> {
     // Any error fails the exchange, whatever stands beside it (RFC 7296 §2.21.1).
     if parts.sa.is_none() || parts.error().is_some() {
@@ -372,9 +379,8 @@ fn judge(
         let detail = format!("KE of group {}, expected {}", ke.group, sent.group.id());
         return Err(PeerMisbehaved::new("wrong group", detail));
     }
-    let shared = sent
-        .private
-        .agree(&ke.data)
+    let shared = cx
+        .agree(&sent.private, &ke.data)
         .map_err(|why| PeerMisbehaved::new("bad public value", why.to_string()))?;
     let id = SaId { initiator: core.id.initiator, responder };
     let keys = keys(&suite, &shared, &sent.nonce, nonce_r, id);
@@ -442,8 +448,7 @@ fn again(
     }
     if let Some(group) = group {
         sent.group = group;
-        sent.private =
-            group.generate(cx.entropy, Purpose::of(Value::KeyExchange, EXCHANGE.0, false));
+        sent.private = cx.key_pair(group, EXCHANGE, false);
     }
     sent.restarts += 1;
     let datagrams = request(core, &mut sent, cx);

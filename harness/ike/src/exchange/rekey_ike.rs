@@ -4,7 +4,6 @@
 //! Two ends may do it at once. Both answer; of the two new IKE SAs the one with the lowest of the
 //! four nonces is deleted by the side that made it, and the other one takes the Child SAs (§2.8.2).
 
-use ikelab_ambient::{Purpose, Value};
 use ikelab_crypto::{Group, IkeKeys, PrivateKey};
 use ikelab_trace::{IkeEvent, Role, SaId, Suite};
 use ikelab_wire::ike::IkeSpi;
@@ -55,7 +54,7 @@ pub(crate) fn begin(
     let group = Group::from_id(group)?;
     let spi = cx.ike_spi(EXCHANGE, false);
     let nonce = cx.nonce(EXCHANGE, false);
-    let private = group.generate(cx.entropy, Purpose::of(Value::KeyExchange, EXCHANGE.0, false));
+    let private = cx.key_pair(group, EXCHANGE, false);
     let proposals = &cx.tunnel(core.tunnel).proposals;
     let offer = negotiate::with_spi(proposals, &spi.0.to_be_bytes(), KeyExchange::Negotiated);
     let payloads = vec![
@@ -76,9 +75,8 @@ pub(crate) fn respond(
 ) -> Result<Vec<Payload>, Refusal> {
     check_quiet(established)?;
     let asked = Asked::of(core, parts, cx)?;
-    let private =
-        asked.group.generate(cx.entropy, Purpose::of(Value::KeyExchange, EXCHANGE.0, true));
-    let shared = private.agree(asked.ke).map_err(|why| parts::syntax(why.to_string()))?;
+    let private = cx.key_pair(asked.group, EXCHANGE, true);
+    let shared = cx.agree(&private, asked.ke).map_err(|why| parts::syntax(why.to_string()))?;
     let nonce_r = cx.nonce(EXCHANGE, true);
     let spi = cx.ike_spi(EXCHANGE, true);
     let id = SaId { initiator: asked.spi, responder: spi };
@@ -215,9 +213,8 @@ fn accept_new(
         return Err(PeerMisbehaved::new("wrong group", "the chosen group is not that of our KE"));
     }
     check_group(ke, sent.private.group()).map_err(bad)?;
-    let shared = sent
-        .private
-        .agree(&ke.data)
+    let shared = cx
+        .agree(&sent.private, &ke.data)
         .map_err(|why| PeerMisbehaved::new("bad public value", why.to_string()))?;
     let responder = answer
         .proposals

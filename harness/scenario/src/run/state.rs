@@ -164,6 +164,9 @@ fn take(host: &mut HostState, event: &IkeEvent, at: Instant, addressees: &Addres
         | IkeEvent::PeerMisbehaved { .. }
         | IkeEvent::AddressLeased { .. }
         | IkeEvent::AddressReleased { .. }
+        | IkeEvent::Silenced { .. }
+        | IkeEvent::Computed { .. }
+        | IkeEvent::Remembers { .. }
         | IkeEvent::PeerRefused { .. } => {}
     }
 }

@@ -128,7 +128,7 @@ fn accept_new(
             let wrong = |why: ikelab_crypto::BadPublicValue| {
                 PeerMisbehaved::new("bad public value", why.to_string())
             };
-            Some(private.agree(&ke.data).map_err(wrong)?)
+            Some(cx.agree(private, &ke.data).map_err(wrong)?)
         }
         (Some(group), _) => {
             let detail = format!("group {group} was chosen, and our KE has another");

@@ -3,7 +3,6 @@
 
 use std::net::IpAddr;
 
-use ikelab_ambient::{Purpose, Value};
 use ikelab_crypto::{Group, SharedSecret};
 use ikelab_trace::{EspMode, Role};
 use ikelab_wire::ike::EspSpi;
@@ -167,6 +166,10 @@ impl Wish {
             let reason = "policy has less now than the Child SA that is to be replaced";
             return Err(Refusal::new(NotifyType::TS_UNACCEPTABLE, reason));
         }
+        if core.path.nat.peers && cx.spis.is_claimed(core.tunnel, &local_ts, &remote_ts) {
+            let reason = "another peer behind a NAT has a Child SA for some of these packets";
+            return Err(Refusal::new(NotifyType::TS_UNACCEPTABLE, reason));
+        }
         let child = &tunnel.children[config];
         let chosen = negotiate::choose(&child.proposals, offer, Protocol::ESP, ke)
             .ok_or_else(|| Refusal::new(NotifyType::NO_PROPOSAL_CHOSEN, "no proposal in common"))?;
@@ -281,8 +284,8 @@ fn agree(
         Refusal::with_data(NotifyType::INVALID_KE_PAYLOAD, &data, "a group without KE")
     })?;
     check_group(ke, group)?;
-    let private = group.generate(cx.entropy, Purpose::of(Value::KeyExchange, EXCHANGE.0, true));
-    let shared = private.agree(&ke.data).map_err(|why| parts::syntax(why.to_string()))?;
+    let private = cx.key_pair(group, EXCHANGE, true);
+    let shared = cx.agree(&private, &ke.data).map_err(|why| parts::syntax(why.to_string()))?;
     let ke = Ke { group: group.id(), data: private.public().to_vec() };
     Ok((Body::Ke(ke).into(), shared))
 }

@@ -3,7 +3,6 @@
 
 use std::net::IpAddr;
 
-use ikelab_ambient::{Purpose, Value};
 use ikelab_crypto::Group;
 use ikelab_trace::EspMode;
 use ikelab_wire::ike::EspSpi;
@@ -125,10 +124,10 @@ fn prepare(
     }
     let mode = child.mode;
     let first_group = offer.iter().flat_map(negotiate::groups).find_map(Group::from_id);
-    let private =
-        (ke == KeyExchange::Negotiated).then(|| group.or(first_group)).flatten().map(|group| {
-            group.generate(cx.entropy, Purpose::of(Value::KeyExchange, EXCHANGE.0, false))
-        });
+    let private = (ke == KeyExchange::Negotiated)
+        .then(|| group.or(first_group))
+        .flatten()
+        .map(|group| cx.key_pair(group, EXCHANGE, false));
     let nonce = match ke {
         KeyExchange::Negotiated => cx.nonce(EXCHANGE, false),
         KeyExchange::Inherited => Vec::new(),
