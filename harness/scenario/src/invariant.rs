@@ -6,6 +6,7 @@ mod esp_sequence;
 mod iv;
 mod lies;
 mod owner;
+mod printable;
 mod readable;
 mod replay;
 mod reserved;
@@ -54,6 +55,7 @@ pub(crate) const INVARIANTS: [Invariant; 16] = [
         Some("R4303-3.4.3-07"),
         replay::moves_with_good_packets,
     ),
+    law("no character that a peer wrote steers a log", None, printable::told),
     law("ESP sequence numbers count from 1", Some("R4303-2.2-01"), esp_sequence::counts),
     law("what a liar's rules say can be done", None, lies::done),
     law(

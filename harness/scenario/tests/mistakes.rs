@@ -47,6 +47,16 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ("unknown algorithm", "aes256-sha256-${want}", "aes256-«sha257»-${want}"),
     ("unknown property", "no_cleartext(site.net)", "«no_clear»(site.net)"),
     ("unknown child", "R1.child(net)", "R1.child(«nett»)"),
+    (
+        "unknown kind of event",
+        "\"count(R1.ike, state=established) <= 1\"",
+        "\"count(events(R1, «ignored»)) <= 1\"",
+    ),
+    (
+        "a flood without end",
+        "clear: {host: R1, what: ike}",
+        "inject: {from: R1, raw: ff, ends: R1 -> R2, count: «1000000»}",
+    ),
     ("unknown state", "state == installed", "state == «instaled»"),
     ("not a condition", "\"count(R1.ike, state=established) <= 1\"", "«\"count(R1.ike)\"»"),
     ("unknown flow", "R1.lan -> R2.lan, pattern", "«R2.lan -> R1.lan», pattern"),

@@ -4,7 +4,8 @@ mod story;
 
 use ikelab_scenario::Outcome;
 use ikelab_trace::{
-    ChildInstalled, ChildKeysLogged, EspEvent, EspMode, Fact, Fate, HostEvent, IkeEvent, Octets,
+    ChildInstalled, ChildKeysLogged, Costly, EspEvent, EspMode, Fact, Fate, HostEvent, IkeEvent,
+    Octets,
     Phase, Role, SaId, Suite,
 };
 use ikelab_wire::ike::{EspSpi, IkeSpi};
@@ -413,4 +414,47 @@ fn a_timer_of_a_former_life_is_told() {
     let story = Story::default().fact(1, R1, phase()).fact(2, R1, down()).fact(5, R1, timer());
     let told = laws(story);
     assert!(told.iter().any(|one| one.contains("timer `liveness`")), "{told:?}");
+}
+
+#[test]
+fn what_an_engine_remembers_and_tells_is_counted() {
+    let story = || {
+        let discarded = || {
+            let (reason, detail) = ("malformed".into(), "no header".to_owned());
+            Fact::Ike(IkeEvent::Discarded { sa: None, reason, detail })
+        };
+        let computed = || Fact::Ike(IkeEvent::Computed { what: Costly::KeyPair });
+        Story::default()
+            .fact(1, R1, discarded())
+            .fact(2, R1, discarded())
+            .fact(2, R2, discarded())
+            .fact(3, R1, computed())
+            .fact(9, R1, Fact::Ike(IkeEvent::Remembers { left: 3, most: 20 }))
+    };
+    for (expect, outcome) in [
+        ("always: [\"memory(R1, 20, 3)\"]", Outcome::Pass),
+        ("always: [\"memory(R1, 19, 3)\"]", Outcome::Fail),
+        ("always: [\"memory(R1, 20, 2)\"]", Outcome::Fail),
+        ("always: [\"memory(R2, 0, 0)\"]", Outcome::Pass),
+        ("always: [\"count(events(R1, computed)) <= 1\"]", Outcome::Pass),
+        ("always: [\"count(events(R1, computed)) <= 0\"]", Outcome::Fail),
+        ("always: [\"rate(events(R1), 1s) <= 1\"]", Outcome::Pass),
+        ("at: [{t: 8s, check: \"count(events(R1, computed)) == 1\"}]", Outcome::Pass),
+        ("at: [{t: 2s, check: \"count(events(R1)) == 2\"}]", Outcome::Pass),
+        ("at: [{t: 2s, check: \"count(events(R1, refused)) == 1\"}]", Outcome::Fail),
+    ] {
+        assert_eq!(self::outcome(story(), expect).0, outcome, "{expect}");
+    }
+}
+
+#[test]
+fn what_is_told_has_no_character_that_steers_a_terminal() {
+    let told = |detail: &str| {
+        let (rule, detail) = ("wrong identity".into(), detail.to_owned());
+        Story::default().fact(1, R1, Fact::Ike(IkeEvent::PeerMisbehaved { sa: None, rule, detail }))
+    };
+    assert_eq!(broken(told("key-id:0a1b")), [""; 0]);
+    for detail in ["a\nroot", "a\u{1b}[2J", "a\u{9b}1J"] {
+        assert_eq!(broken(told(detail)), ["no character that a peer wrote steers a log"]);
+    }
 }

@@ -2,7 +2,7 @@
 //! that a judge may be asked about each by its name.
 
 /// Why IKE ignores a datagram or a message.
-pub const DISCARDED: [&str; 23] = [
+pub const DISCARDED: [&str; 24] = [
     "malformed",
     "wrong version",
     "unknown SPI",
@@ -14,6 +14,7 @@ pub const DISCARDED: [&str; 23] = [
     "wrong initiator flag",
     "no tunnel",
     "half-open limit",
+    "half-open limit of a source",
     "wrong cookie",
     "unbelieved",
     "bad first request",

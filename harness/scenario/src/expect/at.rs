@@ -79,7 +79,8 @@ impl Expectation for At {
         let names = |host| bench.name(host);
         let messages = &bench.run.conversation.messages;
         let records = fold.done();
-        let eye = Eye { state: &fold.state, records, messages, env: &bench.env, names: &names };
+        let (state, trace) = (&fold.state, &bench.run.trace.records);
+        let eye = Eye { state, records, messages, trace, env: &bench.env, names: &names };
         if expr::holds(&self.expr, eye) {
             return None;
         }

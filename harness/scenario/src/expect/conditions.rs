@@ -200,7 +200,8 @@ fn holds(bench: &Bench<'_>, expr: &Expr, fold: &Fold<'_>) -> bool {
 
 fn eye<'a>(bench: &'a Bench<'_>, fold: &'a Fold<'_>, names: &'a dyn Fn(u16) -> String) -> Eye<'a> {
     let messages = &bench.run.conversation.messages;
-    Eye { state: &fold.state, records: fold.done(), messages, env: &bench.env, names }
+    let trace = &bench.run.trace.records;
+    Eye { state: &fold.state, records: fold.done(), messages, trace, env: &bench.env, names }
 }
 
 /// What the sides of the comparisons in an expression are.

@@ -4,9 +4,9 @@ use std::fmt;
 use std::time::Duration;
 
 use ikelab_ambient::Instant;
-use ikelab_trace::{Phase, SaId};
+use ikelab_trace::{Phase, Record, SaId};
 
-use super::{ChildField, Comparison, Expr, SetField};
+use super::{ChildField, Comparison, Expr, SetField, Told};
 use crate::ladder::{Binding, Env};
 use crate::run::{Content, HostState, IkeState, Message, State};
 
@@ -17,6 +17,8 @@ pub(crate) struct Eye<'a> {
     /// Messages of records before this one are in the past.
     pub(crate) records: usize,
     pub(crate) messages: &'a [Message],
+    /// All records, also those that are not in the past.
+    pub(crate) trace: &'a [Record],
     pub(crate) env: &'a Env,
     pub(crate) names: &'a dyn Fn(u16) -> String,
 }
@@ -90,6 +92,12 @@ pub(crate) fn value(expr: &Expr, eye: Eye<'_>) -> Value {
                     })
             });
             Value::Many(meant.map(|message| message.at).collect())
+        }
+        Expr::Events(place, kind) => {
+            let past = eye.trace.iter().take(eye.records);
+            let meant =
+                past.filter(|record| record.host.0 == *place && Told::means(*kind, &record.fact));
+            Value::Many(meant.map(|record| record.at).collect())
         }
         Expr::Gone(place, name) => match (host(*place), variable(name, eye)) {
             (Some(host), Some(sa)) => {

@@ -1,6 +1,7 @@
 //! Expressions over the state of a run: `count(R1.ike, state=established) <= 2`.
 
 mod eval;
+mod events;
 mod parse;
 
 use std::time::Duration;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use ikelab_wire::registry::ExchangeType;
 
 pub(crate) use eval::{Eye, holds, value};
+use events::Told;
 pub(crate) use parse::{Call, call, expression};
 
 /// An expression whose names are resolved.
@@ -37,6 +39,8 @@ pub(crate) enum Expr {
     Dropped(u16),
     /// `sent(H, IKE_SA_INIT)`.
     Sent(u16, Option<ExchangeType>),
+    /// `events(H, discarded)`.
+    Events(u16, Option<Told>),
     /// `count(set, field=value ..)`.
     Count(Box<Expr>, Vec<(SetField, String)>),
     /// `rate(set, 10s)`: the most within such a span, up to now.
@@ -103,6 +107,7 @@ impl Expr {
             | Self::Discarded(_)
             | Self::Dropped(_)
             | Self::Sent(..)
+            | Self::Events(..)
             | Self::Count(..)
             | Self::Rate(..) => false,
         }
@@ -138,7 +143,8 @@ impl Expr {
             | Self::Fragments(_)
             | Self::Discarded(_)
             | Self::Dropped(_)
-            | Self::Sent(..) => {}
+            | Self::Sent(..)
+            | Self::Events(..) => {}
         }
         parts
     }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use ikelab_trace::{DISCARDED, DROPPED};
 use ikelab_wire::registry::ExchangeType;
 
-use super::{ChildField, Comparison, Expr, SetField};
+use super::{ChildField, Comparison, Expr, SetField, Told};
 use crate::duration;
 use crate::pattern::{Kind, Variables};
 use crate::read::world::World;
@@ -52,7 +52,7 @@ pub(crate) fn call(text: &Text) -> Option<Call> {
     Some(Call { name: name.to_owned(), args, span: text.at(offset..offset + name.len()) })
 }
 
-const FUNCTIONS: [&str; 3] = ["count", "sent", "rate"];
+const FUNCTIONS: [&str; 4] = ["count", "sent", "events", "rate"];
 
 /// Reads a condition.
 pub(crate) fn expression(
@@ -345,6 +345,12 @@ impl Parser<'_> {
                 let exchange = if self.take(",") { Some(self.exchange()?) } else { None };
                 Expr::Sent(host, exchange)
             }
+            "events" => {
+                let (host, span) = self.word("a host")?;
+                let host = self.world.host(self.cx, &host, span)?;
+                let kind = if self.take(",") { Some(self.told()?) } else { None };
+                Expr::Events(host, kind)
+            }
             "rate" => {
                 let set = self.set()?;
                 self.expect(",")?;
@@ -384,6 +390,16 @@ impl Parser<'_> {
         found
     }
 
+    /// A kind of event.
+    fn told(&mut self) -> Option<Told> {
+        let (word, span) = self.word("a kind of event")?;
+        let found = Told::NAMES.iter().find(|(name, _)| *name == word).map(|(_, kind)| *kind);
+        if found.is_none() {
+            self.cx.unknown(span, "kind of event", &word, Told::NAMES.map(|(name, _)| name));
+        }
+        found
+    }
+
     fn set(&mut self) -> Option<Expr> {
         let span = self.here();
         let set = self.value()?;
@@ -391,6 +407,7 @@ impl Parser<'_> {
             Expr::IkeSas(_)
             | Expr::Children(_)
             | Expr::Sent(..)
+            | Expr::Events(..)
             | Expr::Fragments(_)
             | Expr::Discarded(_)
             | Expr::Dropped(_) => Some(set),
@@ -398,7 +415,7 @@ impl Parser<'_> {
                 self.cx.error(
                     span,
                     "this can't be counted",
-                    "expected R1.ike, R1.children, R1.fragments, R1.discarded, R1.dropped or sent(R1)",
+                    "expected R1.ike, R1.children, R1.fragments, R1.discarded, R1.dropped, sent(R1) or events(R1)",
                 );
                 None
             }
@@ -420,6 +437,10 @@ impl Parser<'_> {
                 SetField::Peer
             }
             ("child", Expr::Children(_)) => {
+                while self.take(".") {
+                    let (more, _) = self.word("a child")?;
+                    value = format!("{value}.{more}");
+                }
                 value = self.world.child(self.cx, &value, value_span)?;
                 SetField::Child
             }

@@ -3,17 +3,23 @@
 use std::collections::BTreeMap;
 
 use ikelab_ambient::Instant;
+use ikelab_trace::Fact;
+use ikelab_wire::ike::Header;
+use ikelab_wire::ip::{IpView, NON_ESP_MARKER};
 
 use crate::property::Violation;
-use crate::run::Run;
+use crate::run::{Content, Message, Run};
+
+/// RFC 768.
+const UDP_HEADER: usize = 8;
 
 pub(super) fn solicited(run: &Run<'_>) -> Option<Violation> {
     // Who was asked, in which SA, in which exchange, with which id: when the first such request came.
     let mut asked: BTreeMap<(u16, u64, u8, u32), Instant> = BTreeMap::new();
-    for (message, ike) in run.conversation.ike() {
-        let header = &ike.header;
+    for message in &run.conversation.messages {
+        let Some(header) = header(run, message) else { continue };
         let key = |host| (host, header.initiator_spi.0, header.exchange.0, header.message_id);
-        if ike.is_response() {
+        if header.flags.response() {
             let known = asked.get(&key(message.from)).is_some_and(|at| *at <= message.at);
             if !known && !run.lies(message.from) {
                 let what =
@@ -27,6 +33,25 @@ pub(super) fn solicited(run: &Run<'_>) -> Option<Violation> {
         }
     }
     None
+}
+
+/// The header of an IKE message, also of one whose payloads make no sense: a major version that is
+/// not ours is answered by the header alone (RFC 7296 §2.5).
+fn header(run: &Run<'_>, message: &Message) -> Option<Header> {
+    match &message.content {
+        Content::Ike(ike) => Some(ike.header),
+        Content::Garbled(_) => {
+            let Fact::Sent(sent) = &run.trace.records.get(message.record)?.fact else {
+                return None;
+            };
+            let view = IpView::parse(&sent.octets).ok()?;
+            let payload = view.payload().get(UDP_HEADER..)?;
+            let octets = payload.strip_prefix(&NON_ESP_MARKER).unwrap_or(payload);
+            Some(Header::parse(octets).ok()?.header)
+        }
+        Content::Fragment(part) => Some(part.header),
+        Content::Esp { .. } | Content::Keepalive | Content::Icmp | Content::Plain => None,
+    }
 }
 
 pub(super) fn not_critical(run: &Run<'_>) -> Option<Violation> {

@@ -23,6 +23,10 @@ use crate::text::Text;
 
 /// Octets that a file may ask for at once: as many as a payload can hold.
 const OCTETS_MAX: usize = 65_535;
+/// Messages that one rule may say at once.
+const TIMES_MAX: u32 = 1_000;
+/// Changes of one message that chance decides.
+const MUTATIONS_MAX: u32 = 100;
 
 pub(super) const HEADER: [(&str, HeaderField); 8] = [
     ("spi_i", HeaderField::InitiatorSpi),
@@ -103,6 +107,8 @@ pub(crate) fn craft(cx: &Cx<'_>, world: &World, text: &Text) -> Option<Craft> {
         header: Vec::new(),
         delay: Duration::ZERO,
         port: None,
+        times: 1,
+        mutations: 0,
         payloads: Vec::new(),
     };
     while at.scan.peek().text.contains('=') {
@@ -149,9 +155,18 @@ fn prop(at: &Place<'_, '_>, word: Word<'_>, craft: &mut Craft) -> Option<()> {
             Ok(port) => craft.port = Some(port),
             Err(_) => return bad("a port: 500, 4500"),
         },
+        "times" => match value.text.parse() {
+            Ok(times @ 1..=TIMES_MAX) => craft.times = times,
+            _ => return bad("how many of them: 1 to 1000"),
+        },
+        "mutate" => match value.text.parse() {
+            Ok(count @ 0..=MUTATIONS_MAX) => craft.mutations = count,
+            _ => return bad("how many changes chance decides: 0 to 100"),
+        },
         other => {
             let Some((_, field)) = HEADER.iter().find(|(known, _)| *known == other) else {
-                let names = HEADER.map(|(name, _)| name).into_iter().chain(["delay", "port"]);
+                let more = ["delay", "port", "times", "mutate"];
+                let names = HEADER.map(|(name, _)| name).into_iter().chain(more);
                 let label = suggestion(other, names.collect::<Vec<_>>());
                 at.error(name, format!("unknown property `{other}`"), label);
                 return None;
@@ -318,8 +333,13 @@ fn detail(at: &Place<'_, '_>, word: Word<'_>, made: &mut CraftPayload) -> Option
         made.sets.push((PayloadField::Critical, Value::Number(1)));
         return Some(());
     }
+    if word.text == "echo" {
+        made.base = Base::Echo;
+        return Some(());
+    }
     let Some((name, value)) = word.split('=') else {
-        at.error(word, format!("unexpected `{}`", word.text), "expected field=value or critical");
+        let label = "expected field=value, critical or echo";
+        at.error(word, format!("unexpected `{}`", word.text), label);
         return None;
     };
     let kind = made.kind;
@@ -527,9 +547,9 @@ pub(crate) fn octets(text: &str) -> Option<Vec<u8>> {
     Some(all)
 }
 
-const EDITS: [&str; 12] = [
+const EDITS: [&str; 13] = [
     "set", "insert", "remove", "swap", "copy", "truncate", "flip-bit", "repeat", "keep-icv", "cut",
-    "send", "fragment",
+    "send", "fragment", "mutate",
 ];
 
 /// Reads changes, one or several with semicolons between them.
@@ -562,6 +582,17 @@ fn edit(cx: &Cx<'_>, world: &World, text: &Text, range: Range<usize>) -> Option<
         "cut" => Edit::Cut(fragment::cut(&mut at)?),
         "send" => Edit::Send(fragment::send(&mut at)?),
         "fragment" => fragment::edit(&mut at)?,
+        "mutate" => {
+            let word = at.scan.peek();
+            let label = "changes that chance decides, 1 to 100: mutate 3";
+            match count(&mut at, label)? {
+                number @ 1..=MUTATIONS_MAX => Edit::Mutate(number),
+                _ => {
+                    at.error(word, format!("`{}` is not 1 to 100", word.text), label);
+                    return None;
+                }
+            }
+        }
         other => {
             let label = suggestion(other, EDITS);
             at.error(verb, format!("unknown edit `{other}`"), label);

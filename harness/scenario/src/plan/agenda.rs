@@ -63,8 +63,8 @@ pub enum Command {
     },
     /// Go down with all that is known, and come up at once.
     Restart,
-    /// Send a packet that no engine made.
-    Inject(Inject),
+    /// Send packets that no engine made.
+    Inject(Injection),
     /// Nothing; the text is for the reader.
     Note,
 }
@@ -118,6 +118,20 @@ pub enum ClearWhat {
     Child,
     /// Both, Child SAs first.
     All,
+}
+
+/// Packets that no engine made.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Injection {
+    /// What each of them is.
+    pub what: Inject,
+    /// How many.
+    pub count: u32,
+    /// How long from one to the next.
+    pub every: Duration,
+    /// The block that each draws its source address from; none: the address of the host that it
+    /// claims to come from.
+    pub sources: Option<(IpAddr, u8)>,
 }
 
 /// A packet that no engine made.

@@ -45,6 +45,23 @@ pub enum Does {
     Reply(Box<Craft>),
     /// The message is said with changes.
     Edit(Vec<Edit>),
+    /// What was overheard is sent once more.
+    Resend(Box<Resend>),
+}
+
+/// How an attacker sends once more what it overheard.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Resend {
+    /// The hosts whose addresses it bears; none: the addresses stay.
+    pub ends: Option<(u16, u16)>,
+    /// The UDP port at both ends; none: the ports stay.
+    pub port: Option<u16>,
+    /// Whether ESP goes inside UDP; none: as it was.
+    pub in_udp: Option<bool>,
+    /// How long it is held back.
+    pub delay: Duration,
+    /// Changes, of what can be seen without keys.
+    pub edits: Vec<Edit>,
 }
 
 /// What happens to messages that no rule means.
@@ -75,6 +92,10 @@ pub struct Craft {
     pub delay: Duration,
     /// The port at both ends; none: as the message that it answers.
     pub port: Option<u16>,
+    /// How many of them are said, each with octets of its own where chance is asked.
+    pub times: u32,
+    /// How many mutations each of them gets.
+    pub mutations: u32,
     /// Its payloads.
     pub payloads: Vec<CraftPayload>,
 }
@@ -105,6 +126,8 @@ pub enum Base {
     Id(Identification),
     /// TSi, TSr: these selectors.
     Selectors(Vec<SelectorRange>),
+    /// The payload of this type in the message that is answered.
+    Echo,
 }
 
 /// A change of a message.
@@ -136,6 +159,8 @@ pub enum Edit {
     Send(Vec<(usize, Option<usize>)>),
     /// The fragment at a place, from 0, is changed.
     Fragment(usize, FragmentEdit),
+    /// So many changes that chance decides.
+    Mutate(u32),
 }
 
 /// A change of a fragment.

@@ -15,11 +15,11 @@ mod tunnel;
 
 use ikelab_ambient::{Instant, Purpose};
 
-pub use agenda::{Action, ClearWhat, Command, Inject, Ping, RawPacket, Send};
+pub use agenda::{Action, ClearWhat, Command, Inject, Injection, Ping, RawPacket, Send};
 pub use fault::{Carries, Fault, FaultKind, Harm, Packets, Trouble, When};
 pub use lie::{
     Base, Craft, CraftPayload, Does, Edit, FragmentEdit, FragmentField, HeaderField, Liar,
-    Otherwise, PayloadField, Rule, Select, Target, Value,
+    Otherwise, PayloadField, Resend, Rule, Select, Target, Value,
 };
 pub use matcher::Matcher;
 pub use options::{HalfOpen, IkeOptions};

@@ -36,6 +36,8 @@ pub struct IkeOptions {
 pub struct HalfOpen {
     /// How many a responder keeps.
     pub most: Option<usize>,
+    /// How many of them may be of one source.
+    pub per_source: Option<usize>,
     /// From how many on a cookie is asked for with `cookie: under-load`.
     pub cookies_from: Option<usize>,
     /// How long it waits for IKE_AUTH.

@@ -9,6 +9,7 @@ mod deleted_spi;
 mod fragments;
 mod keys;
 mod make_before_break;
+mod memory;
 mod message_ids;
 mod no_state;
 mod old_sa;
@@ -131,7 +132,7 @@ const fn later(name: &'static str) -> Kind {
     Kind { name, manner: Manner::Law, params: &[], check: None }
 }
 
-const KINDS: [Kind; 20] = [
+const KINDS: [Kind; 21] = [
     kind("no_cleartext", &[Param::Child], cleartext::no_cleartext),
     kind("keys_agree", &[Param::Tunnel], keys::agree),
     kind("spi_unique", &[], spis::unique),
@@ -148,6 +149,7 @@ const KINDS: [Kind; 20] = [
     kind("old_sa_deleted", &[Param::Span("within", None)], old_sa::check),
     kind("replay_protected", &[Param::Child], replay::check),
     kind("bounded", &[Param::Word("what", &bounded::WHAT), Param::Number("n")], bounded::check),
+    kind("memory", &[Param::Host, Param::Number("most"), Param::Number("left")], memory::check),
     kind("quiet_after", &[Param::Span("t", None)], quiet::check),
     kind("collision_by_nonce", &[Param::Child], collision::by_nonce),
     kind("fragments_well_formed", &[Param::Host], fragments::check),
@@ -156,8 +158,8 @@ const KINDS: [Kind; 20] = [
 ];
 
 /// Names of all properties.
-pub(crate) const NAMES: [&str; 20] = {
-    let mut names = [""; 20];
+pub(crate) const NAMES: [&str; 21] = {
+    let mut names = [""; 21];
     let mut place = 0;
     while place < names.len() {
         names[place] = KINDS[place].name;

@@ -3,7 +3,7 @@
 use super::personality;
 use super::world::World;
 use crate::pattern::{Pattern, Variables, craft, edits, octets, pattern};
-use crate::plan::{Craft, Does, Edit, Liar, Matcher, Otherwise, Rule};
+use crate::plan::{Craft, Does, Edit, Liar, Matcher, Otherwise, Resend, Rule};
 use crate::reader::{Cx, Fields};
 use crate::shape::{self, Form, Key, Shape, may};
 use crate::text::{Style, Text};
@@ -31,12 +31,30 @@ const DOES: &[Key] = &[
     may("raw", shape::HEX, "These octets are said instead. 00*32 repeats."),
     may("edit", Form::Any(&[shape::EDIT, Form::List(&shape::EDIT)]), "The message with changes."),
     may("silence", Form::Boolean, "Nothing is said, and what was heard is forgotten."),
+    may("resend", Form::Shape(&RESEND), "An attacker sends once more what it overheard."),
     may(
         "otherwise",
         Form::Words(&["builtin", "silence", "fail"]),
         "What happens to messages that no rule means.",
     ),
 ];
+
+static RESEND: Shape = Shape::new(
+    "resend",
+    "How an attacker sends once more what it overheard; {} for as it was.",
+    &[&[
+        may("ends", shape::TEXT, "Whose addresses it bears: R2 -> R1.").or("those that it had"),
+        may("port", Form::Integer(1, 65_535), "The UDP port at both ends.").or("those it had"),
+        may("wrap", Form::Words(&["udp", "none"]), "ESP goes inside UDP, or without.")
+            .or("as it was"),
+        may("delay", shape::DURATION, "How long it is held back.").or("0s"),
+        may(
+            "edit",
+            Form::Any(&[shape::EDIT, Form::List(&shape::EDIT)]),
+            "Changes of what can be seen without keys.",
+        ),
+    ]],
+);
 
 /// Reads personality and rules.
 pub(crate) fn read(cx: &Cx<'_>, world: &World, fields: &Fields<'_, '_>, liar: &mut Liar) {
@@ -90,7 +108,7 @@ fn personality(cx: &Cx<'_>, world: &World, name: &Text, liar: &mut Liar) {
 fn rule(cx: &Cx<'_>, world: &World, node: &Node, liar: &mut Liar) -> Option<()> {
     let fields = Fields::of(cx, node, &SHAPE)?;
     if fields.get("otherwise").is_some() {
-        for key in ["when", "nth", "reply", "raw", "edit", "silence"] {
+        for key in ["when", "nth", "reply", "raw", "edit", "silence", "resend"] {
             if let Some(span) = fields.key(key) {
                 cx.error(span, format!("`{key}` beside `otherwise`"), "make it two rules");
             }
@@ -135,14 +153,15 @@ fn in_words(does: &Does) -> String {
         Does::Raw(octets) => format!("{} raw octets", octets.len()),
         Does::Reply(craft) => format!("{} by hand", craft.exchange),
         Does::Edit(edits) => format!("{} edits", edits.len()),
+        Does::Resend(_) => "sent once more".to_owned(),
     }
 }
 
 fn does(cx: &Cx<'_>, world: &World, fields: &Fields<'_, '_>) -> Option<Does> {
-    let kinds = ["reply", "raw", "edit", "silence"];
+    let kinds = ["reply", "raw", "edit", "silence", "resend"];
     let mut there = kinds.into_iter().filter(|key| fields.get(key).is_some());
     let (Some(key), None) = (there.next(), there.next()) else {
-        let label = "expected one of: reply, raw, edit, silence";
+        let label = "expected one of: reply, raw, edit, silence, resend";
         cx.error(fields.span, "a rule does exactly one thing", label);
         return None;
     };
@@ -159,6 +178,7 @@ fn does(cx: &Cx<'_>, world: &World, fields: &Fields<'_, '_>) -> Option<Does> {
             found.map(Does::Raw)
         }
         "edit" => all_edits(cx, world, node).map(Does::Edit),
+        "resend" => resend(cx, world, node).map(|resend| Does::Resend(Box::new(resend))),
         _ => match cx.boolean(node, "silence")? {
             true => Some(Does::Silence),
             false => {
@@ -184,6 +204,22 @@ fn all_edits(cx: &Cx<'_>, world: &World, node: &Node) -> Option<Vec<Edit>> {
     (read.len() == count).then(|| read.into_iter().flatten().collect())
 }
 
+fn resend(cx: &Cx<'_>, world: &World, node: &Node) -> Option<Resend> {
+    let fields = Fields::of(cx, node, &RESEND)?;
+    let ends = match fields.text("ends") {
+        None => None,
+        Some(text) => Some(world.ends(cx, text)?),
+    };
+    let port = fields.integer("port", 1, 65_535).and_then(|port| u16::try_from(port).ok());
+    let edits = match fields.get("edit") {
+        None => Vec::new(),
+        Some(node) => all_edits(cx, world, node)?,
+    };
+    let in_udp = fields.choice("wrap", &[("udp", true), ("none", false)]);
+    let delay = fields.duration("delay").unwrap_or_default();
+    Some(Resend { ends, port, in_udp, delay, edits })
+}
+
 /// What a host can see and say: an engine knows its own messages and those that come to it.
 fn check_ends(
     cx: &Cx<'_>,
@@ -202,6 +238,10 @@ fn check_ends(
     if matches!(does, Does::Edit(_)) && (liar.crafted || !own) {
         let label = format!("a message that {name}'s engine sends");
         cx.error(fields.key("edit").unwrap_or(fields.span), "nothing to edit", label);
+    }
+    if matches!(does, Does::Resend(_)) && !liar.crafted {
+        let label = "for a peer that is `crafted`, and overhears";
+        cx.error(fields.key("resend").unwrap_or(fields.span), "nothing is overheard", label);
     }
     if let Does::Reply(craft) = does {
         check_reply(cx, fields, liar, craft, own, name);

@@ -85,6 +85,12 @@ static HALF_OPEN: Shape = Shape::new(
     &[&[
         may("max", Form::Integer(0, 1_000_000), "How many it keeps.").or("1000"),
         may(
+            "per_source",
+            Form::Integer(0, 1_000_000),
+            "How many of them may be of one IPv4 address, or one IPv6 prefix of 64 bits.",
+        )
+        .or("as many as there are"),
+        may(
             "cookies_from",
             Form::Integer(0, 1_000_000),
             "From how many on `cookie: under-load` asks for cookies.",
@@ -176,6 +182,7 @@ fn half_open(cx: &Cx<'_>, node: &Node) -> Option<HalfOpen> {
     let number = |key| fields.integer(key, 0, 1_000_000).and_then(|n| usize::try_from(n).ok());
     Some(HalfOpen {
         most: number("max"),
+        per_source: number("per_source"),
         cookies_from: number("cookies_from"),
         timeout: fields.duration("timeout"),
     })

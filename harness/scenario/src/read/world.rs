@@ -50,6 +50,16 @@ impl World {
         found
     }
 
+    /// `R2 -> R1` as places of hosts; anything else is an error.
+    pub(crate) fn ends(&self, cx: &Cx<'_>, text: &Text) -> Option<(u16, u16)> {
+        let Some((from, to)) = text.value.split_once("->") else {
+            cx.error(text.span, format!("`{}`: which addresses?", text.value), "expected R2 -> R1");
+            return None;
+        };
+        let from = self.host(cx, from.trim(), text.span);
+        from.zip(self.host(cx, to.trim(), text.span))
+    }
+
     pub(crate) fn host_in(&self, cx: &Cx<'_>, text: &Text) -> Option<u16> {
         self.host(cx, &text.value, text.span)
     }

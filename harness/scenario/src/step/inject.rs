@@ -7,7 +7,7 @@ use ikelab_wire::ike::EspSpi;
 
 use super::Draft;
 use crate::pattern::{craft, octets};
-use crate::plan::{Command, Inject, RawPacket};
+use crate::plan::{Command, Inject, Injection, RawPacket};
 use crate::read::world::World;
 use crate::reader::{Cx, Fields};
 use crate::shape::{self, Form, Shape, may, need};
@@ -15,13 +15,17 @@ use crate::yaml::Node;
 
 /// RFC 7296 §2.
 const PORT: u64 = 500;
+/// The most packets of one step: all of them stand in the trace.
+const COUNT_MAX: u64 = 100_000;
+/// From one packet to the next, where nothing is said.
+const EVERY: Duration = Duration::from_millis(1);
 /// UDP and ESP among the protocols of IP.
 const UDP: u64 = 17;
 const ESP: u8 = 50;
 
 pub(super) static SHAPE: Shape = Shape::new(
     "inject",
-    "A packet that no engine made: a message by hand in UDP, or octets.",
+    "A packet that no engine made, or many: a message by hand in UDP, or octets.",
     &[&[
         need("from", shape::HOST, "The host that sends it."),
         may("message", shape::CRAFT, "An IKE message; its hosts are the addresses it bears."),
@@ -31,6 +35,10 @@ pub(super) static SHAPE: Shape = Shape::new(
         may("protocol", Form::Integer(0, 255), "With `raw`, the protocol of IP.").or("17, UDP"),
         may("spi", shape::HEX, "With `raw`, the SPI of an ESP header before it."),
         may("seq", Form::Integer(0, 4_294_967_295), "With `spi`, the sequence number.").or("1"),
+        may("count", Form::Integer(1, COUNT_MAX), "How many; what chance decides is new in each.")
+            .or("1"),
+        may("every", shape::DURATION, "How long from one to the next.").or("1ms"),
+        may("sources", shape::PREFIX, "A block that each draws its source address from."),
     ]],
 );
 
@@ -61,8 +69,15 @@ pub(super) fn read(cx: &Cx<'_>, world: &mut World, node: &Node) -> Option<Draft>
             return None;
         }
     };
-    let text = format!("inject {text} at {}", from_text.value);
-    Some(Draft { actions: vec![(host, Command::Inject(inject))], text, takes: Duration::ZERO })
+    let count = fields.integer("count", 1, COUNT_MAX).and_then(|count| u32::try_from(count).ok());
+    let every = fields.duration("every").unwrap_or(EVERY);
+    let sources = fields.text("sources").and_then(|text| cx.prefix(text, "the block"));
+    let count = count.unwrap_or(1);
+    let times = if count == 1 { String::new() } else { format!("{count} times ") };
+    let text = format!("inject {times}{text} at {}", from_text.value);
+    let injection = Injection { what: inject, count, every, sources };
+    let actions = vec![(host, Command::Inject(injection))];
+    Some(Draft { actions, text, takes: every.saturating_mul(count - 1) })
 }
 
 fn raw(
@@ -75,13 +90,7 @@ fn raw(
         cx.error(fields.span, "`raw` without `ends`", "whose addresses does it bear? R2 -> R1");
         return None;
     };
-    let ends = cx.text(ends, "ends")?;
-    let Some((from, to)) = ends.value.split_once("->") else {
-        cx.error(ends.span, format!("`{}`: which addresses?", ends.value), "expected R2 -> R1");
-        return None;
-    };
-    let from = world.host(cx, from.trim(), ends.span)?;
-    let to = world.host(cx, to.trim(), ends.span)?;
+    let (from, to) = world.ends(cx, cx.text(ends, "ends")?)?;
     let mut protocol = u8::try_from(fields.integer("protocol", 0, 255).unwrap_or(UDP)).ok()?;
     let port = fields.integer("port", 1, 65_535);
     if let Some(text) = fields.text("spi") {

@@ -1,5 +1,7 @@
 //! What each host is to do, and when.
 
+use std::time::Duration;
+
 use ikelab_ambient::Instant;
 use ikelab_host::{Command, Marks, Order, Ping, Send};
 use ikelab_scenario::plan::{self, Action, ClearWhat, Plan};
@@ -24,11 +26,22 @@ pub(super) fn of(plan: &Plan, place: u16) -> Agenda {
 /// An action as commands; the first of them bears its step.
 fn commands(plan: &Plan, action: &Action) -> Agenda {
     let mut step = Some((action.step, action.text.clone()));
-    let command = |order| (action.at, Command { step: step.take(), fault: None, order });
-    orders(plan, action).into_iter().map(command).collect()
+    let mut command = |after, order| {
+        (action.at + after, Command { step: step.take(), fault: None, order })
+    };
+    if let plan::Command::Inject(injection) = &action.command {
+        return match liar::inject(plan, action.step, injection) {
+            Ok(packets) => {
+                let order = |octets| Order::Inject(Ok(octets));
+                packets.into_iter().map(|(after, octets)| command(after, order(octets))).collect()
+            }
+            Err(why) => vec![command(Duration::ZERO, Order::Inject(Err(why)))],
+        };
+    }
+    orders(action).into_iter().map(|order| command(Duration::ZERO, order)).collect()
 }
 
-fn orders(plan: &Plan, action: &Action) -> Vec<Order> {
+fn orders(action: &Action) -> Vec<Order> {
     use ikelab_ike::Command as Ike;
     match &action.command {
         plan::Command::Ping(ping) => vec![Order::Ping(flow(ping))],
@@ -53,16 +66,9 @@ fn orders(plan: &Plan, action: &Action) -> Vec<Order> {
             settings: tunnel::sa_settings(child),
             child: Box::new(tunnel::child(child)),
         }],
-        plan::Command::Inject(inject) => {
-            let packets = liar::inject(plan, action.step, inject);
-            match packets {
-                Ok(packets) => {
-                    packets.into_iter().map(|octets| Order::Inject(Ok(octets))).collect()
-                }
-                Err(why) => vec![Order::Inject(Err(why))],
-            }
-        }
         plan::Command::Restart => vec![Order::Restart],
+        // Packets have times of their own.
+        plan::Command::Inject(_) => Vec::new(),
         plan::Command::Note => vec![Order::Note],
     }
 }

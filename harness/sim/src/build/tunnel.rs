@@ -20,6 +20,7 @@ pub(super) fn ike(host: &plan::Host) -> Config {
     let half_open = || options().map(|options| options.half_open);
     Config {
         half_open_max: half_open().find_map(|own| own.most).unwrap_or(config.half_open_max),
+        half_open_per_source: half_open().find_map(|own| own.per_source),
         cookie_threshold: half_open()
             .find_map(|own| own.cookies_from)
             .unwrap_or(config.cookie_threshold),

@@ -13,6 +13,7 @@ use ikelab_wire::registry::{AuthMethod, KeId, NotifyType, PayloadType, Protocol,
 
 use super::edit::{number, set_field};
 use super::form::{Form, Piece, Sealed, find};
+use super::mutate;
 
 /// Octets of a nonce that says nothing else.
 const NONCE: usize = 32;
@@ -39,6 +40,18 @@ impl Maker<'_> {
         octets
     }
 
+    /// A number below a bound; 0 when that is 0.
+    pub(super) fn below(&mut self, bound: usize) -> usize {
+        let bound = u64::try_from(bound).unwrap_or(u64::MAX);
+        let drawn = self.entropy.below(Purpose::aside(Chance::Content), bound);
+        usize::try_from(drawn).unwrap_or(0)
+    }
+
+    /// As many messages as are to be said, each with chances of its own.
+    pub(super) fn messages(&mut self, craft: &Craft, protected: bool) -> Result<Vec<Form>, String> {
+        (0..craft.times).map(|_| self.message(craft, protected)).collect()
+    }
+
     /// A message; sealed where there are keys.
     pub(super) fn message(&mut self, craft: &Craft, protected: bool) -> Result<Form, String> {
         let header = self.header(craft);
@@ -56,6 +69,7 @@ impl Maker<'_> {
         for (field, value) in &craft.header {
             form.set_header(*field, number(value, form.header_field(*field))?);
         }
+        mutate::mutate(&mut form, craft.mutations, self);
         Ok(form)
     }
 
@@ -93,14 +107,25 @@ impl Maker<'_> {
 
     /// A payload.
     pub(super) fn payload(&mut self, made: &CraftPayload) -> Result<Piece, String> {
-        let mut piece = match self.body(made) {
-            Some(body) => Piece::of(&body.into()),
-            None => Piece::new(made.kind, vec![0; fixed_len(made.kind)]),
+        let mut piece = match (&made.base, self.body(made)) {
+            (Base::Echo, _) => self.echo(made)?,
+            (_, Some(body)) => Piece::of(&body.into()),
+            (_, None) => Piece::new(made.kind, vec![0; fixed_len(made.kind)]),
         };
         for (field, value) in &made.sets {
             set_field(&mut piece, field, value, self)?;
         }
         Ok(piece)
+    }
+
+    /// The payload of a type in the message that is answered.
+    fn echo(&self, made: &CraftPayload) -> Result<Piece, String> {
+        let heard = self.heard.map(|(_, payloads)| payloads).unwrap_or_default();
+        let mut pieces = heard.iter().map(Piece::of);
+        let found = pieces.find(|piece| {
+            piece.kind == made.kind && (made.arg.is_none() || made.arg == piece.arg())
+        });
+        found.ok_or_else(|| format!("there is no payload {} to echo", made.kind))
     }
 
     /// What a payload begins as; nothing where its octets have to be said.
@@ -173,7 +198,7 @@ impl Maker<'_> {
         match &made.base {
             Base::Offer(all) => all.clone(),
             Base::Unoffered => usual(UNOFFERED),
-            Base::Usual | Base::Id(_) | Base::Selectors(_) => match self.offered() {
+            Base::Usual | Base::Id(_) | Base::Selectors(_) | Base::Echo => match self.offered() {
                 Some(sa) => sa.proposals.first().map(chosen).into_iter().collect(),
                 None if protocol == Protocol::IKE => usual("aes256-sha256-x25519"),
                 None => Proposal::from_text("aes256-sha256", protocol, 1).into_iter().collect(),

@@ -5,7 +5,7 @@ use ikelab_wire::registry::PayloadType;
 
 use super::craft::Maker;
 use super::form::{Form, Piece};
-use super::fragment;
+use super::{fragment, mutate};
 
 /// Makes all changes, in their order.
 pub(super) fn all(form: &mut Form, edits: &[Edit], maker: &mut Maker<'_>) -> Result<(), String> {
@@ -43,6 +43,10 @@ fn one(form: &mut Form, edit: &Edit, maker: &mut Maker<'_>) -> Result<(), String
         }
         Edit::Repeat => {
             form.times += 1;
+            Ok(())
+        }
+        Edit::Mutate(count) => {
+            mutate::mutate(form, *count, maker);
             Ok(())
         }
         Edit::KeepIcv if form.sealed.is_none() => Err("the message has no checksum".to_owned()),

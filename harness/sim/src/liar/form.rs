@@ -28,6 +28,8 @@ pub(super) struct Form {
     pub(super) fragments: Option<Vec<Fragment>>,
     /// How often it goes out.
     pub(super) times: usize,
+    /// What chance has changed, in words.
+    pub(super) mutations: Vec<String>,
 }
 
 /// The SK payload of a message.
@@ -181,7 +183,33 @@ impl Form {
             flips: Vec::new(),
             fragments: None,
             times: 1,
+            mutations: Vec::new(),
         }
+    }
+
+    /// A message as it was overheard: SK and SKF are payloads like others, and stay sealed. Nothing
+    /// where the payloads do not follow one another to the end.
+    pub(super) fn read(octets: &[u8]) -> Option<Self> {
+        let (head, mut rest) = octets.split_at_checked(Header::LENGTH)?;
+        let parsed = Header::parse(octets).ok()?;
+        let mut next = parsed.next_payload;
+        let mut pieces = Vec::new();
+        while next != PayloadType::NO_NEXT {
+            let [after, flags, high, low] = *rest.first_chunk()?;
+            let length = usize::from(u16::from_be_bytes([high, low]));
+            let (whole, behind) = rest.split_at_checked(length)?;
+            let mut piece = Piece::new(next, whole.get(4..)?.to_vec());
+            piece.flags = flags;
+            rest = behind;
+            // What SK and SKF say of the next payload is about the first one inside.
+            let sealed = matches!(next, PayloadType::SK | PayloadType::SKF);
+            piece.next = sealed.then_some(after);
+            next = if sealed { PayloadType::NO_NEXT } else { PayloadType(after) };
+            pieces.push(piece);
+        }
+        let mut form = Self::new(parsed.header, pieces, None);
+        form.header.copy_from_slice(head);
+        rest.is_empty().then_some(form)
     }
 
     /// Takes the header of the message in whose place it is said: its SPIs, flags and message id.

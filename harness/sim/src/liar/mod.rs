@@ -8,6 +8,7 @@ mod edit;
 mod form;
 mod fragment;
 mod memory;
+mod mutate;
 mod sight;
 mod software;
 
@@ -66,8 +67,8 @@ impl Liar {
             return self.otherwise(message);
         };
         match self.rules.carry_out(&rule.does, message, own) {
-            Ok(sayings) => {
-                self.notes.push((rule.text, String::new()));
+            Ok((sayings, mutations)) => {
+                self.notes.push((mutate::told(rule.text, &mutations), String::new()));
                 Some(sayings)
             }
             Err(why) => {
@@ -120,26 +121,28 @@ impl Rules {
         does: &Does,
         message: &Clear<'_>,
         own: bool,
-    ) -> Result<Vec<Saying>, String> {
+    ) -> Result<(Vec<Saying>, Vec<String>), String> {
         let heard = (!own).then_some((message.header, message.payloads));
         let meant = own.then_some(message.header);
         let ends = (message.local.ip(), message.remote.ip());
         let spoken = self.spoken.as_slice();
         let mut maker = Maker { entropy: &mut self.entropy, heard, meant, ends, spoken };
-        let (form, delay) = match does {
-            Does::Silence => return Ok(Vec::new()),
+        let (forms, delay) = match does {
+            Does::Silence | Does::Resend(_) => (Vec::new(), Duration::ZERO),
             Does::Raw(octets) => {
                 let what = What::Octets(octets.clone());
-                return Ok(vec![Saying { delay: Duration::ZERO, what }]);
+                return Ok((vec![Saying { delay: Duration::ZERO, what }], Vec::new()));
             }
-            Does::Reply(craft) => (maker.message(craft, message.protected)?, craft.delay),
+            Does::Reply(craft) => (maker.messages(craft, message.protected)?, craft.delay),
             Does::Edit(edits) => {
                 let mut form = Form::of(message);
                 edit::all(&mut form, edits, &mut maker)?;
-                (form, Duration::ZERO)
+                (vec![form], Duration::ZERO)
             }
         };
-        Ok(form.out().into_iter().map(|what| Saying { delay, what }).collect())
+        let mutations = forms.iter().flat_map(|form| form.mutations.clone()).collect();
+        let said = forms.into_iter().flat_map(Form::out);
+        Ok((said.map(|what| Saying { delay, what }).collect(), mutations))
     }
 }
 
