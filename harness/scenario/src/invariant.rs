@@ -33,7 +33,7 @@ const fn law(
 }
 
 /// All of them.
-pub(crate) const INVARIANTS: [Invariant; 16] = [
+pub(crate) const INVARIANTS: [Invariant; 17] = [
     law("no plaintext leaves for a protected policy", None, any_cleartext),
     law("no SPI is used again", None, never_reused),
     law(

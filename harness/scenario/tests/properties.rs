@@ -5,8 +5,7 @@ mod story;
 use ikelab_scenario::Outcome;
 use ikelab_trace::{
     ChildInstalled, ChildKeysLogged, Costly, EspEvent, EspMode, Fact, Fate, HostEvent, IkeEvent,
-    Octets,
-    Phase, Role, SaId, Suite,
+    Octets, Phase, Role, SaId, Suite,
 };
 use ikelab_wire::ike::{EspSpi, IkeSpi};
 use ikelab_wire::payload::{Body, Delete, Nonce, Notify, Proposal, SecurityAssociation};

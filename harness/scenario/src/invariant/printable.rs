@@ -20,9 +20,12 @@ fn texts(fact: &Fact) -> Vec<&str> {
         Fact::Ike(event) => of_ike(event),
         Fact::Esp(EspEvent::Dropped { reason, detail, .. })
         | Fact::Net(NetEvent::Dropped { reason, detail, .. }) => vec![reason, detail],
-        Fact::Esp(_) | Fact::Net(_) | Fact::Sent(_) | Fact::App(_) | Fact::Step { .. } => {
-            Vec::new()
-        }
+        Fact::Esp(_)
+        | Fact::Net(_)
+        | Fact::Sent(_)
+        | Fact::App(_)
+        | Fact::Host(_)
+        | Fact::Step { .. } => Vec::new(),
     }
 }
 
@@ -46,6 +49,7 @@ fn of_ike(event: &IkeEvent) -> Vec<&str> {
         | IkeEvent::Timer { .. }
         | IkeEvent::AddressLeased { .. }
         | IkeEvent::AddressReleased { .. }
+        | IkeEvent::Reassembly { .. }
         | IkeEvent::Silenced { .. }
         | IkeEvent::Computed { .. }
         | IkeEvent::Remembers { .. }

@@ -26,9 +26,8 @@ pub(super) fn of(plan: &Plan, place: u16) -> Agenda {
 /// An action as commands; the first of them bears its step.
 fn commands(plan: &Plan, action: &Action) -> Agenda {
     let mut step = Some((action.step, action.text.clone()));
-    let mut command = |after, order| {
-        (action.at + after, Command { step: step.take(), fault: None, order })
-    };
+    let mut command =
+        |after, order| (action.at + after, Command { step: step.take(), fault: None, order });
     if let plan::Command::Inject(injection) = &action.command {
         return match liar::inject(plan, action.step, injection) {
             Ok(packets) => {
