@@ -117,6 +117,14 @@ impl Esp {
         }
     }
 
+    /// Sends from another address of ours from now on.
+    pub fn set_local(&mut self, spi_in: EspSpi, local: SocketAddr) {
+        if let Some(child) = self.sad.get_mut(spi_in) {
+            child.config.local = local;
+            child.path_mtu = None;
+        }
+    }
+
     /// Moves the counters of an SA on: the last sequence number sent, and the highest one seen. A
     /// member of a cluster that takes over does so, RFC 6311 §3.5, and who wants to see the end of
     /// the numbers before the sun burns out. They never go back.

@@ -1,10 +1,11 @@
 //! What a host can be told from outside.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use ikelab_net::Trouble;
-use ikelab_trace::LinkId;
+use ikelab_trace::{HostId, LinkId};
 
 use crate::{SaSettings, Send};
 
@@ -30,17 +31,19 @@ pub enum Order {
     Expect(Send),
     /// Tell the IKE engine something.
     Ike(ikelab_ike::Command),
-    /// Protect more: a Child SA configuration for IKE, and the policy that asks for it.
-    AddChild {
-        /// The tunnel that the Child SA belongs to.
-        tunnel: String,
+    /// A tunnel has another configuration from now on.
+    Configure {
         /// What IKE has to know.
-        child: Box<ikelab_ike::config::Child>,
-        /// What is protected; its name is `tunnel.child`.
-        policy: ikelab_esp::Policy,
-        /// What is not negotiated.
-        settings: SaSettings,
+        tunnel: Box<ikelab_ike::config::Tunnel>,
+        /// What is protected: all policies of the tunnel.
+        policies: Vec<ikelab_esp::Policy>,
+        /// What is not negotiated, by the names of policies.
+        settings: BTreeMap<String, SaSettings>,
+        /// Names of policies that are no more.
+        gone: Vec<String>,
     },
+    /// An interface has another address from now on.
+    Move(Move),
     /// Change how what the host sends fares on a link.
     Link {
         /// The link.
@@ -69,17 +72,21 @@ pub enum Order {
 }
 
 impl Order {
-    /// Whether it can be carried out though the host is down: what befalls its links and its power.
+    /// Whether it can be carried out though the host is down: what befalls its links, its power, and
+    /// what is written down about it.
     pub(crate) fn needs_nobody(&self) -> bool {
         match self {
-            Self::Link { .. } | Self::Crash { .. } | Self::Restart | Self::Start | Self::Note => {
-                true
-            }
+            Self::Link { .. }
+            | Self::Crash { .. }
+            | Self::Restart
+            | Self::Start
+            | Self::Configure { .. }
+            | Self::Move(_)
+            | Self::Note => true,
             Self::Ping(_)
             | Self::Send(_)
             | Self::Expect(_)
             | Self::Ike(_)
-            | Self::AddChild { .. }
             | Self::Rebind { .. }
             | Self::Inject(_) => false,
         }
@@ -101,8 +108,32 @@ pub enum Change {
         /// The place of the fault.
         fault: u32,
     },
+    /// A neighbour answers to another address.
+    Readdressed {
+        /// The neighbour.
+        host: HostId,
+        /// The place of its interface.
+        iface: u16,
+        /// The address that is gone.
+        from: IpAddr,
+        /// The new one.
+        to: IpAddr,
+    },
     /// Nothing is left to chance from here on.
     Heal,
+}
+
+/// A change of an address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Move {
+    /// The place of the interface.
+    pub iface: u16,
+    /// The address that goes.
+    pub from: IpAddr,
+    /// The one that comes, with the length of its prefix.
+    pub to: (IpAddr, u8),
+    /// The neighbour that takes what nobody else takes from then on.
+    pub via: Option<IpAddr>,
 }
 
 /// A flow of echo requests.

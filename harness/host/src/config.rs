@@ -1,6 +1,7 @@
 //! What a host is made from.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use ikelab_esp::{Lifetime, OuterPolicy};
 use ikelab_net::{Fault, Interface, NatConfig, Port, Queue, Route};
@@ -19,6 +20,9 @@ pub struct HostConfig {
     pub kind: HostKind,
     /// Its interfaces.
     pub interfaces: Vec<Interface>,
+    /// Addresses that its interfaces get on the way, with the places of these: a trace names them
+    /// from the beginning.
+    pub later: Vec<(u16, (IpAddr, u8))>,
     /// For each interface its end of a link, if it is attached to one.
     pub ports: Vec<Option<Port>>,
     /// Its routes, beside those to connected networks.

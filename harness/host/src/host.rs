@@ -17,7 +17,9 @@ use crate::flow::{Flows, Turn};
 use crate::log::Log;
 use crate::machine::Power;
 use crate::ping::Pings;
-use crate::{Change, Command, Event, HostConfig, HostKind, Order, Pinned, SaSettings, Software};
+use crate::{
+    Change, Command, Event, HostConfig, HostKind, Move, Order, Pinned, SaSettings, Software,
+};
 
 /// How many packets one input may lead to within a host: a handful is usual.
 const WALKS_MAX: u32 = 10_000;
@@ -26,7 +28,8 @@ const WALKS_MAX: u32 = 10_000;
 #[derive(Debug)]
 pub struct Host {
     pub(crate) id: HostId,
-    pub(crate) name: String,
+    /// What a trace says about it.
+    pub(crate) info: HostInfo,
     pub(crate) kind: HostKind,
     pub(crate) stack: Stack,
     /// For each interface its end of a link, if it is attached to one.
@@ -52,6 +55,8 @@ pub struct Host {
     pub(crate) settings: BTreeMap<String, SaSettings>,
     /// Policies that were made of the selectors of Child SAs, by the inbound SPIs of these.
     pub(crate) roaming: BTreeMap<EspSpi, String>,
+    /// Addresses that were its own: nothing leaves from them.
+    pub(crate) gone: BTreeSet<IpAddr>,
     pub(crate) reassembly: Reassembly,
     pub(crate) pings: Pings,
     pub(crate) flows: Flows,
@@ -96,6 +101,7 @@ impl Host {
     /// A host as it is before anything happened to it.
     #[must_use]
     pub fn new(config: HostConfig) -> Self {
+        let info = info(&config);
         let chance = Seeded::new(config.seed, &format!("host {}", config.name));
         let ike = ikelab_ike::Engine::new(config.ike);
         let ike = match config.editor {
@@ -104,7 +110,7 @@ impl Host {
         };
         Self {
             id: config.id,
-            name: config.name,
+            info,
             kind: config.kind,
             counts: vec![0; config.interfaces.len()],
             stack: Stack::new(config.interfaces, &config.routes, config.kind.forwards()),
@@ -121,6 +127,7 @@ impl Host {
             esp: Esp::new(config.policies),
             settings: config.settings,
             roaming: BTreeMap::new(),
+            gone: BTreeSet::new(),
             reassembly: Reassembly::default(),
             pings: Pings::default(),
             flows: Flows::default(),
@@ -181,12 +188,7 @@ impl Host {
     /// What a trace says about the host.
     #[must_use]
     pub fn info(&self) -> HostInfo {
-        let ifaces = self.stack.interfaces.iter().map(|interface| IfaceInfo {
-            name: interface.name.clone(),
-            addresses: interface.addresses.clone(),
-            link: interface.link,
-        });
-        HostInfo { name: self.name.clone(), ifaces: ifaces.collect() }
+        self.info.clone()
     }
 
     /// The places of the pins that decided nothing here.
@@ -241,6 +243,16 @@ impl Host {
         self.log.write(Fact::Net(NetEvent::Rebound { address }));
     }
 
+    /// Changes an address, and tells IKE.
+    fn move_to(&mut self, now: Instant, Move { iface, from, to, via }: Move) {
+        self.stack.readdress(iface, from, to, via);
+        self.gone.insert(from);
+        self.gone.remove(&to.0);
+        self.log.write(Fact::Net(NetEvent::Moved { iface, from, to: to.0 }));
+        let command = ikelab_ike::Command::Moved { from, to: to.0 };
+        self.tell_ike(now, ikelab_ike::Input::Command(command));
+    }
+
     fn obey(&mut self, now: Instant, Command { step, fault, order }: Command) {
         let bearable = !self.is_off() || order.needs_nobody();
         if let Some((index, text)) = step {
@@ -275,12 +287,14 @@ impl Host {
                 self.starts |= matches!(command, ikelab_ike::Command::Start);
                 self.tell_ike(now, ikelab_ike::Input::Command(command));
             }
-            Order::AddChild { tunnel, child, policy, settings } => {
-                self.settings.insert(policy.name.clone(), settings);
-                self.esp.add_policy(policy);
-                let command = ikelab_ike::Command::AddChild { tunnel, child };
+            Order::Configure { tunnel, policies, settings, gone } => {
+                gone.iter().for_each(|name| self.esp.remove_policy(name));
+                policies.into_iter().for_each(|policy| self.esp.add_policy(policy));
+                self.settings.extend(settings);
+                let command = ikelab_ike::Command::Configure(tunnel);
                 self.tell_ike(now, ikelab_ike::Input::Command(command));
             }
+            Order::Move(to) => self.move_to(now, to),
             Order::Link { link, change } => self.change_link(link, change),
             Order::Rebind { address } => self.rebind(address),
             Order::Crash { restart_after } => self.crash(now, false, restart_after),
@@ -304,6 +318,9 @@ impl Host {
             match change {
                 Change::Begin { fault, trouble } => port.begin(fault, trouble),
                 Change::End { fault } => port.end(fault),
+                Change::Readdressed { host, iface, from, to } => {
+                    port.readdress((host, iface), from, to);
+                }
                 Change::Heal => port.heal(),
             }
             interface.mtu = port.mtu();
@@ -364,6 +381,21 @@ impl Host {
             self.log.dropped("goes round in circles", "", arrival.octets());
         }
     }
+}
+
+/// A host as a trace knows it, with all addresses that it ever has.
+fn info(config: &HostConfig) -> HostInfo {
+    let of = |(place, interface): (u16, &Interface)| {
+        let later = config.later.iter().filter(|(iface, _)| *iface == place);
+        let later = later.map(|(_, address)| *address);
+        IfaceInfo {
+            name: interface.name.clone(),
+            addresses: interface.addresses.iter().copied().chain(later).collect(),
+            link: interface.link,
+        }
+    };
+    let ifaces = (0..).zip(&config.interfaces).map(of).collect();
+    HostInfo { name: config.name.clone(), ifaces }
 }
 
 fn mtu_towards(stack: &Stack, address: IpAddr) -> u16 {

@@ -21,7 +21,11 @@ struct Way {
 impl Host {
     /// Lets a packet leave that was made here.
     pub(crate) fn originate(&mut self, now: Instant, packet: IpPacket) {
+        let gone = self.gone.contains(&packet.src).then(|| packet.src.to_string());
         let octets = self.seal_header(packet);
+        if let Some(address) = gone {
+            return self.log.dropped("source address is gone", address, &octets);
+        }
         self.leave(now, octets, Origin::Here);
     }
 

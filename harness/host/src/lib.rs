@@ -34,7 +34,7 @@ mod software;
 mod tests;
 mod translate;
 
-pub use command::{Change, Command, Order, Ping};
+pub use command::{Change, Command, Move, Order, Ping};
 pub use config::{HostConfig, HostKind, SaSettings};
 pub use flow::{Marks, Send};
 pub use host::{Host, Input};

@@ -51,7 +51,7 @@ impl Host {
         }
         self.power = Power::On;
         self.life += 1;
-        let label = format!("host {} life {}", self.name, self.life);
+        let label = format!("host {} life {}", self.info.name, self.life);
         self.entropy.renew(Seeded::new(self.seed, &label));
         self.log.write(Fact::Host(HostEvent::Up { life: self.life }));
         if self.starts {

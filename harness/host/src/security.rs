@@ -82,6 +82,7 @@ impl Host {
                 self.esp.set_remote(spi_in, remote);
                 self.esp.set_link_mtu(spi_in, self.mtu_towards(remote.ip()));
             }
+            Output::Relocated { spi_in, local } => self.esp.set_local(spi_in, local),
             Output::Keepalive { local, remote } => {
                 self.send_udp(now, local, remote, KEEPALIVE.to_vec());
             }

@@ -380,6 +380,7 @@ fn host(
         kind,
         ports: interfaces.iter().zip(0..).map(port).collect(),
         interfaces,
+        later: Vec::new(),
         routes: routers.into_iter().flatten().map(default).collect(),
         ike: ikelab_ike::config::Config::default(),
         policies: Vec::new(),

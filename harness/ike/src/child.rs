@@ -6,7 +6,7 @@ use ikelab_trace::{ChildInstalled, ChildKeysLogged, EspMode, IkeEvent, Octets, R
 use ikelab_wire::ike::EspSpi;
 use ikelab_wire::payload::SelectorRange;
 
-use crate::config::Lifetime;
+use crate::config::{self, Lifetime};
 use crate::context::{Claim, Context};
 use crate::io::{ChildSa, Output};
 use crate::negotiate;
@@ -21,6 +21,7 @@ pub(crate) struct Child {
     pub(crate) spi_in: EspSpi,
     pub(crate) spi_out: EspSpi,
     pub(crate) state: State,
+    pub(crate) mode: EspMode,
     pub(crate) local_ts: Vec<SelectorRange>,
     pub(crate) remote_ts: Vec<SelectorRange>,
     /// True when the peer would make more of them, for other packets of the same configuration.
@@ -29,6 +30,8 @@ pub(crate) struct Child {
     pub(crate) expires_at: Option<Instant>,
     /// The peer refused to replace it.
     pub(crate) refused: bool,
+    /// True when its configuration has got other selectors since.
+    pub(crate) outgrown: bool,
 }
 
 /// Where a Child SA stands.
@@ -104,12 +107,14 @@ impl Child {
             spi_in: agreed.spi_in,
             spi_out: agreed.spi_out,
             state: State::Live,
+            mode: agreed.mode,
             local_ts: agreed.local_ts.clone(),
             remote_ts: agreed.remote_ts.clone(),
             more: agreed.more,
             rekey_at,
             expires_at,
             refused: false,
+            outgrown: false,
         };
         cx.out.push(Output::Install(Box::new(ChildSa {
             child: format!("{tunnel_name}.{child_name}"),
@@ -150,6 +155,22 @@ impl Child {
         packet.as_ref().is_none_or(|(local, remote)| {
             has(&self.local_ts, local) && has(&self.remote_ts, remote)
         })
+    }
+
+    /// True when policy, as it is now, does not want what it carries (RFC 7296 §2.9.2). In transport
+    /// mode a NAT may have changed what its selectors say.
+    pub(crate) fn is_against(&self, config: &config::Child) -> bool {
+        let within = || {
+            selectors::is_subset(&self.local_ts, &config.local)
+                && selectors::is_subset(&self.remote_ts, &config.remote)
+        };
+        config.retired || (self.mode == EspMode::Tunnel && !within())
+    }
+
+    /// True when it has all that its configuration has.
+    pub(crate) fn is_whole(&self, config: &config::Child) -> bool {
+        selectors::is_subset(&config.local, &self.local_ts)
+            && selectors::is_subset(&config.remote, &self.remote_ts)
     }
 
     /// Its two addresses, if it is for these alone while others are for others.

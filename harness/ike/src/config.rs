@@ -74,8 +74,8 @@ pub struct Tunnel {
     pub local_id: Identification,
     /// Who the peer must be.
     pub remote_id: Identification,
-    /// The pre-shared key.
-    pub psk: Vec<u8>,
+    /// The pre-shared key; none: it was taken away, and nobody can be proved anything.
+    pub psk: Option<Vec<u8>>,
     /// What we offer and accept for the IKE SA, best first.
     pub proposals: Vec<Proposal>,
     /// The group of our first KE payload; none: the first group of the first proposal.
@@ -119,9 +119,8 @@ pub struct Options {
     pub keepalive: Option<Duration>,
     /// Whether we pretend to be behind a NAT, so that ESP travels inside UDP (RFC 7296 §2.23).
     pub force_encapsulation: bool,
-    /// Whether an IKE SA comes up without a Child SA where the peer agrees, and we agree to it
-    /// (RFC 6023).
-    pub childless: bool,
+    /// Whether an IKE SA comes up without a Child SA (RFC 6023).
+    pub childless: Childless,
     /// Whether a request beyond our window is told of with INVALID_MESSAGE_ID (RFC 7296 §2.3).
     pub invalid_message_id: bool,
     /// How many Child SAs the peer may make over one IKE SA, those in the place of others not
@@ -141,6 +140,18 @@ pub struct Options {
     /// The Message ID that an IKE SA goes on with after IKE_AUTH, at both ends: a hook for tests of
     /// what comes near the last one (RFC 7296 §2.2).
     pub message_ids_from: Option<u32>,
+}
+
+/// Whether an IKE SA comes up without a Child SA (RFC 6023).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Childless {
+    /// Never: the responder does not offer it, and the initiator does not use it.
+    #[default]
+    Never,
+    /// Where both ends agree to it.
+    Allow,
+    /// Always: a peer that does not is given up.
+    Force,
 }
 
 /// Whether an end asks for an internal address with CP, or gives some out (RFC 7296 §2.19).
@@ -192,6 +203,22 @@ pub struct Child {
     pub at_start: bool,
     /// Whether a packet that needs it brings it up; otherwise the operator does, or the peer.
     pub on_traffic: bool,
+    /// Whether the selectors of either side may become narrower (RFC 7296 §2.9).
+    pub narrow: Narrow,
+    /// True when it was taken away: its place in the list stays, and nothing is made of it.
+    pub retired: bool,
+}
+
+/// What an end makes of selectors of which policy does not have everything (RFC 7296 §2.9).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Narrow {
+    /// It narrows, and takes what was narrowed.
+    #[default]
+    Allow,
+    /// Neither: it refuses, and deletes what the peer narrowed.
+    Refuse,
+    /// It answers with one selector for each side, which it does not cut.
+    One,
 }
 
 /// When an SA is replaced, and when it ends. Both count from its making.
@@ -264,7 +291,12 @@ impl Tunnel {
 
     /// The place of the Child SA configuration with this name.
     pub(crate) fn child_named(&self, name: &str) -> Option<usize> {
-        self.children.iter().position(|child| child.name == name)
+        self.children.iter().position(|child| child.name == name && !child.retired)
+    }
+
+    /// The first Child SA configuration.
+    pub(crate) fn first_child(&self) -> Option<usize> {
+        self.children.iter().position(|child| !child.retired)
     }
 }
 

@@ -20,7 +20,7 @@ use crate::io::{Input, Output};
 use crate::leases::Leases;
 use crate::limit::Bucket;
 use crate::sa::{Phase, Sa, Want};
-use crate::{operator, receive, stray, timers};
+use crate::{operator, receive, reload, stray, timers};
 
 /// The IKE SAs of one host, and how to make more.
 #[derive(Debug)]
@@ -85,10 +85,10 @@ impl Engine {
         input: Input<'_>,
     ) -> Vec<Output> {
         let mut out = Vec::new();
-        if let Input::Command(crate::Command::AddChild { tunnel, child }) = input {
-            operator::add_child(&mut self.config, &tunnel, *child);
-            return out;
-        }
+        let changed = match &input {
+            Input::Command(command) => reload::configure(&mut self.config, command),
+            _ => BTreeSet::new(),
+        };
         let mut turn = Turn {
             now,
             entropy,
@@ -107,7 +107,10 @@ impl Engine {
             Input::Elsewhere { spi_in, remote } => operator::elsewhere(&mut turn, spi_in, remote),
             Input::UnknownSpi { local, remote, spi } => turn.unknown_spi(local, remote, spi),
             Input::Expire { spi_in, hard } => operator::expire(&mut turn, spi_in, hard),
-            Input::Command(command) => operator::command(&mut turn, &command),
+            Input::Command(command) => {
+                reload::apply(&mut turn, &command, &changed);
+                operator::command(&mut turn, &command);
+            }
             Input::Deadline => turn.due(),
         }
         if unasked {
@@ -289,7 +292,8 @@ impl Turn<'_> {
         let digest = Prf::HmacSha256.digest(b"IKE_SA_INIT", &[octets]);
         let key = (remote, header.initiator_spi, digest);
         if let Some(spi) = self.state.requests.get(&key).copied() {
-            let again = self.with(spi, |sa, cx| receive::answer_again(sa, header.message_id, cx));
+            let (id, ends) = (header.message_id, (local, remote));
+            let again = self.with(spi, |sa, cx| receive::answer_again(sa, id, ends, cx));
             return again.unwrap_or(Err(Discard::Closed));
         }
         let arrival = init::Arrival { local, remote, spi: header.initiator_spi, octets };

@@ -108,12 +108,15 @@ pub enum Command {
         /// Child SAs only.
         children: bool,
     },
-    /// Add a Child SA configuration to a tunnel.
-    AddChild {
-        /// Tunnel name.
-        tunnel: String,
-        /// The configuration.
-        child: Box<config::Child>,
+    /// From now on, this is the configuration of the tunnel with its name. SAs stay as they are
+    /// but for those that are against it (RFC 7296 §2.9.2).
+    Configure(Box<config::Tunnel>),
+    /// An address of ours has become another one.
+    Moved {
+        /// The one that is gone.
+        from: IpAddr,
+        /// The one in its place.
+        to: IpAddr,
     },
 }
 
@@ -153,6 +156,13 @@ pub enum Output {
         spi_in: EspSpi,
         /// Where the peer is now.
         remote: SocketAddr,
+    },
+    /// Send packets of this Child SA from another address of ours.
+    Relocated {
+        /// The inbound SPI.
+        spi_in: EspSpi,
+        /// Where we are now.
+        local: SocketAddr,
     },
     /// Send a keepalive, one octet 0xff, to hold a NAT's mapping (RFC 3948 §2.3).
     Keepalive {

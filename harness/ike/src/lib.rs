@@ -29,6 +29,7 @@ mod negotiate;
 mod operator;
 mod parts;
 mod receive;
+mod reload;
 mod sa;
 mod selectors;
 mod stray;

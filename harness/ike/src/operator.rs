@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use ikelab_wire::ike::{EspSpi, IkeSpi};
 
 use crate::child::State;
-use crate::config::{Child, Config};
+use crate::config::Config;
 use crate::context::Context;
 use crate::engine::Turn;
 use crate::exchange::create_child::Packet;
@@ -35,7 +35,9 @@ pub(crate) fn up(turn: &mut Turn<'_>, tunnel: usize, child: usize, packet: Packe
                 Phase::AuthSent(sent) if sent.is_for(child) => {}
                 Phase::AuthSent(sent) => want_once(&mut sent.wanted, want),
                 Phase::Established(established) => {
-                    if !established.has_child(child, &packet) {
+                    if let Some(spi_in) = established.outgrown(child, &packet) {
+                        established.want(Want::RekeyChild { spi_in });
+                    } else if !established.has_child(child, &packet) {
                         established.want(want);
                     }
                 }
@@ -112,7 +114,7 @@ pub(crate) fn command(turn: &mut Turn<'_>, command: &Command) {
             let config = &turn.config.tunnels[place];
             let child = match child {
                 Some(name) => config.child_named(name),
-                None => (!config.children.is_empty()).then_some(0),
+                None => config.first_child(),
             };
             if let Some(child) = child {
                 up(turn, place, child, None);
@@ -143,7 +145,8 @@ pub(crate) fn command(turn: &mut Turn<'_>, command: &Command) {
                 },
             );
         }
-        Command::AddChild { .. } => unreachable!("the engine adds to its configuration first"),
+        // `reload` has done it.
+        Command::Configure(_) | Command::Moved { .. } => {}
     }
 }
 
@@ -151,7 +154,7 @@ fn start(turn: &mut Turn<'_>) {
     let config = turn.config;
     for (tunnel, peer) in config.tunnels.iter().enumerate() {
         for (child, settings) in peer.children.iter().enumerate() {
-            if settings.at_start {
+            if settings.at_start && !settings.retired {
                 up(turn, tunnel, child, None);
             }
         }
@@ -178,15 +181,6 @@ fn rekey_child(turn: &mut Turn<'_>, tunnel: Option<&str>, child: &str) {
             }
         },
     );
-}
-
-/// Adds a Child SA configuration; one of the same name gives way.
-pub(crate) fn add_child(config: &mut Config, tunnel: &str, child: Child) {
-    let Some(tunnel) = config.tunnels.iter_mut().find(|other| other.name == tunnel) else { return };
-    match tunnel.child_named(&child.name) {
-        Some(place) => tunnel.children[place] = child,
-        None => tunnel.children.push(child),
-    }
 }
 
 /// Wants something of an established IKE SA.

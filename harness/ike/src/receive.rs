@@ -32,6 +32,11 @@ pub(crate) struct Came<'a> {
 }
 
 impl<'a> Came<'a> {
+    /// Where an answer comes from and goes to (RFC 7296 §2.11).
+    fn ends(&self) -> (SocketAddr, SocketAddr) {
+        (self.local, self.remote)
+    }
+
     /// What an editor hears of it.
     pub(crate) fn opened(
         &self,
@@ -251,7 +256,7 @@ fn request(sa: &mut Sa, came: &Came<'_>, cx: &mut Context<'_>) -> Result<(), Dis
                 only_the_first(&sealed)?;
                 established.channel.open(came.octets)?;
                 established.heard = cx.now;
-                return answer_again(sa, message_id, cx);
+                return answer_again(sa, message_id, came.ends(), cx);
             }
             let opened = open(&mut sa.core, &mut established.channel, came, cx)?;
             established.heard = cx.now;
@@ -265,12 +270,12 @@ fn request(sa: &mut Sa, came: &Came<'_>, cx: &mut Context<'_>) -> Result<(), Dis
                 return Err(Discard::Undecided);
             }
             sa.core.follow(came.remote, &established.children, cx);
-            established_request(sa, came.header, &opened, cx);
+            established_request(sa, came, &opened, cx);
             Ok(())
         }
         Phase::Closed { .. } if arrival == Arrival::Repeated => {
             only_the_first(&Sealed::of(came)?)?;
-            answer_again(sa, message_id, cx)
+            answer_again(sa, message_id, came.ends(), cx)
         }
         Phase::Closed { .. } => Err(Discard::Closed),
         Phase::InitSent(_) | Phase::AuthSent(_) => Err(Discard::WrongExchange {
@@ -285,28 +290,29 @@ fn deletes_children(opened: &Opened) -> bool {
     opened.parts().is_ok_and(esp)
 }
 
-fn established_request(sa: &mut Sa, header: &Header, opened: &Opened, cx: &mut Context<'_>) {
+fn established_request(sa: &mut Sa, came: &Came<'_>, opened: &Opened, cx: &mut Context<'_>) {
     let Sa { core, phase, .. } = sa;
     let Phase::Established(established) = phase else { unreachable!("just seen") };
-    let (exchange, message_id) = (header.exchange, header.message_id);
-    let answer = exchange::respond(core, established, exchange, opened, cx);
-    core.answer(&mut established.channel, exchange, message_id, &answer.payloads, cx);
+    let request = (came.header.exchange, came.header.message_id);
+    let answer = exchange::respond(core, established, request.0, opened, cx);
+    core.answer(&mut established.channel, request, &answer.payloads, came.ends(), cx);
     if let Some(reason) = answer.closes {
         sa.close(reason, cx);
     }
 }
 
-/// Answers a repeated request with the same octets as before (RFC 7296 §2.1). Building them again
-/// would use an IV twice, with another plaintext.
+/// Answers a repeated request with the same octets as before (RFC 7296 §2.1), to where it came from
+/// (§2.11). Building them again would use an IV twice, with another plaintext.
 pub(crate) fn answer_again(
     sa: &mut Sa,
     message_id: u32,
+    ends: (SocketAddr, SocketAddr),
     cx: &mut Context<'_>,
 ) -> Result<(), Discard> {
     let Some(datagrams) = sa.core.window.answered(message_id).map(<[_]>::to_vec) else {
         return Err(Discard::OutsideWindow { got: message_id, low: 1, size: 1 });
     };
-    sa.core.transmit(datagrams, cx);
+    cx.transmit(ends, datagrams);
     cx.event(IkeEvent::AnsweredAgain { sa: sa.core.id, message_id });
     Ok(())
 }

@@ -313,20 +313,21 @@ impl Core {
         message_id
     }
 
-    /// Sends a sealed response and remembers it.
+    /// Sends a sealed response and remembers it. It goes to where its request came from, and from
+    /// where that came to, whatever the SA has for addresses (RFC 7296 §2.11).
     pub(crate) fn answer(
         &mut self,
         channel: &mut Channel,
-        exchange: ExchangeType,
-        message_id: u32,
+        (exchange, message_id): (ExchangeType, u32),
         payloads: &[Payload],
+        ends: (SocketAddr, SocketAddr),
         cx: &mut Context<'_>,
     ) {
         let header = self.header(exchange, true, message_id);
         let datagrams = self.seal(channel, &header, payloads, cx);
         self.spoke = cx.now;
         self.window.answer(message_id, datagrams.clone());
-        self.transmit(datagrams, cx);
+        cx.transmit(ends, datagrams);
     }
 
     /// Follows a peer behind a NAT that has changed its address or port, after a new and authentic
@@ -345,6 +346,20 @@ impl Core {
         self.path.remote = remote;
         for spi_in in children.keys() {
             cx.out.push(Output::Moved { spi_in: *spi_in, remote });
+        }
+    }
+
+    /// Goes on from another address of ours.
+    pub(crate) fn relocate(
+        &mut self,
+        address: IpAddr,
+        children: &BTreeMap<EspSpi, Child>,
+        cx: &mut Context<'_>,
+    ) {
+        self.path.local.set_ip(address);
+        let local = self.path.local;
+        for spi_in in children.keys() {
+            cx.out.push(Output::Relocated { spi_in: *spi_in, local });
         }
     }
 
@@ -540,6 +555,18 @@ impl Established {
         let wanted = |want: &Want| matches!(want, Want::NewChild { child, .. } if *child == config);
         live || self.ongoing.values().any(asked)
             || self.wanted.iter().chain(self.later.iter().map(|(_, want)| want)).any(wanted)
+    }
+
+    /// A Child SA of this configuration that carries packets, does not carry this one, and was made
+    /// before the configuration had other selectors.
+    pub(crate) fn outgrown(&self, config: usize, packet: &create_child::Packet) -> Option<EspSpi> {
+        let carries = |child: &&Child| child.config == config && child.carries(packet);
+        if self.children.values().any(|child| carries(&child)) {
+            return None;
+        }
+        let fits =
+            |child: &&Child| child.config == config && child.outgrown && child.state == State::Live;
+        self.children.values().find(fits).map(|child| child.spi_in)
     }
 
     /// Puts a wish at the end of the queue, once.

@@ -26,6 +26,11 @@ pub(crate) fn narrow(offer: &TrafficSelectors, policy: &[SelectorRange]) -> Vec<
     narrowed
 }
 
+/// True when nothing of an offer is left out; selectors of unknown types do not count.
+pub(crate) fn covers(narrowed: &[SelectorRange], offer: &TrafficSelectors) -> bool {
+    ranges(offer).all(|offered| narrowed.iter().any(|range| is_within(offered, range)))
+}
+
 /// The packet that made the peer ask, if the offer begins with one: a single address
 /// (RFC 7296 §2.9, third paragraph).
 pub(crate) fn trigger(offer: &TrafficSelectors) -> Option<&SelectorRange> {

@@ -6,12 +6,17 @@ use core::time::Duration;
 
 use common::Cable;
 use ikelab_ike::Command;
+use ikelab_ike::config::Childless;
 use ikelab_trace::Phase;
 use ikelab_wire::ike::{Header, Message};
 use ikelab_wire::payload::{Body, Notify, Payload};
 use ikelab_wire::registry::ExchangeType;
 
 fn childless(ends: [bool; 2]) -> Cable {
+    wishing(ends.map(|allow| if allow { Childless::Allow } else { Childless::Never }))
+}
+
+fn wishing(ends: [Childless; 2]) -> Cable {
     Cable::new(1, |end, tunnel| tunnel.options.childless = ends[end])
 }
 
@@ -51,6 +56,38 @@ fn with_a_peer_that_does_not_know_it_ike_auth_is_as_usual() {
         assert_eq!(cable.sent.len(), 4);
         assert_eq!(announces(&cable.sent[1].octets), ends[1]);
     }
+}
+
+#[test]
+fn who_insists_on_it_waits_for_a_better_answer_and_gives_up() {
+    let mut cable = wishing([Childless::Force, Childless::Never]);
+    cable.command(0, Command::Up { tunnel: "site".into(), child: None });
+    cable.run_for(Duration::from_secs(600));
+    assert_eq!(cable.count(0, Phase::Closed), 1);
+    assert_eq!(cable.ends[0].failed, ["site.net"]);
+    let auth = |line: &String| line.contains("IKE_AUTH");
+    assert!(!cable.ladder().iter().any(auth), "no IKE_AUTH follows");
+    let agreed = wishing([Childless::Force, Childless::Allow]);
+    let mut cable = agreed;
+    cable.bring_up();
+    cable.assert_agree(1);
+}
+
+#[test]
+fn who_insists_on_it_makes_no_child_sa_in_ike_auth() {
+    let mut cable = wishing([Childless::Never, Childless::Force]);
+    cable.command(0, Command::Up { tunnel: "site".into(), child: None });
+    cable.run_for(Duration::from_secs(1));
+    assert!(announces(&cable.sent[1].octets));
+    let answer = cable.read(1, &cable.sent[3].octets);
+    // NO_ADDITIONAL_SAS is 35.
+    let full = |p: &Payload| matches!(&p.body, Body::Notify(n) if n.notify_type.0 == 35);
+    assert!(answer.iter().any(full) && answer.iter().any(|p| matches!(p.body, Body::Auth(_))));
+    cable.assert_agree(0);
+    assert_eq!(cable.count(0, Phase::Established), 1, "the IKE SA stays");
+    cable.command(0, Command::Up { tunnel: "site".into(), child: None });
+    cable.run_for(Duration::from_secs(1));
+    cable.assert_agree(1);
 }
 
 #[test]

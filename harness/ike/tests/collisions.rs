@@ -10,6 +10,7 @@ use std::rc::Rc;
 
 use common::Cable;
 use ikelab_ike::Command;
+use ikelab_ike::config::Childless;
 use ikelab_trace::{IkeEvent, Phase};
 use ikelab_wire::registry::NotifyType;
 use proptest::prelude::*;
@@ -294,7 +295,8 @@ proptest! {
             tunnel.options.invalid_message_id = seed % 7 < 3;
             tunnel.options.force_encapsulation = seed % 11 < 3;
             tunnel.options.keepalive = (seed % 11 < 3).then(|| Duration::from_secs(20));
-            tunnel.options.childless = seed % 13 < 4;
+            tunnel.options.childless =
+                if seed % 13 < 4 { Childless::Allow } else { Childless::Never };
         });
         cable.bring_up();
         let mut fates = fates.into_iter();

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use common::{Cable, Message};
 use ikelab_ike::Command;
-use ikelab_ike::config::{Config, Cookie};
+use ikelab_ike::config::{Childless, Config, Cookie};
 use ikelab_trace::{IkeEvent, Phase};
 use ikelab_wire::ike::Header;
 use ikelab_wire::registry::ExchangeType;
@@ -62,7 +62,7 @@ fn configure(seed: u64) -> impl Fn(usize, &mut Config) {
         tunnel.options.retries = u32::try_from(seed % 4).unwrap();
         tunnel.options.invalid_spi = seed.is_multiple_of(5);
         tunnel.options.invalid_message_id = seed.is_multiple_of(4);
-        tunnel.options.childless = seed % 7 < 2;
+        tunnel.options.childless = if seed % 7 < 2 { Childless::Allow } else { Childless::Never };
         tunnel.cookie = if seed % 5 < 2 { Cookie::Always } else { Cookie::Never };
         config.invalid_ike_spi = seed.is_multiple_of(6);
     }

@@ -204,7 +204,7 @@ fn a_cleared_child_leaves_the_ike_sa() {
 fn a_wrong_key_is_an_authentication_failure_and_nothing_is_left() {
     let mut cable = Cable::new(1, |end, tunnel| {
         if end == 0 {
-            tunnel.psk = b"wrong".to_vec();
+            tunnel.psk = Some(b"wrong".to_vec());
         }
     });
     cable.command(0, Command::Up { tunnel: "site".into(), child: None });

@@ -7,7 +7,7 @@ use core::time::Duration;
 use std::net::{IpAddr, SocketAddr};
 
 use common::{Cable, net};
-use ikelab_ike::config::Tunnel;
+use ikelab_ike::config::{Narrow, Tunnel};
 use ikelab_ike::{Acquire, Command, Input};
 use ikelab_trace::{EspMode, IkeEvent, Phase};
 use ikelab_wire::payload::SelectorRange;
@@ -85,14 +85,14 @@ fn a_child_sa_that_the_peer_narrowed_away_from_a_packet_is_not_made_again_and_ag
 
 #[test]
 fn a_rekeyed_child_sa_never_gets_less() {
-    // The answering end's policy has shrunk: it declines. So does the asking one's peer answer less.
-    let mut cable = Cable::up();
-    let smaller = ikelab_ike::config::Child {
-        remote: vec![net("192.168.1.0/25")],
-        ..common::tunnel(1).children.remove(0)
-    };
-    let (tunnel, child) = ("site".into(), Box::new(smaller));
-    cable.command(1, Command::AddChild { tunnel, child });
+    // The answering end's policy has shrunk: it declines. (In tunnel mode the old one would have been
+    // deleted before.)
+    let mut cable = Cable::new(1, |_, tunnel| tunnel.children[0].mode = EspMode::Transport);
+    cable.bring_up();
+    cable.configure(1, |tunnel| {
+        tunnel.children[0].mode = EspMode::Transport;
+        tunnel.children[0].remote = vec![net("192.168.1.0/25")];
+    });
     let before: Vec<_> = cable.ends[0].installed.keys().copied().collect();
     cable.rekey_child(0);
     cable.run_for(SECOND);
@@ -100,6 +100,82 @@ fn a_rekeyed_child_sa_never_gets_less() {
     let after: Vec<_> = cable.ends[0].installed.keys().copied().collect();
     assert_eq!(before, after, "the old one lives on");
     cable.assert_agree(1);
+}
+
+#[test]
+fn who_does_not_narrow_refuses_what_it_would_have_to_cut() {
+    let mut cable = Cable::new(1, |end, tunnel| {
+        tunnel.children[0].narrow = Narrow::Refuse;
+        if end == 1 {
+            tunnel.children[0].remote = vec![net("192.168.1.0/25")];
+        }
+    });
+    ask(&mut cable, "192.168.1.7", "192.168.2.5");
+    assert!(refused(&cable, 1, NotifyType::TS_UNACCEPTABLE));
+    cable.assert_agree(0);
+    // What is within policy is taken, and a packet that stands first is no cut.
+    let mut whole = Cable::new(1, |_, tunnel| tunnel.children[0].narrow = Narrow::Refuse);
+    ask(&mut whole, "192.168.1.7", "192.168.2.5");
+    whole.assert_agree(1);
+}
+
+#[test]
+fn who_does_not_narrow_deletes_what_the_peer_has_cut() {
+    let mut cable = Cable::new(1, |end, tunnel| {
+        tunnel.children[0].narrow = [Narrow::Refuse, Narrow::Allow][end];
+        if end == 1 {
+            tunnel.children[0].remote = vec![net("192.168.1.0/25")];
+        }
+    });
+    ask(&mut cable, "192.168.1.7", "192.168.2.5");
+    cable.assert_agree(0);
+    assert!(refused(&cable, 0, NotifyType::TS_UNACCEPTABLE));
+    assert_eq!(cable.ladder()[4..], ["R1 INFORMATIONAL req 2", "R2 INFORMATIONAL resp 2"]);
+    assert_eq!(cable.count(0, Phase::Established), 1);
+}
+
+#[test]
+fn who_takes_one_pair_of_selectors_takes_each_in_turn_and_keeps_it_when_it_is_replaced() {
+    // As "one-child-per-selector-pair" of interop-regressions: three nets each, nine pairs.
+    let nets =
+        |site: u8| -> Vec<_> { (1..=3).map(|n| net(&format!("10.{site}.{n}.0/24"))).collect() };
+    let mut cable = Cable::new(1, |end, tunnel| {
+        let child = &mut tunnel.children[0];
+        (child.local, child.remote) =
+            ([nets(1), nets(2)][end].clone(), [nets(2), nets(1)][end].clone());
+        if end == 1 {
+            child.narrow = Narrow::One;
+        }
+    });
+    for (count, (one, other)) in [(1, 1), (2, 3), (3, 2), (1, 2)].into_iter().enumerate() {
+        ask(&mut cable, &format!("10.1.{one}.7"), &format!("10.2.{other}.7"));
+        cable.assert_agree(count + 1);
+        let pair = (vec![nets(1)[one - 1]], vec![nets(2)[other - 1]]);
+        let has = |c: &ikelab_ike::ChildSa| (c.local_ts.clone(), c.remote_ts.clone()) == pair;
+        assert!(cable.ends[0].installed.values().any(has), "{one} {other}");
+    }
+    let pairs = |cable: &Cable| {
+        let mut all: Vec<_> =
+            cable.ends[0].installed.values().map(|c| (c.local_ts[0], c.remote_ts[0])).collect();
+        all.sort_by_key(|(l, r)| (l.start, r.start));
+        all
+    };
+    let before = pairs(&cable);
+    for end in [0, 1] {
+        cable.rekey_child(end);
+        cable.run_for(10 * SECOND);
+        cable.assert_agree(4);
+        assert_eq!(pairs(&cable), before, "{end}");
+    }
+    // A range that is wider than policy is not cut.
+    let mut wide = Cable::new(1, |end, tunnel| {
+        tunnel.children[0].narrow = [Narrow::Allow, Narrow::One][end];
+        if end == 0 {
+            tunnel.children[0].remote = vec![net("192.168.0.0/16")];
+        }
+    });
+    ask(&mut wide, "192.168.1.7", "192.168.2.5");
+    assert!(refused(&wide, 1, NotifyType::TS_UNACCEPTABLE));
 }
 
 /// R1 behind a NAT, R2 behind a static one: R1 knows R2 as 10.8.8.8, R2 knows R1 as 10.9.9.9.

@@ -143,8 +143,11 @@ fn an_end_behind_a_nat_does_not_follow() {
     question.message_id = 0;
     let octets = cable.forge(1, &question, &[]);
     cable.inject_from(SocketAddr::new(address("10.7.7.7"), 77), 0, &octets);
-    assert_eq!(last_from(&cable, 0).remote, SocketAddr::new(address("10.0.0.2"), 4_500));
+    // The answer goes to where the question came from (RFC 7296 2.11), and nothing else does.
+    assert_eq!(last_from(&cable, 0).remote, SocketAddr::new(address("10.7.7.7"), 77));
     assert_eq!(remote_of_child(&cable, 0), SocketAddr::new(address("10.0.0.2"), 4_500));
+    cable.rekey_child(0);
+    assert_eq!(last_from(&cable, 0).remote, SocketAddr::new(address("10.0.0.2"), 4_500));
 }
 
 #[test]

@@ -54,6 +54,27 @@ impl Routes {
         all
     }
 
+    /// Follows interfaces whose addresses have changed: their networks are what is connected, and
+    /// routes through neighbours on no connected network go. With `via`, that neighbour takes all
+    /// that nobody else takes of its family.
+    pub fn follow(&mut self, interfaces: &[Interface], via: Option<IpAddr>) {
+        let all = |via: IpAddr| if via.is_ipv4() { Prefix::all_v4() } else { Prefix::all_v6() };
+        let default = via.map(|via| Route { prefix: all(via), via: Via::Neighbour(via) });
+        let connected = |neighbour: IpAddr| {
+            let on_link = interfaces.iter().filter(|interface| interface.link.is_some());
+            on_link.flat_map(Interface::connected).any(|prefix| prefix.contains(neighbour))
+        };
+        let mut others: Vec<Route> = std::mem::take(&mut self.table);
+        others.retain(|route| match route.via {
+            Via::Interface(_) => false,
+            Via::Neighbour(neighbour) => {
+                connected(neighbour) && default.is_none_or(|new| new.prefix != route.prefix)
+            }
+        });
+        others.extend(default);
+        *self = Self::new(interfaces, &others);
+    }
+
     /// Adds a route behind those with prefixes of its length.
     pub fn add(&mut self, route: Route) {
         let longer = |other: &Route| other.prefix.length() >= route.prefix.length();

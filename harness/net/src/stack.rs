@@ -49,6 +49,14 @@ impl Stack {
         self.internal.insert(address);
     }
 
+    /// Gives an interface another address in the place of one. Routes through neighbours that are
+    /// out of reach now go; `via` is the neighbour that everything else goes to from then on.
+    pub fn readdress(&mut self, place: u16, from: IpAddr, to: (IpAddr, u8), via: Option<IpAddr>) {
+        let Some(interface) = self.interfaces.get_mut(usize::from(place)) else { return };
+        interface.addresses.iter_mut().filter(|own| own.0 == from).for_each(|own| *own = to);
+        self.routes.follow(&self.interfaces, via);
+    }
+
     /// Takes back what `assign` gave.
     pub fn unassign(&mut self, address: IpAddr) {
         self.internal.remove(&address);
@@ -139,6 +147,35 @@ mod tests {
         assert_eq!(stack.decide(given, 64), Decision::Local);
         stack.unassign(given);
         assert!(!stack.owns(given));
+    }
+
+    #[test]
+    fn with_another_address_the_way_out_is_another() {
+        let route = |network: &str, length, via: &str| Route {
+            prefix: crate::Prefix::new(ip(network), length),
+            via: crate::Via::Neighbour(ip(via)),
+        };
+        let interfaces = stack(true).interfaces;
+        let routes = [
+            route("0.0.0.0", 0, "10.0.0.254"),
+            route("192.168.2.0", 24, "10.0.0.2"),
+            route("2001:db8:5::", 48, "2001:db8::2"),
+        ];
+        let mut stack = Stack::new(interfaces, &routes, true);
+        let hop = |stack: &Stack, to: &str| stack.routes.look_up(ip(to)).map(|hop| hop.neighbour);
+        // Within its network, everything else stays.
+        stack.readdress(1, ip("10.0.0.1"), (ip("10.0.0.9"), 24), None);
+        assert!(stack.owns(ip("10.0.0.9")) && !stack.owns(ip("10.0.0.1")));
+        assert_eq!(hop(&stack, "192.168.2.1"), Some(ip("10.0.0.2")));
+        assert_eq!(hop(&stack, "8.8.8.8"), Some(ip("10.0.0.254")));
+        // In another one, nothing is reached through the old neighbours.
+        stack.readdress(1, ip("10.0.0.9"), (ip("10.7.0.9"), 24), None);
+        assert_eq!(hop(&stack, "192.168.2.1"), None);
+        assert_eq!(hop(&stack, "10.7.0.1"), Some(ip("10.7.0.1")));
+        assert_eq!(hop(&stack, "2001:db8:5::1"), Some(ip("2001:db8::2")), "the other family");
+        stack.readdress(1, ip("10.7.0.9"), (ip("10.8.0.9"), 24), Some(ip("10.8.0.1")));
+        assert_eq!(hop(&stack, "192.168.2.1"), Some(ip("10.8.0.1")));
+        assert_eq!(hop(&stack, "10.0.0.2"), Some(ip("10.8.0.1")));
     }
 
     #[test]

@@ -147,6 +147,8 @@ impl Aliases {
             Fact::Net(NetEvent::Mapped { inside, outside, .. }) => {
                 Some((inside.ip(), outside.ip()))
             }
+            // An SA goes on under the new address where the peer follows.
+            Fact::Net(NetEvent::Moved { from, to, .. }) => Some((*from, *to)),
             _ => None,
         });
         Self(mapped.collect())

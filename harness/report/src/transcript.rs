@@ -197,6 +197,9 @@ fn fact(fact: &Fact) -> Option<(Class, String)> {
         Fact::Net(NetEvent::Mapped { protocol, inside, outside }) => {
             Some((Class::Fault, format!("NAT maps {inside} to {outside}, protocol {protocol}")))
         }
+        Fact::Net(NetEvent::Moved { from, to, .. }) => {
+            Some((Class::Fault, format!("moves from {from} to {to}")))
+        }
         Fact::Net(NetEvent::Rebound { address }) => {
             Some((Class::Fault, format!("NAT forgets its mappings, its address is {address}")))
         }

@@ -309,6 +309,7 @@ fn cell(cx: &Cx<'_>, root: &Node, assignment: &Assignment) -> Option<Cell> {
     let mut world = fields.need("net").map(|node| net::read(cx, node)).unwrap_or_default();
     let peers = fields.get("peers").map(|node| peers::read(cx, &world, node)).unwrap_or_default();
     world.liars = peers.liars.iter().map(|liar| liar.host).collect();
+    world.told = peers.told;
     if let Some(node) = fields.get("tunnels") {
         tunnel::read(cx, &mut world, node);
     }

@@ -22,7 +22,7 @@ struct Mutation {
 
 /// Mistakes that are told elsewhere than at their line and the lines around it, with the reason:
 /// a part of the kind of mistake, the section of the file, a part of the line as it was.
-const ELSEWHERE: [(&str, &str, &str, &str); 12] = [
+const ELSEWHERE: [(&str, &str, &str, &str); 13] = [
     ("", "matrix", "", "what uses a parameter complains about its value, or that there is none"),
     ("a line is gone", "net", "kind:", "what names a host complains, wherever it stands"),
     ("", "net", "hosts:", "what names a host complains, wherever it stands"),
@@ -34,6 +34,7 @@ const ELSEWHERE: [(&str, &str, &str, &str); 12] = [
     ("a colon is gone", "", "\"${", "the mark opens nothing there, and the brackets pair up"),
     ("a line is gone", "faults", "", "what counts from a fault complains, wherever it stands"),
     ("a line is gone", "steps", "{from: ", "what judges a flow complains, wherever it stands"),
+    ("a line is gone", "steps", "name:", "what names a step complains, wherever it stands"),
     ("a line is gone", "duration", "", "what now has no bound complains, wherever it stands"),
 ];
 

@@ -50,7 +50,7 @@ fn the_two_ends_of_a_tunnel_mirror_each_other() {
     assert_eq!((mine.local, mine.remote), (theirs.remote, theirs.local));
     assert_eq!((&mine.id, &mine.expect_id), (&theirs.expect_id, &theirs.id));
     assert_eq!(mine.children[0].local, theirs.children[0].remote);
-    assert_eq!(mine.psk, b"cisco123");
+    assert_eq!(mine.psk.as_deref(), Some(b"cisco123".as_slice()));
     assert_eq!(mine.ike.ke_first, KeId::MODP_1536);
     assert_eq!(mine.ike.lifetime, Some(Duration::from_secs(86_400)));
     assert_eq!((mine.ike.dpd, mine.children[0].pfs), (None, None));
@@ -93,7 +93,7 @@ fn both_ends_are_told_of_a_child_that_a_step_adds() {
         .agenda
         .iter()
         .filter_map(|action| match &action.command {
-            Command::AddChild { child, .. } => Some((action.at, action.host, child)),
+            Command::Change { end, .. } => Some((action.at, action.host, &end.children[1])),
             _ => None,
         })
         .collect();

@@ -114,6 +114,15 @@ pub enum NetEvent {
         /// What stands for it outside.
         outside: SocketAddr,
     },
+    /// An interface has another address in the place of one.
+    Moved {
+        /// The place of the interface.
+        iface: u16,
+        /// The address that is gone.
+        from: IpAddr,
+        /// The new one.
+        to: IpAddr,
+    },
     /// A NAT forgot its mappings.
     Rebound {
         /// Its outside address from now on.

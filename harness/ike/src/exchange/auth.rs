@@ -9,6 +9,7 @@ use ikelab_wire::registry::{AuthMethod, ExchangeType, NotifyType, PayloadType};
 
 use crate::channel::{Channel, Opened};
 use crate::child;
+use crate::config::Childless;
 use crate::context::{Context, Effect};
 use crate::exchange::create_child;
 use crate::exchange::init::{FirstMessages, Responded};
@@ -30,6 +31,15 @@ pub(crate) struct Sent {
     pub(crate) wanted: Vec<Want>,
     /// True when IKE_SA_INIT went out in several forms.
     restarted: bool,
+    /// What the peer has to prove, as it was when we asked.
+    demand: Demand,
+}
+
+/// What a peer has to prove.
+#[derive(Clone, Debug)]
+struct Demand {
+    id: Identification,
+    psk: Vec<u8>,
 }
 
 impl Sent {
@@ -58,8 +68,11 @@ pub(crate) fn begin(
     cx: &mut Context<'_>,
 ) -> Phase {
     let tunnel = cx.tunnel(core.tunnel);
-    let (id, psk, remote_id) =
-        (tunnel.local_id.clone(), tunnel.psk.clone(), tunnel.remote_id.clone());
+    let Some(psk) = tunnel.psk.clone() else {
+        return without_credential(core, &wanted, cx);
+    };
+    let (id, remote_id) = (tunnel.local_id.clone(), tunnel.remote_id.clone());
+    let demand = Demand { id: remote_id.clone(), psk: psk.clone() };
     // Only where we know of no other IKE SA with this peer (RFC 7296 §2.4).
     let initial_contact = tunnel.initial_contact && !cx.is_known(core.tunnel);
     let window = tunnel.window;
@@ -79,7 +92,16 @@ pub(crate) fn begin(
     payloads.extend(window_notify(window));
     core.window.set_peers(window);
     core.request(&mut channel, EXCHANGE, &payloads, cx);
-    Phase::AuthSent(Box::new(Sent { channel, first, child, wanted, restarted }))
+    Phase::AuthSent(Box::new(Sent { channel, first, child, wanted, restarted, demand }))
+}
+
+/// There is nothing to prove who we are with: the attempt ends, and the responder forgets its part
+/// of it in a while.
+fn without_credential(core: &Core, wanted: &[Want], cx: &mut Context<'_>) -> Phase {
+    let reason = "there is no key any more to prove who we are with";
+    cx.refused(Some(core.id), &Refusal::new(NotifyType::AUTHENTICATION_FAILED, reason));
+    give_up(core, None, wanted, cx);
+    Phase::Closed { until: cx.now }
 }
 
 /// Goes on with other message ids, where a test wants to see the last of them.
@@ -108,7 +130,8 @@ pub(crate) fn respond(
     let proved = opened.parts().and_then(|parts| {
         let body = opened.body(PayloadType::IDI).unwrap_or_default();
         let peer = prove(core, &channel, &first, &parts, body, cx)?;
-        check_child(&parts, cx.tunnel(peer.tunnel).options.childless)?;
+        let childless = cx.tunnel(peer.tunnel).options.childless != Childless::Never;
+        check_child(&parts, childless)?;
         Ok((parts, peer))
     });
     let (parts, peer) = match proved {
@@ -116,7 +139,7 @@ pub(crate) fn respond(
         Err(refusal) => {
             cx.refused(Some(core.id), &refusal);
             let payloads = [Body::Notify(refusal.notify).into()];
-            core.answer(&mut channel, EXCHANGE, MESSAGE_ID, &payloads, cx);
+            core.answer(&mut channel, (EXCHANGE, MESSAGE_ID), &payloads, core.path.ends(), cx);
             return Phase::Closed { until };
         }
     };
@@ -126,15 +149,21 @@ pub(crate) fn respond(
         cx.effects.push(Effect::InitialContact { tunnel: core.tunnel, keep, began: core.since });
     }
     let tunnel = cx.tunnel(core.tunnel);
-    let (id, psk, window) = (tunnel.local_id.clone(), tunnel.psk.clone(), tunnel.window);
-    let value = auth_value(&channel, &first, Role::Responder, &id.body_octets(), &psk);
+    let (id, window) = (tunnel.local_id.clone(), tunnel.window);
+    let forced = tunnel.options.childless == Childless::Force;
+    let value = auth_value(&channel, &first, Role::Responder, &id.body_octets(), &peer.psk);
     let peers = peers(&id, &peer.id);
     let mut payloads: Vec<Payload> = vec![Body::IdR(id).into(), proof(value)];
     apply_window(core, &parts);
     core.window.set_peers(window);
     let mut established = Established::new(channel, peers, cx.now);
     announce(core, &mut established, None, cx);
-    if parts.sa.is_some() {
+    if parts.sa.is_some() && forced {
+        let reason = "Child SAs are made by CREATE_CHILD_SA only";
+        let refusal = Refusal::new(NotifyType::NO_ADDITIONAL_SAS, reason);
+        cx.refused(Some(core.id), &refusal);
+        payloads.push(Body::Notify(refusal.notify).into());
+    } else if parts.sa.is_some() {
         let nonces = (first.nonce_i.as_slice(), first.nonce_r.as_slice());
         match create_child::respond_in_auth(core, &mut established, &parts, nonces, cx) {
             Ok(body) => payloads.extend(body),
@@ -147,15 +176,16 @@ pub(crate) fn respond(
     let children = established.children.values().map(|child| child.config).collect();
     cx.effects.push(Effect::Met { tunnel: core.tunnel, children });
     payloads.extend(window_notify(window));
-    core.answer(&mut established.channel, EXCHANGE, MESSAGE_ID, &payloads, cx);
+    let channel = &mut established.channel;
+    core.answer(channel, (EXCHANGE, MESSAGE_ID), &payloads, core.path.ends(), cx);
     jump(core, cx);
     Phase::Established(Box::new(established))
 }
 
 /// Takes the answer to IKE_AUTH.
 pub(crate) fn accept(core: &mut Core, sent: Sent, opened: &Opened, cx: &mut Context<'_>) -> Phase {
-    let Sent { channel, first, child, wanted, restarted } = sent;
-    let checked = check_answer(core, &channel, &first, opened, cx);
+    let Sent { channel, first, child, wanted, restarted, demand } = sent;
+    let checked = check_answer(&channel, &first, opened, &demand);
     let (parts, id) = match checked {
         Ok(both) => both,
         Err(Failed::Refused(notify)) => {
@@ -223,11 +253,10 @@ enum Failed {
 }
 
 fn check_answer<'a>(
-    core: &Core,
     channel: &Channel,
     first: &FirstMessages,
     opened: &'a Opened,
-    cx: &Context<'_>,
+    demand: &Demand,
 ) -> Result<(Parts<'a>, Identification), Failed> {
     let bad = |refusal: Refusal| {
         Failed::Misbehaved(PeerMisbehaved::new("bad IKE_AUTH response", refusal.reason))
@@ -238,13 +267,12 @@ fn check_answer<'a>(
     }
     let id = parts::need(parts.idr, "IDr").map_err(bad)?.clone();
     let auth = parts::need(parts.auth, "AUTH").map_err(bad)?;
-    let tunnel = cx.tunnel(core.tunnel);
-    if id != tunnel.remote_id {
-        let detail = format!("the peer is {id}, expected {}", tunnel.remote_id);
+    if id != demand.id {
+        let detail = format!("the peer is {id}, expected {}", demand.id);
         return Err(Failed::Misbehaved(PeerMisbehaved::new("wrong identity", detail)));
     }
     let body = opened.body(PayloadType::IDR).unwrap_or_default();
-    verify(auth, &auth_value(channel, first, Role::Responder, body, &tunnel.psk))
+    verify(auth, &auth_value(channel, first, Role::Responder, body, &demand.psk))
         .map_err(|why| Failed::Misbehaved(PeerMisbehaved::new("wrong AUTH", why)))?;
     Ok((parts, id))
 }
@@ -253,6 +281,7 @@ fn check_answer<'a>(
 struct Proved {
     id: Identification,
     tunnel: usize,
+    psk: Vec<u8>,
 }
 
 /// A Child SA is asked for whole, or not at all; and not at all only where we said that we can do
@@ -288,10 +317,10 @@ fn prove(
     let candidates = cx.config.tunnels.iter().filter(fits);
     let tunnel =
         candidates.into_iter().next().ok_or_else(|| fails(format!("no tunnel for {id}")))?;
-    verify(auth, &auth_value(channel, first, Role::Initiator, id_body, &tunnel.psk))
-        .map_err(fails)?;
+    let psk = tunnel.psk.clone().ok_or_else(|| fails(format!("there is no key for {id}")))?;
+    verify(auth, &auth_value(channel, first, Role::Initiator, id_body, &psk)).map_err(fails)?;
     let place = cx.config.tunnels.iter().position(|other| std::ptr::eq(other, tunnel));
-    Ok(Proved { id: id.clone(), tunnel: place.expect("it is one of them") })
+    Ok(Proved { id: id.clone(), tunnel: place.expect("it is one of them"), psk })
 }
 
 fn verify(auth: &Authentication, expected: &[u8]) -> Result<(), String> {

@@ -10,12 +10,12 @@ use ikelab_crypto::{Group, IkeKeys, PrivateKey};
 use ikelab_trace::{IkeEvent, Role, SaId};
 use ikelab_wire::ike::{Flags, Header, IkeSpi, Message, Version};
 use ikelab_wire::payload::{
-    Body, KeyExchange as Ke, Nonce, Notify, Payload, SecurityAssociation, VendorId,
+    Body, KeyExchange as Ke, Nonce, Notify, Payload, Proposal, SecurityAssociation, VendorId,
 };
 use ikelab_wire::registry::{ExchangeType, KeId, NotifyType, Protocol};
 
 use crate::channel::Channel;
-use crate::config::Cookie;
+use crate::config::{Childless, Cookie};
 use crate::context::Context;
 use crate::cookie::Jar;
 use crate::exchange::auth;
@@ -40,6 +40,8 @@ const COOKIE_MAX: usize = 64;
 /// An initiator that waits for the answer to IKE_SA_INIT.
 #[derive(Debug)]
 pub(crate) struct Sent {
+    /// As it was first made: it stays the same, whatever becomes of the configuration.
+    offer: Vec<Proposal>,
     group: Group,
     private: PrivateKey,
     nonce: Vec<u8>,
@@ -70,6 +72,7 @@ pub(crate) struct FirstMessages {
 pub(crate) fn begin(tunnel: usize, wanted: Vec<Want>, cx: &mut Context<'_>) -> Option<Sa> {
     let config = cx.tunnel(tunnel);
     let group = config.first_group().and_then(Group::from_id)?;
+    let offer = negotiate::with_spi(&config.proposals, &[], KeyExchange::Negotiated);
     let path = Path {
         local: SocketAddr::new(config.local, config.port),
         remote: SocketAddr::new(config.remote, config.port),
@@ -90,8 +93,16 @@ pub(crate) fn begin(tunnel: usize, wanted: Vec<Want>, cx: &mut Context<'_>) -> O
         spoke: cx.now,
         attempt: 0,
     };
-    let mut sent =
-        Sent { group, private, nonce, cookie: None, request: Vec::new(), restarts: 0, wanted };
+    let mut sent = Sent {
+        offer,
+        group,
+        private,
+        nonce,
+        cookie: None,
+        request: Vec::new(),
+        restarts: 0,
+        wanted,
+    };
     let datagrams = request(&core, &mut sent, cx);
     let at = cx.now + cx.patience(tunnel, 1);
     core.window.request(datagrams.clone(), at);
@@ -123,7 +134,7 @@ fn request(core: &Core, sent: &mut Sent, cx: &mut Context<'_>) -> Datagrams {
     if let Some(cookie) = &sent.cookie {
         payloads.push(Body::Notify(Notify::new(NotifyType::COOKIE, cookie)).into());
     }
-    let proposals = negotiate::with_spi(&tunnel.proposals, &[], KeyExchange::Negotiated);
+    let proposals = sent.offer.clone();
     payloads.push(Body::Sa(SecurityAssociation { proposals }).into());
     payloads.push(ke(sent.group.id(), &sent.private));
     payloads.push(Body::Nonce(Nonce(sent.nonce.clone())).into());
@@ -288,7 +299,7 @@ fn answer(
     if core.fragmentation {
         payloads.push(fragmentation_supported());
     }
-    if cx.tunnel(tunnel).options.childless {
+    if cx.tunnel(tunnel).options.childless != Childless::Never {
         payloads.push(childless_supported());
     }
     payloads.extend(vendor_ids(&cx.tunnel(tunnel).vendor_ids));
@@ -364,16 +375,23 @@ fn judge(
 ) -> Result<Judged, PeerMisbehaved> {
     // Any error fails the exchange, whatever stands beside it (RFC 7296 §2.21.1).
     if parts.sa.is_none() || parts.error().is_some() {
-        return Ok(judge_notify(core, sent, parts, cx));
+        return Ok(judge_notify(sent, parts));
     }
     let bad = |refusal: Refusal| PeerMisbehaved::new("bad IKE_SA_INIT response", refusal.reason);
     let answer = parts::need(parts.sa, "SA").map_err(bad)?;
     let ke = parts::need(parts.ke, "KE").map_err(bad)?;
     let nonce_r = parts.nonce().map_err(bad)?;
+    let wish = cx.tunnel(core.tunnel).options.childless;
+    let supported = parts.notify(NotifyType::CHILDLESS_IKEV2_SUPPORTED).is_some();
+    if wish == Childless::Force && !supported {
+        // Anybody could have taken the notify out; perhaps a better answer comes.
+        let what = "an answer without CHILDLESS_IKEV2_SUPPORTED, and we want nothing else".into();
+        return Ok(Judged::Unbelieved(what));
+    }
     if responder == IkeSpi::NONE {
         return Err(PeerMisbehaved::new("zero SPI", "a responder SPI of 0 with an SA payload"));
     }
-    let suite = negotiate::accepted(&cx.tunnel(core.tunnel).proposals, answer)
+    let suite = negotiate::accepted(&sent.offer, answer)
         .map_err(|why| PeerMisbehaved::new("proposal was not offered", why))?;
     if suite.ke != Some(sent.group.id()) || ke.group != sent.group.id() {
         let detail = format!("KE of group {}, expected {}", ke.group, sent.group.id());
@@ -394,15 +412,14 @@ fn judge(
         path.remote.set_port(NAT_PORT);
     }
     let fragmentation = takes_fragments(parts, core.tunnel, cx);
-    let childless = cx.tunnel(core.tunnel).options.childless
-        && parts.notify(NotifyType::CHILDLESS_IKEV2_SUPPORTED).is_some();
+    let childless = supported && wish != Childless::Never;
     let nonce_r = nonce_r.to_vec();
     let answer = GoodAnswer { channel, nonce_r, id, path, fragmentation, childless };
     Ok(Judged::Answer(Box::new(answer)))
 }
 
 /// An answer without SA or with an error: a cookie, a better group, or what anybody could have sent.
-fn judge_notify(core: &Core, sent: &Sent, parts: &Parts<'_>, cx: &Context<'_>) -> Judged {
+fn judge_notify(sent: &Sent, parts: &Parts<'_>) -> Judged {
     if sent.restarts >= RESTARTS_MAX {
         return Judged::Unbelieved(format!("{RESTARTS_MAX} restarts are enough"));
     }
@@ -420,7 +437,7 @@ fn judge_notify(core: &Core, sent: &Sent, parts: &Parts<'_>, cx: &Context<'_>) -
             ));
         };
         let group = KeId(u16::from_be_bytes(group));
-        let offered = cx.tunnel(core.tunnel).proposals.iter().flat_map(negotiate::groups);
+        let offered = sent.offer.iter().flat_map(negotiate::groups);
         return match Group::from_id(group).filter(|_| offered.into_iter().any(|o| o == group)) {
             Some(group) if group != sent.group => {
                 Judged::Again { cookie: None, group: Some(group) }

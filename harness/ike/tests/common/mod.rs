@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use ikelab_ambient::{Instant, Seeded};
 use ikelab_crypto::{Encr, Integ, Protection, Sealer};
-use ikelab_ike::config::{Child, Config, Cookie, Lifetime, Options, Retransmit, Tunnel};
+use ikelab_ike::config::{Child, Config, Cookie, Lifetime, Narrow, Options, Retransmit, Tunnel};
 use ikelab_ike::{ChildSa, Command, Engine, Input, Output};
 use ikelab_trace::{EspMode, IkeEvent, Phase, SaId};
 use ikelab_wire::ike::{EspSpi, Flags, Header, Version};
@@ -84,7 +84,7 @@ pub(crate) fn tunnel(end: usize) -> Tunnel {
         port: 500,
         local_id: Identification::from_text(address(end)),
         remote_id: Identification::from_text(address(1 - end)),
-        psk: b"cisco123".to_vec(),
+        psk: Some(b"cisco123".to_vec()),
         proposals: ike_proposals(&["aes256gcm16-prfsha256-x25519-ecp256"]),
         ke_first: None,
         lifetime: Lifetime::default(),
@@ -104,6 +104,8 @@ pub(crate) fn tunnel(end: usize) -> Tunnel {
             lifetime: Lifetime::default(),
             at_start: false,
             on_traffic: true,
+            narrow: Narrow::Allow,
+            retired: false,
         }],
     }
 }
@@ -155,6 +157,13 @@ impl Cable {
         self.input(end, Input::Command(command));
     }
 
+    /// Gives an end's tunnel another configuration.
+    pub(crate) fn configure(&mut self, end: usize, change: impl Fn(&mut Tunnel)) {
+        let mut tunnel = tunnel(end);
+        change(&mut tunnel);
+        self.command(end, Command::Configure(Box::new(tunnel)));
+    }
+
     pub(crate) fn rekey_child(&mut self, end: usize) {
         self.command(end, Command::RekeyChild { tunnel: None, child: "net".into() });
     }
@@ -189,6 +198,9 @@ impl Cable {
                 Output::Moved { spi_in, remote } => {
                     side.installed.get_mut(&spi_in).expect("what moves is installed").remote =
                         remote;
+                }
+                Output::Relocated { spi_in, local } => {
+                    side.installed.get_mut(&spi_in).expect("what moves is installed").local = local;
                 }
                 Output::Assign { address } => assert!(side.addresses.insert(address)),
                 Output::Unassign { address } => assert!(side.addresses.remove(&address)),

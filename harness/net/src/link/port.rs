@@ -118,6 +118,14 @@ impl Port {
         }
     }
 
+    /// A neighbour answers to another address now.
+    pub fn readdress(&mut self, neighbour: (HostId, u16), from: IpAddr, to: IpAddr) {
+        let meant = |end: &&mut Attachment| (end.host, end.iface) == neighbour;
+        for end in self.neighbours.iter_mut().filter(meant) {
+            end.addresses.iter_mut().filter(|own| **own == from).for_each(|own| *own = to);
+        }
+    }
+
     /// Whether nothing passes to a neighbour.
     fn is_cut_off(&self, neighbour: HostId) -> bool {
         self.troubles.iter().any(|(_, trouble)| *trouble == Trouble::CutOff(neighbour))

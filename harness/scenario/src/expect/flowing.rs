@@ -19,8 +19,8 @@ const REQUESTS: usize = 3;
 /// The ends of a flow.
 #[derive(Debug)]
 pub(super) struct Flowing {
-    from: IpAddr,
-    to: IpAddr,
+    from: Vec<IpAddr>,
+    to: Vec<IpAddr>,
 }
 
 impl Flowing {
@@ -36,10 +36,14 @@ impl Flowing {
         let address = |name: &str| {
             let (host, iface) = expect.world.iface(expect.cx, name, text.span)?;
             let host = expect.world.hosts.get(usize::from(host))?;
-            Some(host.ifaces.get(usize::from(iface))?.addresses.first()?.0)
+            Some(host.ifaces.get(usize::from(iface))?.known().collect())
         };
         let (from, to) = (address(from), address(to));
         Some(from.zip(to).map(|(from, to)| Self { from, to }))
+    }
+
+    fn is_between(&self, from: IpAddr, to: IpAddr) -> bool {
+        self.from.contains(&from) && self.to.contains(&to)
     }
 
     /// When it comes to hold after a moment, if it does.
@@ -49,9 +53,7 @@ impl Flowing {
         for record in run.trace.records.iter().filter(|record| record.at > after) {
             let Fact::App(event) = &record.fact else { continue };
             match event {
-                AppEvent::PingSent { flow, request, from, to }
-                    if (*from, *to) == (self.from, self.to) =>
-                {
+                AppEvent::PingSent { flow, request, from, to } if self.is_between(*from, *to) => {
                     sent.push((*flow, *request));
                 }
                 AppEvent::PingAnswered { flow, request, .. } => {
@@ -75,7 +77,7 @@ impl Flowing {
         for record in run.trace.records.iter().filter(|record| later(record.at)) {
             match &record.fact {
                 Fact::App(AppEvent::PingSent { flow, request, from, to })
-                    if (*from, *to) == (self.from, self.to) =>
+                    if self.is_between(*from, *to) =>
                 {
                     sent.insert((*flow, *request));
                 }

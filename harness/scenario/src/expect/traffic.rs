@@ -173,7 +173,7 @@ fn flows(expect: &ExpectCx<'_>, text: &Text, kind: Option<FlowKind>) -> Option<V
     let has = |(host, iface): (u16, u16), address| {
         let host = expect.world.hosts.get(usize::from(host));
         let iface = host.and_then(|host| host.ifaces.get(usize::from(iface)));
-        iface.is_some_and(|iface| iface.addresses.iter().any(|(own, _)| *own == address))
+        iface.is_some_and(|iface| iface.known().any(|own| own == address))
     };
     let number = |action: &crate::plan::Action| {
         let (flow, own, from, to) = match &action.command {

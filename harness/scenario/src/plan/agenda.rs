@@ -6,7 +6,7 @@ use std::time::Duration;
 use ikelab_ambient::Instant;
 use ikelab_trace::Transport;
 
-use super::{Child, Craft};
+use super::{Craft, End};
 
 /// One thing to be done at one host.
 #[derive(Clone, PartialEq, Debug)]
@@ -54,19 +54,34 @@ pub enum Command {
     },
     /// Delete SAs with their peers' knowledge.
     Clear(ClearWhat),
-    /// Protect more: one end's view of a new Child SA.
-    AddChild {
-        /// The tunnel.
-        tunnel: String,
-        /// The Child SA.
-        child: Box<Child>,
+    /// A tunnel has another configuration from now on.
+    Change {
+        /// All of it, as the host has it.
+        end: Box<End>,
+        /// Names of the Child SAs that are no more.
+        gone: Vec<String>,
     },
     /// Go down with all that is known, and come up at once.
     Restart,
+    /// An interface has another address from now on.
+    Move(Move),
     /// Send packets that no engine made.
     Inject(Injection),
     /// Nothing; the text is for the reader.
     Note,
+}
+
+/// A change of an address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Move {
+    /// Place of the interface.
+    pub iface: u16,
+    /// The address that goes.
+    pub from: IpAddr,
+    /// The one that comes, with the length of its prefix.
+    pub to: (IpAddr, u8),
+    /// The neighbour that everything else goes to from then on; none: as before.
+    pub via: Option<IpAddr>,
 }
 
 /// A flow of echo requests.

@@ -69,8 +69,17 @@ pub struct Iface {
     pub name: String,
     /// Its addresses, with the lengths of their prefixes.
     pub addresses: Vec<(IpAddr, u8)>,
+    /// Those that it gets by steps.
+    pub later: Vec<(IpAddr, u8)>,
     /// Place of the link it is attached to; none for a loopback or an unused interface.
     pub link: Option<u16>,
+}
+
+impl Iface {
+    /// Every address that it ever has.
+    pub fn known(&self) -> impl Iterator<Item = IpAddr> + '_ {
+        self.addresses.iter().chain(&self.later).map(|(address, _)| *address)
+    }
 }
 
 /// A route that is not connected.

@@ -23,8 +23,8 @@ pub struct End {
     pub id: Identification,
     /// The identity we demand of the peer.
     pub expect_id: Identification,
-    /// The pre-shared key.
-    pub psk: Vec<u8>,
+    /// The pre-shared key; none: it was taken away.
+    pub psk: Option<Vec<u8>>,
     /// The IKE SA.
     pub ike: Ike,
     /// Whether it asks for an internal address, or gives some out.
@@ -91,8 +91,8 @@ pub struct Ike {
     /// Octets of the largest IP datagram before IKE fragments a message, RFC 7383; none: it never
     /// does, and takes no fragments.
     pub fragmentation: Option<u16>,
-    /// Whether it agrees to an IKE SA without a Child SA, RFC 6023.
-    pub childless: bool,
+    /// Whether an IKE SA comes up without a Child SA, RFC 6023.
+    pub childless: Childless,
     /// The UDP port that it begins with.
     pub port: u16,
     /// What it does beyond the plain protocol.
@@ -112,6 +112,17 @@ pub struct Retransmit {
     pub longest: Duration,
     /// By what part of itself a wait is longer at most, at random.
     pub jitter: f64,
+}
+
+/// Whether an IKE SA comes up without a Child SA, RFC 6023.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Childless {
+    /// It does not.
+    Never,
+    /// Where both ends agree to it.
+    Allow,
+    /// It does, or not at all.
+    Force,
 }
 
 /// When a responder asks for a cookie, RFC 7296 §2.6.
@@ -206,4 +217,6 @@ pub enum Narrow {
     Allow,
     /// No: TS_UNACCEPTABLE.
     Refuse,
+    /// To a single pair of selectors, each as it was offered.
+    One,
 }

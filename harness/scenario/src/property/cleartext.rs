@@ -32,6 +32,7 @@ fn find(run: &Run<'_>, policies: &[Configured<'_>]) -> Option<Violation> {
         let policy = policies.iter().find(|policy| {
             policy.host == record.host.0
                 && policy.from <= record.at
+                && record.at < policy.until
                 && has(&policy.child.local, &view, false)
                 && has(&policy.child.remote, &view, true)
         });

@@ -6,10 +6,9 @@ use std::time::Duration;
 use ikelab_wire::payload::{Proposal, SelectorRange};
 use ikelab_wire::registry::{EsnId, KeId, Protocol, TransformType};
 
-use super::preset::{PRESETS, Preset};
 use super::values::{REKEY_AT, RekeyAt, group, off_or, proposals, rekey_at, settle_rekey};
-use super::world::{Tunnel, World};
-use crate::plan::{Child, DontFragment, End, EspMode, Narrow, Start, VirtualIp};
+use super::world::{EndNow, Tunnel, World};
+use crate::plan::{Child, DontFragment, EspMode, Narrow, Start, VirtualIp};
 use crate::quantity;
 use crate::reader::{Cx, Fields};
 use crate::shape::{self, Form, Key, Shape, may, need};
@@ -20,7 +19,7 @@ use crate::yaml::{Kind, Node};
 const REPLAY_WINDOW: u32 = 64;
 
 /// What one place of the file says about a Child SA.
-#[derive(Clone, Default)]
+#[derive(Clone, PartialEq, Debug, Default)]
 pub(crate) struct ChildLayer {
     pub(crate) mode: Option<EspMode>,
     pub(crate) proposals: Option<Vec<Proposal>>,
@@ -43,7 +42,7 @@ pub(crate) struct ChildLayer {
 }
 
 /// What an end may say about all children of a tunnel.
-pub(super) static LAYER: Shape =
+pub(crate) static LAYER: Shape =
     Shape::new("children", "How the Child SAs of an end are negotiated and kept.", &[LAYER_KEYS]);
 
 /// A child.
@@ -58,6 +57,24 @@ pub(crate) static SHAPE: Shape = Shape::new(
                 BETWEEN,
                 "Two sides, in the order of the ends: selectors, or lists of them.",
             ),
+            may(
+                "ends",
+                Form::Names(&shape::HOST, &Form::Shape(&END)),
+                "What an end says of this child otherwise.",
+            ),
+        ],
+        LAYER_KEYS,
+    ],
+);
+
+/// What a step changes of a child.
+pub(crate) static CHANGED: Shape = Shape::new(
+    "changed child",
+    "New words about a child. What is not said stays as it was.",
+    &[
+        &[
+            need("name", shape::CHILD, "Its name."),
+            may("between", BETWEEN, "Two sides, in the order of the ends of the tunnel."),
             may(
                 "ends",
                 Form::Names(&shape::HOST, &Form::Shape(&END)),
@@ -116,7 +133,13 @@ const LAYER_KEYS: &[Key] = &[
         "Packets in the anti-replay window; 0: no check.",
     )
     .or("64"),
-    may("narrow", Form::Words(&["true"]), "Whether narrower selectors are agreed to.").or("true"),
+    may(
+        "narrow",
+        Form::Words(&shape::words(&NARROW)),
+        "Whether selectors may become narrower: yes; no, neither those of the peer nor ours; or \
+         only to one selector for each side, which is not cut itself.",
+    )
+    .or("true"),
 ];
 
 /// RFC 4303 §3.4.3 wants 32 at least; the most is ours.
@@ -130,21 +153,21 @@ const DF: [(&str, DontFragment); 3] =
 const MODES: [(&str, Option<EspMode>); 3] =
     [("tunnel", Some(EspMode::Tunnel)), ("transport", Some(EspMode::Transport)), ("beet", None)];
 
+/// RFC 7296 §2.9.
+const NARROW: [(&str, Narrow); 3] =
+    [("true", Narrow::Allow), ("false", Narrow::Refuse), ("one", Narrow::One)];
+
 const STARTS: [(&str, Start); 3] =
     [("on-traffic", Start::OnTraffic), ("at-start", Start::AtStart), ("manual", Start::Manual)];
 
-pub(super) fn child_layer(cx: &Cx<'_>, node: &Node, shape: &'static Shape) -> ChildLayer {
+pub(crate) fn child_layer(cx: &Cx<'_>, node: &Node, shape: &'static Shape) -> ChildLayer {
     let Some(fields) = Fields::named(cx, node, "child", shape) else {
         return ChildLayer::default();
     };
-    if let Some(text) = fields.text("narrow").filter(|text| text.value == "false") {
-        cx.not_yet(text.span, "`narrow: false`");
-    }
     let mode = fields.choice("mode", &MODES);
     if let (Some(None), Some(node)) = (mode, fields.get("mode")) {
         cx.not_yet(node.span, "mode `beet`");
     }
-    let narrow = [("true", Narrow::Allow), ("false", Narrow::Refuse)];
     ChildLayer {
         mode: mode.flatten(),
         proposals: fields.get("proposals").and_then(|node| proposals(cx, node, Protocol::ESP)),
@@ -161,7 +184,7 @@ pub(super) fn child_layer(cx: &Cx<'_>, node: &Node, shape: &'static Shape) -> Ch
         dscp: fields.text("dscp").and_then(|_| dscp(&fields)),
         dont_fragment: fields.choice("df", &DF),
         replay_window: fields.get("replay_window").and_then(|node| window(cx, node)),
-        narrow: fields.choice("narrow", &narrow),
+        narrow: fields.choice("narrow", &NARROW),
         transport_between_endpoints: false,
     }
 }
@@ -193,7 +216,8 @@ fn volume(cx: &Cx<'_>, text: &Text) -> Option<u64> {
 }
 
 impl ChildLayer {
-    fn over(self, below: Self) -> Self {
+    /// What this layer says, and for the rest what the one below says.
+    pub(crate) fn over(self, below: Self) -> Self {
         Self {
             mode: self.mode.or(below.mode),
             proposals: self.proposals.or(below.proposals),
@@ -211,57 +235,54 @@ impl ChildLayer {
             esn: self.esn.or(below.esn),
             replay_window: self.replay_window.or(below.replay_window),
             narrow: self.narrow.or(below.narrow),
-            transport_between_endpoints: below.transport_between_endpoints,
+            transport_between_endpoints: self.transport_between_endpoints
+                || below.transport_between_endpoints,
         }
     }
 }
 
 /// What the tunnel says about all of its children.
 pub(crate) struct ChildContext {
-    pub(super) preset: &'static Preset,
-    pub(super) addresses: [IpAddr; 2],
     pub(super) ends: [u16; 2],
-    pub(super) layers: [ChildLayer; 2],
+    /// What goes over the words of a child.
+    pub(super) above: [ChildLayer; 2],
+    /// What lies below them.
+    pub(super) below: [ChildLayer; 2],
     /// Whether an end gets an address of its side later.
     pub(super) roaming: [bool; 2],
 }
 
 impl ChildContext {
     /// The context of a tunnel that is there already, for a child that a step adds.
-    pub(crate) fn of_tunnel(world: &World, tunnel: &Tunnel) -> Option<Self> {
-        let end = |place: u16| {
-            let host = world.hosts.get(usize::from(place))?;
-            host.tunnels.iter().find(|end| end.tunnel == tunnel.name)
-        };
-        let (one, other) = (end(tunnel.ends[0])?, end(tunnel.ends[1])?);
+    pub(crate) fn of_tunnel(tunnel: &Tunnel) -> Self {
+        let roams = |end: &EndNow| matches!(end.end.virtual_ip, VirtualIp::Request { .. });
         // A new child is like the first one in all that its own entry leaves open.
-        let layer = |end: &End| {
-            let like = end.children.first();
-            ChildLayer {
-                mode: like.map(|child| child.mode),
-                proposals: like.map(|child| child.proposals.clone()),
-                pfs: like.map(|child| child.pfs),
-                lifetime: like.and_then(|child| child.lifetime),
-                rekey_at: like.map(|child| child.rekey_at.map_or(RekeyAt::Never, RekeyAt::After)),
-                rekey_jitter: like.map(|child| child.rekey_jitter),
-                volume: like.and_then(|child| child.volume),
-                volume_soft: like.and_then(|child| child.volume_soft),
-                packets: like.and_then(|child| child.packets),
-                packets_soft: like.and_then(|child| child.packets_soft),
-                dscp: like.map(|child| child.dscp),
-                dont_fragment: like.map(|child| child.dont_fragment),
-                start: Some(Start::OnTraffic),
-                esn: None,
-                replay_window: like.map(|child| child.replay_window),
-                narrow: like.map(|child| child.narrow),
-                transport_between_endpoints: false,
-            }
+        let like = |end: &EndNow| {
+            let first = end.children.first().map(|child| child.layer.clone()).unwrap_or_default();
+            ChildLayer { start: None, esn: None, transport_between_endpoints: false, ..first }
         };
-        let [preset, ..] = &PRESETS;
-        let layers = [layer(one), layer(other)];
-        let roams = |end: &End| matches!(end.virtual_ip, VirtualIp::Request { .. });
-        let (addresses, roaming) = ([one.local, other.local], [roams(one), roams(other)]);
-        Some(Self { preset, addresses, ends: tunnel.ends, layers, roaming })
+        let [one, other] = &tunnel.now;
+        Self {
+            ends: tunnel.ends,
+            above: Default::default(),
+            below: [like(one), like(other)],
+            roaming: [roams(one), roams(other)],
+        }
+    }
+}
+
+/// A child as an end has it, and what is left to settle.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct ChildDraft {
+    pub(crate) name: String,
+    pub(crate) layer: ChildLayer,
+    pub(crate) sides: Sides,
+}
+
+impl ChildDraft {
+    /// The child as the first end (0) or the second has it.
+    pub(crate) fn settle(&self, side: usize, addresses: [IpAddr; 2]) -> Option<Child> {
+        settle_child(&self.name, self.layer.clone(), &self.sides, side, addresses)
     }
 }
 
@@ -271,29 +292,58 @@ pub(crate) fn child(
     world: &World,
     context: &ChildContext,
     node: &Node,
-) -> Option<(String, [Child; 2])> {
+) -> Option<(String, [ChildDraft; 2])> {
     let shared = child_layer(cx, node, &SHAPE);
     let Kind::Map(_) = node.kind else { return None };
     let fields = Fields::of(cx, node, &SHAPE)?;
+    let (name, between) = (fields.need("name"), fields.need("between"));
+    let own = own_words(cx, world, context, fields.get("ends"));
+    let name = cx.text(name?, "name")?.value.clone();
+    let sides = sides(cx, world, context, between?)?;
+    let mut own = own.into_iter().enumerate().map(|(side, own)| ChildDraft {
+        name: name.clone(),
+        layer: own
+            .layer
+            .over(context.above[side].clone())
+            .over(shared.clone())
+            .over(context.below[side].clone()),
+        sides: own.sides.unwrap_or_else(|| sides.clone()),
+    });
+    Some((name.clone(), [own.next()?, own.next()?]))
+}
+
+/// What a step says about a child that is there: its name, and the words for each end.
+pub(crate) fn changed<'n>(
+    cx: &Cx<'_>,
+    world: &World,
+    context: &ChildContext,
+    node: &'n Node,
+) -> Option<(&'n Text, [Own; 2])> {
+    let shared = child_layer(cx, node, &CHANGED);
+    let Kind::Map(_) = node.kind else { return None };
+    let fields = Fields::of(cx, node, &CHANGED)?;
+    let sides = fields.get("between").map(|node| sides(cx, world, context, node));
+    let own = own_words(cx, world, context, fields.get("ends"));
     let name = cx.text(fields.need("name")?, "name")?;
-    let sides = sides(cx, world, context, fields.need("between")?)?;
-    let [left, right] = own_words(cx, world, context, &fields);
-    let make = |side: usize, own: Own| {
-        let layer = own.layer.over(context.layers[side].clone());
-        let settled = layer.over(shared.clone()).over((context.preset.child)());
-        settle_child(name, settled, own.sides.as_ref().unwrap_or(&sides), side, context.addresses)
+    let sides = match sides {
+        Some(sides) => Some(sides?),
+        None => None,
     };
-    Some((name.value.clone(), [make(0, left)?, make(1, right)?]))
+    let with = |own: Own| Own {
+        layer: own.layer.over(shared.clone()),
+        sides: own.sides.or_else(|| sides.clone()),
+    };
+    Some((name, own.map(with)))
 }
 
 /// What lies at the first end, and what at the second.
-type Sides = [Vec<SelectorRange>; 2];
+pub(crate) type Sides = [Vec<SelectorRange>; 2];
 
 /// What an end of a child says otherwise than the child.
 #[derive(Default)]
-struct Own {
-    layer: ChildLayer,
-    sides: Option<Sides>,
+pub(crate) struct Own {
+    pub(crate) layer: ChildLayer,
+    pub(crate) sides: Option<Sides>,
 }
 
 /// `between: [left, right]`.
@@ -309,14 +359,9 @@ fn sides(cx: &Cx<'_>, world: &World, context: &ChildContext, node: &Node) -> Opt
 }
 
 /// `ends: {R2: {pfs: x25519}}`: what the ends of this child say for themselves.
-fn own_words(
-    cx: &Cx<'_>,
-    world: &World,
-    context: &ChildContext,
-    fields: &Fields<'_, '_>,
-) -> [Own; 2] {
+fn own_words(cx: &Cx<'_>, world: &World, context: &ChildContext, ends: Option<&Node>) -> [Own; 2] {
     let mut own = [Own::default(), Own::default()];
-    let entries = fields.get("ends").and_then(|node| cx.map(node, "ends")).unwrap_or_default();
+    let entries = ends.and_then(|node| cx.map(node, "ends")).unwrap_or_default();
     for (host, node) in entries {
         let Some(place) = world.host_in(cx, host) else { continue };
         let Some(side) = context.ends.iter().position(|end| *end == place) else {
@@ -335,7 +380,7 @@ fn own_words(
 }
 
 fn settle_child(
-    name: &Text,
+    name: &str,
     layer: ChildLayer,
     sides: &[Vec<SelectorRange>; 2],
     side: usize,
@@ -363,7 +408,7 @@ fn settle_child(
         }
     }
     Some(Child {
-        name: name.value.clone(),
+        name: name.to_owned(),
         local,
         remote,
         mode: layer.mode.unwrap_or(default_mode),

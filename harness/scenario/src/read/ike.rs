@@ -9,7 +9,7 @@ use super::options::{self, OptionsLayer};
 use super::values::{
     OFF_OR_DURATION, REKEY_AT, RekeyAt, group, off_or, proposals, rekey_at, settle_rekey,
 };
-use crate::plan::{Cookie, Ike, Retransmit};
+use crate::plan::{Childless, Cookie, Ike, Retransmit};
 use crate::reader::{Cx, Fields};
 use crate::shape::{self, Form, Shape, later, may};
 use crate::source::Span;
@@ -27,7 +27,7 @@ pub(super) const RETRANSMIT: Retransmit = Retransmit {
 const NAT_KEEPALIVE: Duration = Duration::from_secs(20);
 
 /// What one place of the file says about an IKE SA.
-#[derive(Clone, Default)]
+#[derive(Clone, PartialEq, Debug, Default)]
 pub(crate) struct IkeLayer {
     pub(crate) proposals: Option<Vec<Proposal>>,
     pub(crate) ke_first: Option<KeId>,
@@ -41,14 +41,14 @@ pub(crate) struct IkeLayer {
     pub(crate) initial_contact: Option<bool>,
     pub(crate) nat_keepalive: Option<Option<Duration>>,
     pub(crate) fragmentation: Option<Option<u16>>,
-    pub(crate) childless: Option<bool>,
+    pub(crate) childless: Option<Childless>,
     pub(crate) port: Option<u16>,
     pub(crate) ke_first_span: Option<Span>,
     pub(crate) options: OptionsLayer,
 }
 
 /// `ike:` of a tunnel and of an end.
-pub(super) static SHAPE: Shape = Shape::new(
+pub(crate) static SHAPE: Shape = Shape::new(
     "ike",
     "How an IKE SA is negotiated and kept. What an end says goes over what the tunnel says, and \
      that over the preset.",
@@ -94,7 +94,8 @@ pub(super) static SHAPE: Shape = Shape::new(
             may(
                 "childless",
                 Form::Words(&shape::words(&CHILDLESS)),
-                "Whether an IKE SA without a Child SA is agreed to, RFC 6023.",
+                "Whether an IKE SA comes up without a Child SA: never, where both ends agree to it, \
+                 or only so, RFC 6023.",
             )
             .or("never"),
             may("port", Form::Integer(1, 65_535), "The UDP port that it begins with.").or("500"),
@@ -119,16 +120,12 @@ static RETRANSMIT_SHAPE: Shape = Shape::new(
 const COOKIES: [(&str, Cookie); 3] =
     [("never", Cookie::Never), ("always", Cookie::Always), ("under-load", Cookie::UnderLoad)];
 
-const CHILDLESS: [(&str, Option<bool>); 3] =
-    [("never", Some(false)), ("allow", Some(true)), ("force", None)];
+const CHILDLESS: [(&str, Childless); 3] =
+    [("never", Childless::Never), ("allow", Childless::Allow), ("force", Childless::Force)];
 
-pub(super) fn ike_layer(cx: &Cx<'_>, node: &Node) -> IkeLayer {
+pub(crate) fn ike_layer(cx: &Cx<'_>, node: &Node) -> IkeLayer {
     let Some(fields) = Fields::of(cx, node, &SHAPE) else { return IkeLayer::default() };
     refuse_unless(cx, &fields, "mobike", "false");
-    let childless = fields.choice("childless", &CHILDLESS);
-    if let (Some(None), Some(node)) = (childless, fields.get("childless")) {
-        cx.not_yet(node.span, "`childless: force`");
-    }
     IkeLayer {
         proposals: fields.get("proposals").and_then(|node| proposals(cx, node, Protocol::IKE)),
         ke_first: fields.text("ke_first").and_then(|text| group(cx, text)),
@@ -152,7 +149,7 @@ pub(super) fn ike_layer(cx: &Cx<'_>, node: &Node) -> IkeLayer {
                 u16::try_from(octets).ok().map(Some)
             })
         }),
-        childless: childless.flatten(),
+        childless: fields.choice("childless", &CHILDLESS),
         port: fields.integer("port", 1, 65_535).and_then(|n| u16::try_from(n).ok()),
         options: OptionsLayer::read(cx, &fields),
     }
@@ -189,7 +186,7 @@ fn retransmit(cx: &Cx<'_>, node: &Node) -> Option<Retransmit> {
 
 impl IkeLayer {
     /// What this layer says, and for the rest what the one below says.
-    pub(super) fn over(self, below: Self) -> Self {
+    pub(crate) fn over(self, below: Self) -> Self {
         Self {
             // A KE guess below is about the proposals below.
             ke_first: self.ke_first.or(below.ke_first.filter(|_| self.proposals.is_none())),
@@ -211,7 +208,7 @@ impl IkeLayer {
         }
     }
 
-    pub(super) fn settle(self, cx: &Cx<'_>) -> Option<Ike> {
+    pub(crate) fn settle(self, cx: &Cx<'_>) -> Option<Ike> {
         let proposals = self.proposals?;
         let of = |proposal: &Proposal| {
             proposal.of_type(TransformType::KE).map(|ke| KeId(ke.id)).collect::<Vec<_>>()
@@ -236,7 +233,7 @@ impl IkeLayer {
             initial_contact: self.initial_contact.unwrap_or(true),
             nat_keepalive: self.nat_keepalive.unwrap_or(Some(NAT_KEEPALIVE)),
             fragmentation: self.fragmentation.flatten(),
-            childless: self.childless.unwrap_or(false),
+            childless: self.childless.unwrap_or(Childless::Never),
             port: self.port.unwrap_or(500),
             options: self.options.settle(),
         })

@@ -3,7 +3,7 @@
 pub(crate) mod child;
 pub(crate) mod explore;
 pub(crate) mod fault;
-mod ike;
+pub(crate) mod ike;
 mod lie;
 pub(crate) mod nat;
 pub(crate) mod net;

@@ -66,7 +66,7 @@ fn short(cx: &Cx<'_>, fields: &Fields<'_, '_>, ifaces: &mut Vec<Iface>) -> Optio
     for key in ["inside", "outside"] {
         let text = cx.text(needed(cx, fields, key)?, key)?;
         let addresses = vec![cx.prefix(text, "address")?];
-        ifaces.push(Iface { name: key.to_owned(), addresses, link: None });
+        ifaces.push(Iface { name: key.to_owned(), addresses, later: Vec::new(), link: None });
     }
     Some(1)
 }
@@ -128,11 +128,22 @@ pub(crate) fn hide(world: &mut World) {
     }
     for (place, number) in unknown {
         let host: Option<&mut crate::plan::Host> = world.hosts.get_mut(usize::from(place));
-        if let Some(end) = host.and_then(|host| host.tunnels.get_mut::<usize>(number)) {
-            end.remote = match end.remote {
-                IpAddr::V4(_) => IpAddr::from([0; 4]),
-                IpAddr::V6(_) => IpAddr::from([0; 16]),
-            };
+        let Some(end) = host.and_then(|host| host.tunnels.get_mut::<usize>(number)) else {
+            continue;
+        };
+        end.remote = anybody(end.remote);
+        let known = world.tunnels.iter_mut().find(|tunnel| tunnel.name == end.tunnel);
+        if let Some(tunnel) = known {
+            let side = usize::from(tunnel.ends[1] == place);
+            tunnel.now[side].end.remote = end.remote;
         }
+    }
+}
+
+/// Any address of the family of one.
+pub(crate) fn anybody(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => IpAddr::from([0; 4]),
+        IpAddr::V6(_) => IpAddr::from([0; 16]),
     }
 }

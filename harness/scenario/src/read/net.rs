@@ -127,7 +127,7 @@ fn host(cx: &Cx<'_>, name: &Text, node: &Node) -> Option<Host> {
             Kind::Scalar(_) | Kind::Map(_) => cx.text(node, &name.value).into_iter().collect(),
         };
         let addresses = texts.into_iter().filter_map(|text| cx.prefix(text, "address")).collect();
-        ifaces.push(Iface { name: name.value.clone(), addresses, link: None });
+        ifaces.push(Iface { name: name.value.clone(), addresses, later: Vec::new(), link: None });
     }
     let nat = nat::read(cx, &fields, kind, &mut ifaces);
     if ifaces.is_empty() {

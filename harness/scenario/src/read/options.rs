@@ -101,7 +101,7 @@ static HALF_OPEN: Shape = Shape::new(
 );
 
 /// What one place of the file says.
-#[derive(Clone, Default)]
+#[derive(Clone, PartialEq, Debug, Default)]
 pub(crate) struct OptionsLayer {
     retries: Option<u32>,
     restart: Option<bool>,

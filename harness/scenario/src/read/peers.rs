@@ -1,10 +1,14 @@
 //! `peers:` which program plays a host, and what it does that an honest one does not.
 
-use super::world::World;
-use super::{lie, personality};
+use std::collections::BTreeMap;
+
+use super::child::{LAYER, child_layer};
+use super::ike::ike_layer;
+use super::world::{Told, World};
+use super::{lie, personality, preset};
 use crate::plan::{Liar, Otherwise};
 use crate::reader::{Cx, Fields};
-use crate::shape::{self, Form, Shape, later, may, need};
+use crate::shape::{self, Form, Shape, may, need};
 use crate::text::Text;
 use crate::yaml::{Kind, Node};
 
@@ -28,8 +32,26 @@ static SHAPE: Shape = Shape::new(
             Form::List(&Form::Shape(&lie::SHAPE)),
             "Rules about messages that this host sends or hears; the first that fits decides.",
         ),
-        later("preset", "Defaults under a name."),
-        later("options", "What the program is told."),
+        may(
+            "preset",
+            Form::Words(&preset::NAMES),
+            "Defaults under a name, at each of its ends; in the place of those of a tunnel.",
+        ),
+        may(
+            "options",
+            Form::Shape(&OPTIONS),
+            "What the builtin peer is told at each of its ends: over a tunnel's words, below an \
+             end's own.",
+        ),
+    ]],
+);
+
+static OPTIONS: Shape = Shape::new(
+    "options of a peer",
+    "What a builtin peer is told, whatever the tunnels say.",
+    &[&[
+        may("ike", Form::Shape(&super::ike::SHAPE), "How it negotiates and keeps IKE SAs."),
+        may("child", Form::Shape(&LAYER), "The same for Child SAs."),
     ]],
 );
 
@@ -45,6 +67,8 @@ pub(crate) struct Peers {
     pub(crate) unsupported: Option<String>,
     /// The hosts that lie.
     pub(crate) liars: Vec<Liar>,
+    /// What the builtin peers are told.
+    pub(crate) told: BTreeMap<u16, Told>,
 }
 
 pub(crate) fn read(cx: &Cx<'_>, world: &World, node: &Node) -> Peers {
@@ -72,12 +96,53 @@ pub(crate) fn read(cx: &Cx<'_>, world: &World, node: &Node) -> Peers {
         let mut liar = Liar { host: place, crafted, rules: Vec::new(), otherwise };
         if let Some(fields) = fields {
             lie::read(cx, world, &fields, &mut liar);
+            if let Some(told) = told(cx, &fields, crafted) {
+                peers.told.insert(place, told);
+            }
         }
         if crafted || !liar.rules.is_empty() || liar.otherwise != otherwise {
             peers.liars.push(liar);
         }
     }
     peers
+}
+
+/// What a peer is told: by itself, and by its personalities.
+fn told(cx: &Cx<'_>, fields: &Fields<'_, '_>, crafted: bool) -> Option<Told> {
+    for key in ["preset", "options"] {
+        if let (true, Some(span)) = (crafted, fields.key(key)) {
+            cx.error(span, format!("`{key}` is for the builtin peer"), "this one only has rules");
+        }
+    }
+    let preset = fields.text("preset").and_then(|text| {
+        let found = preset::NAMES.into_iter().find(|name| *name == text.value);
+        if found.is_none() {
+            cx.unknown(text.span, "preset", &text.value, preset::NAMES);
+        }
+        found
+    });
+    let mut told = Told { preset, ..Told::default() };
+    if let Some(fields) = fields.get("options").and_then(|node| Fields::of(cx, node, &OPTIONS)) {
+        told.ike = fields.get("ike").map(|node| ike_layer(cx, node)).unwrap_or_default();
+        let child = fields.get("child").map(|node| child_layer(cx, node, &LAYER));
+        told.child = child.unwrap_or_default();
+    }
+    let names: Vec<&Text> = match fields.get("personality").map(|node| (node, &node.kind)) {
+        None => Vec::new(),
+        Some((_, Kind::Scalar(text))) => vec![text],
+        Some((_, Kind::List(items))) => items
+            .iter()
+            .filter_map(|item| match &item.kind {
+                Kind::Scalar(text) => Some(text),
+                Kind::List(_) | Kind::Map(_) => None,
+            })
+            .collect(),
+        Some((_, Kind::Map(_))) => Vec::new(),
+    };
+    for name in names {
+        personality::tell(&name.value, &mut told);
+    }
+    (told != Told::default()).then_some(told)
 }
 
 /// The programs that play the hosts, each once.

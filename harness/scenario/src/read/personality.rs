@@ -3,11 +3,15 @@
 //! Each is an imitation of what was seen on the wire (conformance: interop-regressions), not of
 //! anybody's code. `$H` stands for the host itself and `$P` for a peer of it.
 
+use super::child::ChildLayer;
+use super::world::Told;
+use crate::plan::Narrow;
+
 /// A rule: its pattern, and its edits or, without any, silence.
 pub(super) type Line = (&'static str, &'static [&'static str]);
 
 /// Every personality and its rules.
-pub(super) const ALL: [(&str, &[Line]); 5] = [
+pub(super) const ALL: [(&str, &[Line]); 7] = [
     // Says that it is Windows, and rekeys a Child SA with all addresses, however narrow it was.
     (
         "windows-like",
@@ -40,6 +44,22 @@ pub(super) const ALL: [(&str, &[Line]); 5] = [
             &["insert V data=text:CISCO-DELETE-REASON", "insert V data=text:CISCOVPN-REV-02"],
         )],
     ),
+    // Says in plain text that it is a router of this kind, and makes a Child SA for one pair of
+    // networks at a time; a network wider than its own is refused (one-child-per-selector-pair,
+    // child-rekey-collision-ts-refused).
+    (
+        "asa-like",
+        &[(
+            "$H -> $P IKE_SA_INIT *",
+            &[
+                "insert V data=text:CISCO-DELETE-REASON",
+                "insert V hex=434953434f28434f505952494748542926436f70797269676874202863292032303039\
+                 20436973636f2053797374656d732c20496e632e",
+            ],
+        )],
+    ),
+    // Shows its address as a domain name (id-type-differs).
+    ("fortigate-like", &[]),
     // Never tells that it has given an SA up.
     ("never-deletes", &[("$H -> $P INFORMATIONAL req {D}", &[])]),
     // Sets what is reserved and to be ignored.
@@ -52,5 +72,17 @@ pub(super) const ALL: [(&str, &[Line]); 5] = [
     ),
 ];
 
+/// What a personality lets its host be told; the host's own words go over it.
+pub(super) fn tell(name: &str, told: &mut Told) {
+    match name {
+        "asa-like" => {
+            let pairs = ChildLayer { narrow: Some(Narrow::One), ..ChildLayer::default() };
+            told.child = told.child.clone().over(pairs);
+        }
+        "fortigate-like" => told.address_as_name = true,
+        _ => {}
+    }
+}
+
 /// Their names.
-pub(super) const NAMES: [&str; 5] = crate::shape::words(&ALL);
+pub(super) const NAMES: [&str; 7] = crate::shape::words(&ALL);

@@ -3,14 +3,16 @@
 use std::net::IpAddr;
 
 use ikelab_wire::payload::Identification;
+use ikelab_wire::registry::IdType;
 
-use super::child::{ChildContext, ChildLayer, LAYER, child, child_layer};
+use super::child::{ChildContext, ChildDraft, ChildLayer, LAYER, child, child_layer};
 use super::ike::{IkeLayer, ike_layer};
+use super::nat;
 use super::preset::{self, PRESETS, Preset};
 use super::virtual_ip::virtual_ip;
-use super::world::{Tunnel, World};
+use super::world::{EndNow, Told, Tunnel, World};
 use crate::lint::barred;
-use crate::plan::{Child, End, VirtualIp};
+use crate::plan::{End, VirtualIp};
 use crate::reader::{Cx, Fields};
 use crate::shape::{self, Form, Shape, later, may, need};
 use crate::source::Span;
@@ -45,6 +47,12 @@ static END: Shape = Shape::new(
     "One end of a tunnel, and what is different at it.",
     &[&[
         need("via", shape::IFACE_NAME, "The interface it goes through."),
+        may(
+            "remote",
+            REMOTE,
+            "Where the peer is; `any`: this end only answers, and knows the peer by its id.",
+        )
+        .or("the address of the other end, or any where a NAT hides it"),
         may("id", shape::IDENTITY, "The identity it shows.").or("its address"),
         may("expect_id", shape::IDENTITY, "The identity it demands of the peer.")
             .or("the one that the peer shows"),
@@ -59,7 +67,10 @@ static END: Shape = Shape::new(
     ]],
 );
 
-static AUTH: Shape = Shape::new(
+/// Where a peer is.
+pub(crate) const REMOTE: Form = Form::Any(&[Form::Words(&["any"]), shape::PREFIX]);
+
+pub(crate) static AUTH: Shape = Shape::new(
     "auth",
     "How an end proves who it is.",
     &[&[
@@ -92,24 +103,31 @@ pub(crate) fn read(cx: &Cx<'_>, world: &mut World, node: &Node) {
 
 fn tunnel(cx: &Cx<'_>, world: &mut World, name: &Text, node: &Node) -> Option<()> {
     let fields = Fields::named(cx, node, &name.value, &SHAPE)?;
-    let shared = Shared {
+    let mut shared = Shared {
         name,
         preset: preset(cx, fields.text("preset")),
         psk: fields.get("auth").and_then(|node| auth(cx, node)),
         ike: fields.get("ike").map(|node| ike_layer(cx, node)).unwrap_or_default(),
+        told: <[Told; 2]>::default(),
     };
     let nodes = fields.need("children").and_then(|node| cx.list(node, "children"));
     let (ends, drafts) = ends(cx, world, &fields, name)?;
-    let addresses = [drafts[0].address, drafts[1].address];
-    let layers = [drafts[0].child.clone(), drafts[1].child.clone()];
+    shared.told = ends.map(|place| world.told.get(&place).cloned().unwrap_or_default());
+    let presets = [0, 1].map(|side| shared.preset_of(side));
+    let above = [0, 1].map(|side| drafts[side].child.clone().over(shared.told[side].child.clone()));
+    let below = presets.map(|preset| (preset.child)());
     let roams = |draft: &EndDraft| matches!(draft.virtual_ip, VirtualIp::Request { .. });
     let roaming = [roams(&drafts[0]), roams(&drafts[1])];
-    let context = ChildContext { preset: shared.preset, addresses, ends, layers, roaming };
+    let context = ChildContext { ends, above, below, roaming };
     let (children, sides) = children(cx, world, &context, nodes.unwrap_or_default());
-    let peers = [ends[1], ends[0]];
+    let mut now = Vec::new();
     for (side, own) in sides.into_iter().enumerate() {
-        let end = settle(cx, &shared, &drafts[side], &drafts[1 - side], (peers[side], own))?;
-        world.hosts.get_mut(usize::from(ends[side]))?.tunnels.push(end);
+        now.push(settle(cx, &shared, &drafts, (side, ends), own));
+    }
+    let [Some(one), Some(other)] = <[Option<EndNow>; 2]>::try_from(now).ok()? else { return None };
+    let now = [one, other];
+    for (side, place) in ends.into_iter().enumerate() {
+        world.hosts.get_mut(usize::from(place))?.tunnels.push(now[side].end.clone());
     }
     if let Some(text) = fields.text("preset") {
         let open = shared.ike.proposals.is_none()
@@ -120,7 +138,7 @@ fn tunnel(cx: &Cx<'_>, world: &mut World, name: &Text, node: &Node) -> Option<()
             cx.warning(text.span, message, "RFC 8247 bars or discourages it: for look-alikes only");
         }
     }
-    world.tunnels.push(Tunnel { name: name.value.clone(), span: name.span, ends, children });
+    world.tunnels.push(Tunnel { name: name.value.clone(), span: name.span, ends, children, now });
     Some(())
 }
 
@@ -130,6 +148,16 @@ struct Shared<'n> {
     preset: &'static Preset,
     psk: Option<Vec<u8>>,
     ike: IkeLayer,
+    /// What the programs of both ends are told.
+    told: [Told; 2],
+}
+
+impl Shared<'_> {
+    /// The preset of an end: its program may have one of its own.
+    fn preset_of(&self, side: usize) -> &'static Preset {
+        let own = self.told[side].preset.and_then(|name| PRESETS.iter().find(|p| p.name == name));
+        own.unwrap_or(self.preset)
+    }
 }
 
 /// The two ends: places of their hosts, and what they say.
@@ -179,7 +207,7 @@ fn children(
     world: &World,
     context: &ChildContext,
     nodes: &[Node],
-) -> (Vec<String>, [Vec<Child>; 2]) {
+) -> (Vec<String>, [Vec<ChildDraft>; 2]) {
     let mut names = Vec::new();
     let mut sides = [Vec::new(), Vec::new()];
     for node in nodes {
@@ -199,31 +227,37 @@ fn children(
 fn settle(
     cx: &Cx<'_>,
     shared: &Shared<'_>,
-    own: &EndDraft,
-    other: &EndDraft,
-    (peer, children): (u16, Vec<Child>),
-) -> Option<End> {
+    drafts: &[EndDraft; 2],
+    (side, ends): (usize, [u16; 2]),
+    children: Vec<ChildDraft>,
+) -> Option<EndNow> {
+    let (own, other) = (&drafts[side], &drafts[1 - side]);
     let name = shared.name;
     let psk = own.psk.clone().or_else(|| shared.psk.clone());
     if psk.is_none() {
         let label = "expected `auth: {psk: ..}` in the tunnel or in both ends";
         cx.error(name.span, format!("tunnel `{}` has no secret", name.value), label);
     }
-    lint_identity(cx, own, &other.identity());
-    let ike = own.ike.clone().over(shared.ike.clone()).over((shared.preset.ike)());
-    Some(End {
+    let [told, told_there] = [side, 1 - side].map(|side| &shared.told[side]);
+    let peer_id = other.identity(told_there);
+    lint_identity(cx, own, &peer_id);
+    let preset = (shared.preset_of(side).ike)();
+    let ike = own.ike.clone().over(told.ike.clone()).over(shared.ike.clone()).over(preset);
+    let addresses = [drafts[0].address, drafts[1].address];
+    let end = End {
         tunnel: name.value.clone(),
-        peer,
+        peer: ends[1 - side],
         iface: own.iface,
         local: own.address,
-        remote: other.address,
-        id: own.identity(),
-        expect_id: own.expect_id.clone().unwrap_or_else(|| other.identity()),
-        psk: psk.unwrap_or_default(),
-        ike: ike.settle(cx)?,
+        remote: own.remote.unwrap_or(other.address),
+        id: own.identity(told),
+        expect_id: own.expect_id.clone().unwrap_or(peer_id),
+        psk,
+        ike: ike.clone().settle(cx)?,
         virtual_ip: own.virtual_ip.clone(),
-        children,
-    })
+        children: children.iter().filter_map(|child| child.settle(side, addresses)).collect(),
+    };
+    Some(EndNow { end, ike, children })
 }
 
 fn preset(cx: &Cx<'_>, name: Option<&Text>) -> &'static Preset {
@@ -244,6 +278,8 @@ struct EndDraft {
     addresses: Vec<IpAddr>,
     /// The one that is used.
     address: IpAddr,
+    /// Where the peer is, if that is said.
+    remote: Option<IpAddr>,
     id: Option<Identification>,
     expect_id: Option<Identification>,
     expect_id_span: Option<Span>,
@@ -254,9 +290,13 @@ struct EndDraft {
 }
 
 impl EndDraft {
-    /// Without an `id`, an end shows its address.
-    fn identity(&self) -> Identification {
-        self.id.clone().unwrap_or_else(|| Identification::from_text(&self.address.to_string()))
+    /// Without an `id`, an end shows its address; some programs show it as a name.
+    fn identity(&self, told: &Told) -> Identification {
+        let address = self.address.to_string();
+        self.id.clone().unwrap_or_else(|| match told.address_as_name {
+            true => Identification::new(IdType::ID_FQDN, address.as_bytes()),
+            false => Identification::from_text(&address),
+        })
     }
 }
 
@@ -266,13 +306,15 @@ fn end_draft(cx: &Cx<'_>, world: &World, place: u16, name: &Text, node: &Node) -
     let (_, iface) = world.iface(cx, &format!("{}.{}", name.value, via.value), via.span)?;
     let host = world.hosts.get(usize::from(place))?;
     let addresses = &host.ifaces.get(usize::from(iface))?.addresses;
-    let id = |key| fields.text(key).map(|text| Identification::from_text(&text.value));
+    let id = |key| fields.text(key).map(identity);
     let addresses: Vec<IpAddr> = addresses.iter().map(|(address, _)| *address).collect();
+    let address = *addresses.first()?;
     Some(EndDraft {
         via: via.clone(),
         iface,
-        address: *addresses.first()?,
+        address,
         addresses,
+        remote: fields.text("remote").and_then(|text| remote(cx, text, address)),
         id: id("id"),
         expect_id: id("expect_id"),
         expect_id_span: fields.get("expect_id").map(|node| node.span),
@@ -284,6 +326,33 @@ fn end_draft(cx: &Cx<'_>, world: &World, place: u16, name: &Text, node: &Node) -
             .and_then(|node| virtual_ip(cx, node))
             .unwrap_or_default(),
     })
+}
+
+/// `10.0.0.1`, `gw.example.org`, `a@example.org`, or a type and what stands behind it.
+pub(crate) fn identity(text: &Text) -> Identification {
+    let types = [
+        ("fqdn:", IdType::ID_FQDN),
+        ("rfc822:", IdType::ID_RFC822_ADDR),
+        ("key-id:", IdType::ID_KEY_ID),
+    ];
+    let typed = types.iter().find_map(|(prefix, id_type)| {
+        Some(Identification::new(*id_type, text.value.strip_prefix(prefix)?.as_bytes()))
+    });
+    typed.unwrap_or_else(|| Identification::from_text(&text.value))
+}
+
+/// Where the peer is: an address of the family of ours, or `any`.
+pub(crate) fn remote(cx: &Cx<'_>, text: &Text, local: IpAddr) -> Option<IpAddr> {
+    if text.value == "any" {
+        return Some(nat::anybody(local));
+    }
+    let found = text.value.parse().ok().filter(|to: &IpAddr| to.is_ipv4() == local.is_ipv4());
+    if found.is_none() {
+        let family = if local.is_ipv4() { "IPv4" } else { "IPv6" };
+        let label = format!("expected an {family} address, as that of this end, or any");
+        cx.error(text.span, format!("`remote` is `{}`", text.value), label);
+    }
+    found
 }
 
 /// L6: the same text as another ID type fails for no visible reason.
@@ -303,7 +372,7 @@ fn lint_identity(cx: &Cx<'_>, draft: &EndDraft, peer: &Identification) {
 }
 
 /// The pre-shared key.
-fn auth(cx: &Cx<'_>, node: &Node) -> Option<Vec<u8>> {
+pub(crate) fn auth(cx: &Cx<'_>, node: &Node) -> Option<Vec<u8>> {
     let fields = Fields::of(cx, node, &AUTH)?;
     if let Some(method) = fields.text("method").filter(|method| method.value != "psk") {
         if METHODS.contains(&method.value.as_str()) {

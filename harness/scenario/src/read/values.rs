@@ -21,7 +21,7 @@ pub(super) const REKEY_AT: Form =
     Form::Any(&[Form::Words(&["never"]), shape::PERCENT, shape::DURATION]);
 
 /// When an SA is replaced.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum RekeyAt {
     Never,
     After(Duration),

@@ -1,8 +1,10 @@
 //! What the later sections of a file look names up in.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use super::child::{ChildDraft, ChildLayer};
+use super::ike::IkeLayer;
 use crate::nearest::suggestion;
 use crate::plan;
 use crate::reader::Cx;
@@ -17,6 +19,28 @@ pub(crate) struct World {
     pub(crate) tunnels: Vec<Tunnel>,
     /// Places of the hosts that lie: the laws of every run are not for them.
     pub(crate) liars: BTreeSet<u16>,
+    /// What the programs of hosts are told, whatever the tunnels say.
+    pub(crate) told: BTreeMap<u16, Told>,
+    /// The addresses of interfaces that a step has changed: as the steps below find them.
+    pub(crate) moved: BTreeMap<(u16, u16), Vec<(IpAddr, u8)>>,
+}
+
+/// What the program of a host is told: it lies between what its ends say and what tunnels say.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub(crate) struct Told {
+    pub(crate) preset: Option<&'static str>,
+    pub(crate) ike: IkeLayer,
+    pub(crate) child: ChildLayer,
+    /// True when it shows its address as a name.
+    pub(crate) address_as_name: bool,
+}
+
+/// An end of a tunnel as steps find it: its settled words, and the layers they were settled from.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct EndNow {
+    pub(crate) end: plan::End,
+    pub(crate) ike: IkeLayer,
+    pub(crate) children: Vec<ChildDraft>,
 }
 
 /// A tunnel as steps and expectations name it.
@@ -29,6 +53,8 @@ pub(crate) struct Tunnel {
     pub(crate) ends: [u16; 2],
     /// Names of its Child SAs; a step may add one.
     pub(crate) children: Vec<String>,
+    /// Its ends, as the steps so far have left them.
+    pub(crate) now: [EndNow; 2],
 }
 
 impl World {
@@ -92,8 +118,17 @@ impl World {
             return Some((self.host(cx, host, span)?, address));
         }
         let (host, iface) = self.iface(cx, text, span)?;
-        let at = self.hosts.get(usize::from(host))?.ifaces.get(usize::from(iface))?;
-        Some((host, at.addresses.first()?.0))
+        Some((host, self.addresses(host, iface).first()?.0))
+    }
+
+    /// The addresses of an interface, as the steps so far have left them.
+    pub(crate) fn addresses(&self, host: u16, iface: u16) -> &[(IpAddr, u8)] {
+        let first = || {
+            let host = self.hosts.get(usize::from(host))?;
+            Some(host.ifaces.get(usize::from(iface))?.addresses.as_slice())
+        };
+        let moved = self.moved.get(&(host, iface)).map(Vec::as_slice);
+        moved.or_else(first).unwrap_or_default()
     }
 
     pub(crate) fn tunnel(&self, cx: &Cx<'_>, name: &str, span: Span) -> Option<&Tunnel> {

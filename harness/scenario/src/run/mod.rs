@@ -19,6 +19,7 @@ pub(crate) use state::{Fold, HostState, IkeState, State, in_one_word};
 pub(crate) use statistics::{EXCHANGES, NETWORK};
 pub use statistics::{Row, Statistics, statistics};
 
+use ikelab_ambient::Instant;
 use ikelab_trace::Trace;
 
 use crate::plan::{Action, Child, Command, End};
@@ -40,7 +41,8 @@ pub(crate) struct Configured<'a> {
     pub(crate) host: u16,
     pub(crate) tunnel: &'a str,
     pub(crate) child: &'a Child,
-    pub(crate) from: ikelab_ambient::Instant,
+    pub(crate) from: Instant,
+    pub(crate) until: Instant,
 }
 
 impl<'a> Run<'a> {
@@ -67,20 +69,33 @@ impl<'a> Run<'a> {
         self.world.hosts.get(usize::from(host)).map_or("?", |host| host.name.as_str())
     }
 
-    /// Every end of every child: those of the tunnels, and those that steps add.
+    /// Every end of every child, as long as it has it: those of the tunnels, and what steps make of
+    /// them.
     pub(crate) fn configured(&self) -> Vec<Configured<'a>> {
-        let of_end = |(host, end): (u16, &'a End)| {
-            let from = ikelab_ambient::Instant::ZERO;
-            let tunnel = end.tunnel.as_str();
-            end.children.iter().map(move |child| Configured { host, tunnel, child, from })
-        };
-        let hosts = (0_u16..).zip(&self.world.hosts);
-        let ends = hosts.flat_map(|(place, host)| host.tunnels.iter().map(move |end| (place, end)));
-        let mut all: Vec<_> = ends.flat_map(of_end).collect();
-        for action in self.agenda {
-            if let Command::AddChild { tunnel, child } = &action.command {
-                all.push(Configured { host: action.host, tunnel, child, from: action.at });
+        let mut all = Vec::new();
+        for (host, at) in (0_u16..).zip(&self.world.hosts) {
+            for first in &at.tunnels {
+                all.extend(self.configured_at(host, first));
             }
+        }
+        all
+    }
+
+    fn configured_at(&self, host: u16, first: &'a End) -> Vec<Configured<'a>> {
+        let changes = self.agenda.iter().filter_map(|action| match &action.command {
+            Command::Change { end, .. } if action.host == host && end.tunnel == first.tunnel => {
+                Some((action.at, end.as_ref()))
+            }
+            _ => None,
+        });
+        let ends: Vec<(Instant, &'a End)> =
+            std::iter::once((Instant::ZERO, first)).chain(changes).collect();
+        let mut all = Vec::new();
+        for (place, (from, end)) in ends.iter().enumerate() {
+            let until = ends.get(place + 1).map_or(Instant::FAR, |(next, _)| *next);
+            let tunnel = end.tunnel.as_str();
+            let child = |child| Configured { host, tunnel, child, from: *from, until };
+            all.extend(end.children.iter().map(child));
         }
         all
     }

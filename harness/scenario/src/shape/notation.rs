@@ -100,7 +100,8 @@ pub(crate) const GROUP: Form = Form::Written(&Notation::new(
 pub(crate) const IDENTITY: Form = Form::Written(
     &Notation::new(
         "identity",
-        "An address, a domain name or user@domain; the type of the ID payload follows from it.",
+        "An address, a domain name or user@domain; the type of the ID payload follows from it, or \
+         stands before it: fqdn:10.0.0.1, rfc822:a@b, key-id:x.",
         "",
     )
     .or_number(),

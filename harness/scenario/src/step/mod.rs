@@ -3,6 +3,7 @@
 mod change;
 mod clear;
 mod inject;
+mod move_to;
 mod note;
 mod ping;
 mod rekey;
@@ -22,7 +23,7 @@ use crate::plan::{Action, Command};
 use crate::read::world::World;
 use crate::reader::{Cx, Fields};
 use crate::settle::before;
-use crate::shape::{self, Form, Key, Shape, later, may};
+use crate::shape::{self, Form, Key, Shape, may};
 use crate::source::Span;
 use crate::yaml::{Kind, Node};
 
@@ -43,11 +44,10 @@ type Reader = fn(&Cx<'_>, &mut World, &Node) -> Option<Draft>;
 
 /// `steps:`, an entry.
 pub(crate) static SHAPE: Shape =
-    Shape::new("step", "Something that is done. Exactly one kind.", &[DETAILS, KINDS, LATER])
-        .one_of(&[
-            "ping", "send", "up", "down", "rekey", "clear", "change", "inject", "restart", "wait",
-            "wait_for", "note",
-        ]);
+    Shape::new("step", "Something that is done. Exactly one kind.", &[DETAILS, KINDS]).one_of(&[
+        "ping", "send", "up", "down", "rekey", "clear", "change", "move", "inject", "restart",
+        "wait", "wait_for", "note",
+    ]);
 
 /// Keys that say more about a step.
 const DETAILS: &[Key] = &[
@@ -63,7 +63,8 @@ const KINDS: &[Key] = &[
     may("down", shape::TUNNEL, "The tunnel's first end takes it down."),
     may("rekey", Form::Shape(&rekey::SHAPE), "A host replaces an SA."),
     may("clear", Form::Shape(&clear::SHAPE), "A host deletes SAs and tells its peers."),
-    may("change", Form::Shape(&change::SHAPE), "A new configuration, at both ends of a tunnel."),
+    may("change", Form::Shape(&change::SHAPE), "New words about a tunnel, at both ends or at one."),
+    may("move", Form::Shape(&move_to::SHAPE), "An interface gets another address."),
     may("inject", Form::Shape(&inject::SHAPE), "A host sends a packet that no engine made."),
     may(
         "restart",
@@ -75,9 +76,6 @@ const KINDS: &[Key] = &[
     may("note", shape::TEXT, "A remark in the transcript."),
 ];
 
-/// Kinds that this version does nothing with.
-const LATER: &[Key] = &[later("move", "An interface gets another address.")];
-
 /// Who reads a kind of step.
 fn reader(key: &str) -> Option<Reader> {
     match key {
@@ -88,6 +86,7 @@ fn reader(key: &str) -> Option<Reader> {
         "rekey" => Some(rekey::read),
         "clear" => Some(clear::read),
         "change" => Some(change::read),
+        "move" => Some(move_to::read),
         "inject" => Some(inject::read),
         "restart" => Some(restart::read),
         "wait" => Some(wait::read),
@@ -186,10 +185,8 @@ fn step(cx: &Cx<'_>, world: &mut World, node: &Node, now: Instant) -> Option<Rea
     let name = fields.text("name").map(|text| text.value.clone());
     let mut kinds = SHAPE.one_of.iter().filter(|key| fields.get(key).is_some());
     let (Some(key), second) = (kinds.next(), kinds.next()) else {
-        if LATER.iter().all(|key| fields.get(key.name).is_none()) {
-            let label = format!("expected one of: {}", SHAPE.one_of.join(", "));
-            cx.error(fields.span, "a step that does nothing", label);
-        }
+        let label = format!("expected one of: {}", SHAPE.one_of.join(", "));
+        cx.error(fields.span, "a step that does nothing", label);
         return None;
     };
     let key_span = fields.key(key)?;

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use ikelab_ambient::Instant;
-use ikelab_host::{Command, Marks, Order, Ping, Send};
+use ikelab_host::{Change, Command, Marks, Move, Order, Ping, Send};
 use ikelab_scenario::plan::{self, Action, ClearWhat, Plan};
+use ikelab_trace::{HostId, LinkId};
 
 use super::{Agenda, fault, tunnel};
 use crate::liar;
@@ -20,7 +21,26 @@ pub(super) fn of(plan: &Plan, place: u16) -> Agenda {
     let faults = fault::of_links(plan, place);
     let machine = fault::of_machines(plan, place);
     let actions = actions.flat_map(|action| commands(plan, action));
-    start.into_iter().chain(faults).chain(machine).chain(actions).collect()
+    let neighbours = moving_neighbours(plan, place);
+    start.into_iter().chain(faults).chain(machine).chain(neighbours).chain(actions).collect()
+}
+
+/// What the host in a place learns of others on its links that get another address.
+fn moving_neighbours(plan: &Plan, place: u16) -> Agenda {
+    let mut agenda = Vec::new();
+    for action in plan.agenda.iter().filter(|action| action.host != place) {
+        let plan::Command::Move(plan::Move { iface, from, to, .. }) = &action.command else {
+            continue;
+        };
+        let moving = plan.hosts.get(usize::from(action.host));
+        let moving = moving.and_then(|host| host.ifaces.get(usize::from(*iface)));
+        let Some(link) = moving.and_then(|iface| iface.link) else { continue };
+        let host = HostId(action.host);
+        let change = Change::Readdressed { host, iface: *iface, from: *from, to: to.0 };
+        let order = Order::Link { link: LinkId(link), change };
+        agenda.push((action.at, Command { step: None, fault: None, order }));
+    }
+    agenda
 }
 
 /// An action as commands; the first of them bears its step.
@@ -59,12 +79,10 @@ fn orders(action: &Action) -> Vec<Order> {
             vec![Order::Ike(Ike::RekeyChild { tunnel: Some(tunnel), child })]
         }
         plan::Command::Clear(what) => clear(*what),
-        plan::Command::AddChild { tunnel, child } => vec![Order::AddChild {
-            tunnel: tunnel.clone(),
-            policy: tunnel::policy(tunnel, child),
-            settings: tunnel::sa_settings(child),
-            child: Box::new(tunnel::child(child)),
-        }],
+        plan::Command::Change { end, gone } => vec![tunnel::change(end, gone)],
+        plan::Command::Move(to) => {
+            vec![Order::Move(Move { iface: to.iface, from: to.from, to: to.to, via: to.via })]
+        }
         plan::Command::Restart => vec![Order::Restart],
         // Packets have times of their own.
         plan::Command::Inject(_) => Vec::new(),

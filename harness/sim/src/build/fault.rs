@@ -179,7 +179,7 @@ fn victims(plan: &Plan, which: &Packets, memory: &Memory) -> Victims {
 pub(crate) fn seeming(plan: &Plan, which: &Packets) -> Victims {
     let addresses = |host: u16| -> Vec<IpAddr> {
         let ifaces = plan.hosts.get(usize::from(host)).map_or(&[][..], |host| &host.ifaces);
-        ifaces.iter().flat_map(|iface| &iface.addresses).map(|(address, _)| *address).collect()
+        ifaces.iter().flat_map(plan::Iface::known).collect()
     };
     let kind = match which.what {
         Carries::Anything => Kind::Any,

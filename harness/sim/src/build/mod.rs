@@ -104,6 +104,7 @@ fn build_host(
         kind,
         ports: ports.collect(),
         interfaces,
+        later: later(host),
         routes: host.routes.iter().map(route).collect(),
         ike,
         editor,
@@ -118,6 +119,13 @@ fn build_host(
         software: crafted.map(|crafted| Box::new(crafted) as Box<dyn Software>),
         seed: plan.seed,
     })
+}
+
+fn later(host: &plan::Host) -> Vec<(u16, (IpAddr, u8))> {
+    let of = |(place, iface): (u16, &plan::Iface)| {
+        iface.later.clone().into_iter().map(move |address| (place, address))
+    };
+    (0..).zip(&host.ifaces).flat_map(of).collect()
 }
 
 fn interface(links: &[Link], iface: &plan::Iface) -> Interface {

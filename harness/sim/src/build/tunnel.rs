@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ikelab_esp::{self as esp, Action, DontFragment, OuterPolicy, Policy, Volume};
-use ikelab_host::SaSettings;
+use ikelab_host::{Order, SaSettings};
 use ikelab_ike::config::{
-    Child, Config, Cookie, Lifetime, Options, Pool, Retransmit, Tunnel, VirtualIp,
+    Child, Childless, Config, Cookie, Lifetime, Narrow, Options, Pool, Retransmit, Tunnel,
+    VirtualIp,
 };
 use ikelab_scenario::plan;
 use ikelab_trace::EspMode;
@@ -32,28 +33,53 @@ pub(super) fn ike(host: &plan::Host) -> Config {
     }
 }
 
-/// The policies of a host: one for each Child SA configuration. For peers that get their addresses
-/// from it the Child SAs themselves will be policies; what none of them carries is discarded.
+/// The policies of a host: one for each Child SA configuration.
 pub(super) fn policies(host: &plan::Host) -> Vec<Policy> {
-    let of = |(end, child): (&plan::End, &plan::Child)| {
+    host.tunnels.iter().flat_map(policies_of).collect()
+}
+
+/// For peers that get their addresses from this end the Child SAs themselves will be policies; what
+/// none of them carries is discarded.
+fn policies_of(end: &plan::End) -> Vec<Policy> {
+    let of = |child: &plan::Child| {
         let policy = policy(&end.tunnel, child);
         if gives_addresses(end) {
-            let name = format!("{} without an SA", policy.name);
+            let name = without_sa(&policy.name);
             Policy { name, action: Action::Discard, ..policy }
         } else {
             policy
         }
     };
-    children(host).map(of).collect()
+    end.children.iter().map(of).collect()
+}
+
+/// The name of what holds as long as no Child SA does.
+fn without_sa(name: &str) -> String {
+    format!("{name} without an SA")
 }
 
 /// What IKE does not negotiate, by the names of policies.
 pub(super) fn settings(host: &plan::Host) -> BTreeMap<String, SaSettings> {
-    let settings = |(end, child): (&plan::End, &plan::Child)| {
+    host.tunnels.iter().flat_map(settings_of).collect()
+}
+
+fn settings_of(end: &plan::End) -> BTreeMap<String, SaSettings> {
+    let settings = |child: &plan::Child| {
         let settings = SaSettings { roaming: gives_addresses(end), ..sa_settings(child) };
-        (name(&end.tunnel, child), settings)
+        (name(&end.tunnel, &child.name), settings)
     };
-    children(host).map(settings).collect()
+    end.children.iter().map(settings).collect()
+}
+
+/// What a host is told when a tunnel of it changes.
+pub(super) fn change(end: &plan::End, gone: &[String]) -> Order {
+    let gone = gone.iter().map(|child| name(&end.tunnel, child));
+    Order::Configure {
+        tunnel: Box::new(self::end(end)),
+        policies: policies_of(end),
+        settings: settings_of(end),
+        gone: gone.flat_map(|name| [without_sa(&name), name]).collect(),
+    }
 }
 
 fn gives_addresses(end: &plan::End) -> bool {
@@ -61,7 +87,7 @@ fn gives_addresses(end: &plan::End) -> bool {
 }
 
 /// What IKE does not negotiate about a Child SA.
-pub(super) fn sa_settings(child: &plan::Child) -> SaSettings {
+fn sa_settings(child: &plan::Child) -> SaSettings {
     let soft = Volume { octets: child.volume_soft, packets: child.packets_soft };
     let hard = Volume { octets: child.volume, packets: child.packets };
     let dont_fragment = match child.dont_fragment {
@@ -78,9 +104,9 @@ pub(super) fn sa_settings(child: &plan::Child) -> SaSettings {
 }
 
 /// The policy that asks for a Child SA.
-pub(super) fn policy(tunnel: &str, child: &plan::Child) -> Policy {
+fn policy(tunnel: &str, child: &plan::Child) -> Policy {
     Policy {
-        name: name(tunnel, child),
+        name: name(tunnel, &child.name),
         local: child.local.clone(),
         remote: child.remote.clone(),
         action: Action::Protect,
@@ -88,7 +114,7 @@ pub(super) fn policy(tunnel: &str, child: &plan::Child) -> Policy {
 }
 
 /// What the IKE engine has to know of a Child SA.
-pub(super) fn child(child: &plan::Child) -> Child {
+fn child(child: &plan::Child) -> Child {
     Child {
         name: child.name.clone(),
         local: child.local.clone(),
@@ -101,15 +127,17 @@ pub(super) fn child(child: &plan::Child) -> Child {
         lifetime: lifetime(child.rekey_at, child.rekey_jitter, child.lifetime),
         at_start: child.start == plan::Start::AtStart,
         on_traffic: child.start != plan::Start::Manual,
+        narrow: match child.narrow {
+            plan::Narrow::Allow => Narrow::Allow,
+            plan::Narrow::Refuse => Narrow::Refuse,
+            plan::Narrow::One => Narrow::One,
+        },
+        retired: false,
     }
 }
 
-fn children(host: &plan::Host) -> impl Iterator<Item = (&plan::End, &plan::Child)> {
-    host.tunnels.iter().flat_map(|end| end.children.iter().map(move |child| (end, child)))
-}
-
-fn name(tunnel: &str, child: &plan::Child) -> String {
-    format!("{tunnel}.{}", child.name)
+fn name(tunnel: &str, child: &str) -> String {
+    format!("{tunnel}.{child}")
 }
 
 fn end(end: &plan::End) -> Tunnel {
@@ -143,7 +171,11 @@ fn end(end: &plan::End) -> Tunnel {
         options: Options {
             fragmentation: ike.fragmentation.map(usize::from),
             keepalive: ike.nat_keepalive,
-            childless: ike.childless,
+            childless: match ike.childless {
+                plan::Childless::Never => Childless::Never,
+                plan::Childless::Allow => Childless::Allow,
+                plan::Childless::Force => Childless::Force,
+            },
             virtual_ip: virtual_ip(&end.virtual_ip),
             retransmit_jitter: ike.retransmit.jitter,
             retries: ike.options.retries,

@@ -24,8 +24,8 @@ pub(crate) struct Owners(BTreeMap<IpAddr, u16>);
 impl Owners {
     pub(crate) fn of(plan: &Plan) -> Self {
         let addresses = (0..).zip(&plan.hosts).flat_map(|(place, host)| {
-            let addresses = host.ifaces.iter().flat_map(|iface| &iface.addresses);
-            addresses.map(move |(address, _)| (*address, place))
+            let addresses = host.ifaces.iter().flat_map(ikelab_scenario::plan::Iface::known);
+            addresses.map(move |address| (address, place))
         });
         Self(addresses.collect())
     }

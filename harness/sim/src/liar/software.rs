@@ -42,10 +42,10 @@ impl Crafted {
     /// The software of a crafted peer; none where the host is none.
     pub(crate) fn new(plan: &Plan, place: u16) -> Option<Self> {
         let liar = plan.liars.iter().find(|liar| liar.host == place && liar.crafted)?;
-        let addresses = plan.hosts.iter().map(|host| {
-            let all = host.ifaces.iter().flat_map(|iface| &iface.addresses);
-            all.map(|(address, _)| *address).collect()
-        });
+        let addresses = plan
+            .hosts
+            .iter()
+            .map(|host| host.ifaces.iter().flat_map(ikelab_scenario::plan::Iface::known).collect());
         Some(Self {
             rules: Rules::new(plan, place, Some(liar)),
             addresses: addresses.collect(),

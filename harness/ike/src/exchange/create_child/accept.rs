@@ -12,11 +12,13 @@ use ikelab_wire::registry::{ExchangeType, KeId, NotifyType};
 
 use super::{Correction, Sent, forget, keys};
 use crate::child::{Agreed, Child, State};
+use crate::config::Narrow;
 use crate::configuration;
 use crate::context::{Context, Effect};
 use crate::exchange::After;
 use crate::exchange::init::check_group;
 use crate::guilt::{PeerMisbehaved, Refusal};
+use crate::io::Output;
 use crate::negotiate;
 use crate::parts::{self, Parts};
 use crate::sa::{Core, Established, Want};
@@ -207,7 +209,9 @@ impl Answered {
         let offered_one = single(&sent.local_ts) && single(&sent.remote_ts);
         // The peer cut it down to a pair of addresses: it would do so for other packets too.
         let one_pair = single(&local_ts) && single(&remote_ts) && !offered_one;
-        let more = said || one_pair || sent.pair;
+        // So would one that left a whole selector of ours away.
+        let fewer = local_ts.len() < sent.local_ts.len() || remote_ts.len() < sent.remote_ts.len();
+        let more = said || one_pair || sent.pair || fewer;
         Ok(Self { suite, spi_out, local_ts, remote_ts, mode, more })
     }
 }
@@ -250,15 +254,36 @@ fn install(
         remote_ts: answered.remote_ts,
         replaces: sent.replaces,
         send_at_once,
-        more: answered.more,
+        more: answered.more || cx.tunnel(core.tunnel).children[sent.config].narrow == Narrow::One,
     };
     let child = Child::install(agreed, &core.as_parent(), cx);
     let missed = !child.carries(&sent.packet);
+    let unwanted = unwanted(core, sent, &child, cx);
     established.children.insert(sent.spi_in, child);
+    if let Some(reason) = unwanted {
+        cx.refused(Some(core.id), &Refusal::new(NotifyType::TS_UNACCEPTABLE, reason));
+        cx.out.push(Output::Retire { spi_in: sent.spi_in });
+        established.want(Want::DeleteChildren { spis: vec![sent.spi_in] });
+    }
     if missed {
         // The packet is none that the peer would take: asking again would not help.
         let same = established.children.values_mut().filter(|child| child.config == sent.config);
         same.for_each(|child| child.more = false);
+    }
+}
+
+/// Why a Child SA that the peer has agreed to is not to stay: it is narrower than we asked for and
+/// that is not allowed, or policy has changed in the meantime.
+fn unwanted(core: &Core, sent: &Sent, child: &Child, cx: &Context<'_>) -> Option<&'static str> {
+    let config = &cx.tunnel(core.tunnel).children[sent.config];
+    let whole = selectors::is_subset(&sent.local_ts, &child.local_ts)
+        && selectors::is_subset(&sent.remote_ts, &child.remote_ts);
+    if child.is_against(config) {
+        Some("policy has changed since it was asked for")
+    } else if config.narrow == Narrow::Refuse && !whole {
+        Some("the answer is narrower than what was asked for")
+    } else {
+        None
     }
 }
 

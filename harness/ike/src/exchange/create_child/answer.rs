@@ -14,7 +14,7 @@ use ikelab_wire::registry::{ExchangeType, KeId, NotifyType, Protocol};
 
 use super::{Collision, EXCHANGE, keys, status};
 use crate::child::{Agreed, Child, State};
-use crate::config::Tunnel;
+use crate::config::{Narrow, Tunnel};
 use crate::configuration;
 use crate::context::Context;
 use crate::exchange::Ongoing;
@@ -144,16 +144,17 @@ impl Wish {
         let offer = parts::need(parts.sa, "SA")?;
         let (tsi, tsr) = (parts::need(parts.tsi, "TSi")?, parts::need(parts.tsr, "TSr")?);
         let tunnel = cx.tunnel(core.tunnel);
-        let configs = match old {
+        let mut configs: Vec<usize> = match old {
             Some(old) => vec![old.config],
             None => (0..tunnel.children.len()).collect(),
         };
+        configs.retain(|config| !tunnel.children[*config].retired);
         let transport = parts.notify(NotifyType::USE_TRANSPORT_MODE).is_some();
         let leased = established.leased.as_slice();
         let fits = if transport && core.path.nat.any() {
-            through_nat(core, tunnel, leased, &configs, (tsi, tsr))
+            through_nat(core, tunnel, leased, &configs, (tsi, tsr), old)
         } else {
-            fitting(tunnel, leased, &configs, tsi, tsr)
+            fitting(tunnel, leased, &configs, (tsi, tsr), old)
         };
         let (config, mut remote_ts, mut local_ts, more_possible) = fits.ok_or_else(|| {
             Refusal::new(NotifyType::TS_UNACCEPTABLE, "no configured child has these selectors")
@@ -204,14 +205,15 @@ fn through_nat(
     leased: &[IpAddr],
     configs: &[usize],
     (tsi, tsr): (&TrafficSelectors, &TrafficSelectors),
+    old: Option<&Child>,
 ) -> Option<Fit> {
     let of = |mode: EspMode| {
         let fits = move |config: &&usize| tunnel.children[**config].mode == mode;
         configs.iter().filter(fits).copied().collect::<Vec<_>>()
     };
     let (seen_i, seen_r) = (core.path.as_peers(tsi), core.path.as_ours(tsr));
-    fitting(tunnel, leased, &of(EspMode::Transport), &seen_i, &seen_r)
-        .or_else(|| fitting(tunnel, leased, &of(EspMode::Tunnel), tsi, tsr))
+    fitting(tunnel, leased, &of(EspMode::Transport), (&seen_i, &seen_r), old)
+        .or_else(|| fitting(tunnel, leased, &of(EspMode::Tunnel), (tsi, tsr), old))
 }
 
 /// Cuts selectors, the peer's and ours, to one pair of addresses: that of the Child SA which is
@@ -248,9 +250,11 @@ fn fitting(
     tunnel: &Tunnel,
     leased: &[IpAddr],
     configs: &[usize],
-    tsi: &TrafficSelectors,
-    tsr: &TrafficSelectors,
+    (tsi, tsr): (&TrafficSelectors, &TrafficSelectors),
+    old: Option<&Child>,
 ) -> Option<Fit> {
+    let (old_i, old_r) =
+        old.and_then(|old| old.remote_ts.first().zip(old.local_ts.first())).unzip();
     let has = |packet: Option<&SelectorRange>, ranges: &[SelectorRange]| {
         packet.is_none_or(|packet| ranges.iter().any(|range| selectors::is_within(packet, range)))
     };
@@ -259,6 +263,11 @@ fn fitting(
         .filter_map(|config| {
             let peers = selectors::narrow(tsi, &configuration::remote_ts(tunnel, *config, leased));
             let ours = selectors::narrow(tsr, &configuration::local_ts(tunnel, *config, leased));
+            let (peers, ours) = match tunnel.children[*config].narrow {
+                Narrow::Allow => (peers, ours),
+                Narrow::Refuse => (whole(peers, tsi), whole(ours, tsr)),
+                Narrow::One => (one(peers, tsi, old_i), one(ours, tsr, old_r)),
+            };
             (!peers.is_empty() && !ours.is_empty()).then_some((*config, peers, ours))
         })
         .collect();
@@ -270,6 +279,27 @@ fn fitting(
         let (config, peers, ours) = fitting.swap_remove(best.unwrap_or(0));
         (config, peers, ours, several)
     })
+}
+
+/// What was narrowed, if nothing had to be left out.
+fn whole(narrowed: Vec<SelectorRange>, offer: &TrafficSelectors) -> Vec<SelectorRange> {
+    if selectors::covers(&narrowed, offer) { narrowed } else { Vec::new() }
+}
+
+/// One range of an offer that policy has as it is: the one that is in use, or that has the packet
+/// which made the peer ask, or the first.
+fn one(
+    narrowed: Vec<SelectorRange>,
+    offer: &TrafficSelectors,
+    in_use: Option<&SelectorRange>,
+) -> Vec<SelectorRange> {
+    let uncut: Vec<SelectorRange> = narrowed
+        .into_iter()
+        .filter(|range| selectors::ranges(offer).any(|offered| offered == range))
+        .collect();
+    let hint = in_use.or_else(|| selectors::trigger(offer));
+    let better = hint.and_then(|hint| uncut.iter().find(|r| selectors::is_within(hint, r)));
+    better.or(uncut.first()).copied().into_iter().collect()
 }
 
 /// Our part of a key exchange, and its secret.
@@ -318,6 +348,8 @@ fn grant(
     if wish.more_possible && cx.tunnel(core.tunnel).options.additional_ts {
         payloads.push(status(NotifyType::ADDITIONAL_TS_POSSIBLE));
     }
+    let tunnel = cx.tunnel(core.tunnel);
+    let more = tunnel.options.single_pair || tunnel.children[wish.config].narrow == Narrow::One;
     let keys = keys(established, &wish.chosen.suite, shared, nonces);
     let agreed = Agreed {
         config: wish.config,
@@ -331,7 +363,7 @@ fn grant(
         remote_ts: wish.remote_ts,
         replaces,
         send_at_once: replaces.is_none(),
-        more: cx.tunnel(core.tunnel).options.single_pair,
+        more,
     };
     let child = Child::install(agreed, &core.as_parent(), cx);
     established.children.insert(spi_in, child);

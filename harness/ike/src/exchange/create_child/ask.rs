@@ -13,6 +13,7 @@ use ikelab_wire::registry::{ExchangeType, NotifyType, Protocol};
 
 use super::{EXCHANGE, Packet, Sent, status};
 use crate::child::{Child, State};
+use crate::config::Narrow;
 use crate::configuration;
 use crate::context::Context;
 use crate::exchange::Ongoing;
@@ -40,6 +41,9 @@ pub(crate) fn begin_new(
     packet: Packet,
     cx: &mut Context<'_>,
 ) -> Option<(Vec<Payload>, Ongoing)> {
+    if cx.tunnel(core.tunnel).children[config].retired {
+        return None;
+    }
     let asked = Ask { config, packet, replaces: None, group: None, pair: false };
     Some(begin(core, &established.leased, asked, cx))
 }
@@ -52,11 +56,18 @@ pub(crate) fn begin_rekey(
     cx: &mut Context<'_>,
 ) -> Option<(Vec<Payload>, Ongoing)> {
     let child = established.children.get_mut(&spi_in).filter(|child| child.state == State::Live)?;
+    if cx.tunnel(core.tunnel).children[child.config].retired {
+        return None;
+    }
     child.state = State::Rekeying;
     let config = child.config;
-    // One that is for a pair of addresses stays so.
-    let packet = child.pair();
-    let pair = packet.is_some();
+    // One that is for a pair of addresses stays so, and one that is for a pair of selectors too.
+    let addresses = child.pair();
+    let pair = addresses.is_some();
+    let packet = addresses.or_else(|| {
+        let one = cx.tunnel(core.tunnel).children[config].narrow == Narrow::One;
+        child.local_ts.first().copied().zip(child.remote_ts.first().copied()).filter(|_| one)
+    });
     let asked = Ask { config, packet, replaces: Some(spi_in), group: None, pair };
     Some(begin(core, &established.leased, asked, cx))
 }
@@ -117,6 +128,10 @@ fn prepare(
     if let Some((local, remote)) = packet.filter(|_| pair) {
         local_ts = selectors::only(&local_ts, &[local.start]);
         remote_ts = selectors::only(&remote_ts, &[remote.start]);
+    } else if child.narrow == Narrow::One {
+        let (local, remote) = packet.unzip();
+        keep_one(&mut local_ts, local);
+        keep_one(&mut remote_ts, remote);
     } else if child.mode == EspMode::Transport && core.path.nat.any() {
         // RFC 7296 §2.23.1: exactly one address, and that of the IKE SA.
         cut(&mut local_ts, core.path.local.ip());
@@ -148,6 +163,13 @@ fn prepare(
         collision: None,
         deleted: Vec::new(),
     }
+}
+
+/// Leaves the range that has the packet, or the first.
+fn keep_one(ranges: &mut Vec<SelectorRange>, packet: Option<SelectorRange>) {
+    let has = |range: &&SelectorRange| packet.is_some_and(|p| selectors::is_within(&p, range));
+    let one = ranges.iter().find(has).or(ranges.first()).copied();
+    *ranges = one.into_iter().collect();
 }
 
 /// Leaves of the ranges what is about an address, if anything is.
