@@ -36,7 +36,9 @@ pub fn parse(text: &str) -> Result<Duration, &'static str> {
             return Err("this is not a duration");
         }
         if unit.is_empty() {
-            return Err("a duration needs a unit");
+            let blank = after.starts_with(' ');
+            let why = if blank { "a blank before the unit" } else { "a duration needs a unit" };
+            return Err(why);
         }
         let Some((_, nanos)) = UNITS.iter().find(|(name, _)| *name == unit) else {
             return Err("there is no such unit");

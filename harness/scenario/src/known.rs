@@ -149,7 +149,9 @@ fn is_date(text: &str) -> bool {
         |part: &str, length| part.len() == length && part.chars().all(|c| c.is_ascii_digit());
     let mut parts = text.split('-');
     let shape = [4, 2, 2].into_iter().all(|n| parts.next().is_some_and(|part| digits(part, n)));
-    shape && parts.next().is_none()
+    let number = |range: core::ops::Range<usize>| text.get(range).and_then(|n| n.parse().ok());
+    let (month, day) = (number(5..7).unwrap_or(0_u8), number(8..10).unwrap_or(0_u8));
+    shape && parts.next().is_none() && (1..=12).contains(&month) && (1..=31).contains(&day)
 }
 
 fn version(text: &str) -> Option<Vec<u64>> {

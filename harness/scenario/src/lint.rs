@@ -3,14 +3,17 @@
 pub(crate) mod barred;
 mod size;
 
+use std::net::IpAddr;
+use std::time::Duration;
+
 use ikelab_ambient::Instant;
 use ikelab_wire::payload::Proposal;
 use ikelab_wire::registry::TransformType;
 
-use crate::plan::{Child, End};
+use crate::plan::{Child, End, Ike};
 use crate::read::nat;
 use crate::read::world::World;
-use crate::reader::Cx;
+use crate::reader::{Cx, host_bits};
 use crate::source::Span;
 
 pub(crate) fn check(cx: &Cx<'_>, world: &World, until: Instant) {
@@ -22,8 +25,9 @@ pub(crate) fn check(cx: &Cx<'_>, world: &World, until: Instant) {
         let (Some(one), Some(other)) = (end(tunnel.ends[0]), end(tunnel.ends[1])) else { continue };
         let span = tunnel.span;
         check_ike(cx, span, until, one, other);
-        for end in [one, other] {
+        for (place, end) in tunnel.ends.into_iter().zip([one, other]) {
             check_size(cx, span, world, end);
+            check_routes(cx, world, span, place, end);
         }
         let nats = [(0, 1), (1, 0)].map(|(here, there)| {
             !nat::hiding(world, tunnel.ends[here], tunnel.ends[there]).is_empty()
@@ -51,6 +55,58 @@ fn check_ike(cx: &Cx<'_>, span: Span, until: Instant, one: &End, other: &End) {
         let message = format!("L3: no end of `{}` replaces the IKE SA", one.tunnel);
         cx.warning(span, message, "the tunnel ends with its lifetime");
     }
+    for Ike { rekey_at, rekey_jitter, lifetime, .. } in [&one.ike, &other.ike] {
+        let what = format!("the IKE SA of `{}`", one.tunnel);
+        check_rekey(cx, span, &what, *rekey_at, *rekey_jitter, *lifetime);
+    }
+}
+
+/// An SA is replaced before it ends, and not as soon as it is there.
+fn check_rekey(
+    cx: &Cx<'_>,
+    span: Span,
+    what: &str,
+    rekey_at: Option<Duration>,
+    jitter: Duration,
+    lifetime: Option<Duration>,
+) {
+    let Some(at) = rekey_at else { return };
+    if let Some(life) = lifetime.filter(|life| *life <= at) {
+        let (at, life) = (at.as_secs_f64(), life.as_secs_f64());
+        let message = format!("L3: {what} would be replaced after {at}s, and ends after {life}s");
+        cx.warning(span, message, "it ends first");
+    }
+    if jitter >= at && !jitter.is_zero() {
+        let (at, jitter) = (at.as_secs_f64(), jitter.as_secs_f64());
+        let message = format!("{what} is replaced up to {jitter}s earlier than after {at}s");
+        cx.error(span, message, "expected a `rekey_jitter` below `rekey_at`: it never ends");
+    }
+}
+
+/// L9: packets to the peer have nowhere to go.
+fn check_routes(cx: &Cx<'_>, world: &World, span: Span, place: u16, end: &End) {
+    let Some(host) = world.hosts.get(usize::from(place)) else { return };
+    let to = end.remote;
+    let has = |network: IpAddr, length: u8| {
+        network.is_ipv4() == to.is_ipv4() && masked(network, length) == masked(to, length)
+    };
+    let connected = host.ifaces.iter().flat_map(|iface| &iface.addresses);
+    let known = connected.into_iter().any(|(own, length)| has(*own, *length))
+        || host.routes.iter().any(|route| has(route.to.0, route.to.1));
+    if !known && !to.is_unspecified() {
+        let message =
+            format!("L9: {} has no route to {to}, its peer in `{}`", host.name, end.tunnel);
+        cx.warning(span, message, "say `routes: [\"default via ..\"]` for the host");
+    }
+}
+
+/// The prefix of an address.
+fn masked(address: IpAddr, length: u8) -> u128 {
+    let bits = match address {
+        IpAddr::V4(address) => u128::from(address.to_bits()),
+        IpAddr::V6(address) => address.to_bits(),
+    };
+    bits - host_bits(address, length)
 }
 
 /// The end behind the NAT is the one that has to notice: the other cannot reach it any more.
@@ -94,11 +150,35 @@ fn check_child(cx: &Cx<'_>, span: Span, until: Instant, mine: &Child, theirs: &C
         let message = format!("L1: the ends of child `{}` differ in `pfs`", mine.name);
         cx.warning(span, message, "IKE_AUTH hides it, the first rekey fails");
     }
+    for Child { rekey_at, rekey_jitter, lifetime, .. } in [mine, theirs] {
+        let what = format!("child `{}`", mine.name);
+        check_rekey(cx, span, &what, *rekey_at, *rekey_jitter, *lifetime);
+    }
+    for child in [mine, theirs] {
+        check_amount(cx, span, child, "packets", (child.packets_soft, child.packets));
+        check_amount(cx, span, child, "volume", (child.volume_soft, child.volume));
+    }
     let soon = |at| Instant::ZERO + at <= until;
     let jitter = mine.rekey_jitter.max(theirs.rekey_jitter);
     if jitter.is_zero() && mine.rekey_at.is_some_and(soon) && mine.rekey_at == theirs.rekey_at {
         let message = format!("L2: both ends replace child `{}` at once", mine.name);
         cx.warning(span, message, "give them `rekey_at` apart or a `rekey_jitter`, or mean it");
+    }
+}
+
+/// A child is replaced before it has carried all that it may.
+fn check_amount(
+    cx: &Cx<'_>,
+    span: Span,
+    child: &Child,
+    what: &str,
+    (soft, hard): (Option<u64>, Option<u64>),
+) {
+    if let (Some(soft), Some(hard)) = (soft, hard)
+        && soft > hard
+    {
+        let message = format!("L3: `{what}_soft` of child `{}` is above `{what}`", child.name);
+        cx.warning(span, message, format!("{soft} comes after {hard}: it ends first"));
     }
 }
 

@@ -149,6 +149,27 @@ pub(crate) fn name(cell: &Assignment) -> String {
     parts.join(",")
 }
 
+/// Warns of parameters that stand nowhere.
+pub(crate) fn lint(cx: &Cx<'_>, root: &Node, matrix: &Node) {
+    let Kind::Map(entries) = &matrix.kind else { return };
+    let named = |entry: &&(Text, Node)| SHAPE.key(&entry.0.value).is_none();
+    for (name, _) in entries.iter().filter(named) {
+        if !stands(root, &format!("${{{}}}", name.value)) {
+            let message = format!("the parameter `{}` is used nowhere", name.value);
+            cx.warning(name.span, message, "its cells are all the same");
+        }
+    }
+}
+
+/// Whether a word is in some scalar of a tree.
+fn stands(node: &Node, word: &str) -> bool {
+    match &node.kind {
+        Kind::Scalar(text) => text.value.contains(word),
+        Kind::List(items) => items.iter().any(|item| stands(item, word)),
+        Kind::Map(entries) => entries.iter().any(|(_, node)| stands(node, word)),
+    }
+}
+
 /// The tree of a cell: every `${name}` of every scalar becomes its value.
 pub(crate) fn expand(cx: &Cx<'_>, node: &Node, cell: &Assignment) -> Node {
     let mut node = node.clone();

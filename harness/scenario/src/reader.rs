@@ -22,16 +22,35 @@ pub(crate) struct Cx<'a> {
     /// The day, where it is known.
     pub(crate) today: Option<&'a str>,
     found: RefCell<Vec<Diagnostic>>,
+    /// What may only follow from another mistake.
+    follows: RefCell<Vec<Diagnostic>>,
 }
 
 impl<'a> Cx<'a> {
     pub(crate) fn new(source: &'a Arc<Source>, tables: &'a Arc<Tables>) -> Self {
-        Self { source, tables, today: None, found: RefCell::new(Vec::new()) }
+        let (found, follows) = Default::default();
+        Self { source, tables, today: None, found, follows }
     }
 
-    /// Everything found so far.
+    /// Everything found so far. What may only follow from another mistake is told where there is
+    /// no other.
     pub(crate) fn into_found(self) -> Vec<Diagnostic> {
-        self.found.into_inner()
+        let mut found = self.found.into_inner();
+        if found.iter().all(|found| found.severity != Severity::Error) {
+            found.extend(self.follows.into_inner());
+        }
+        found
+    }
+
+    /// An error that may only follow from another.
+    pub(crate) fn consequence(
+        &self,
+        span: Span,
+        message: impl Into<String>,
+        label: impl Into<String>,
+    ) {
+        let told = Diagnostic::new(Severity::Error, self.source, span, message, label);
+        self.follows.borrow_mut().push(told);
     }
 
     pub(crate) fn error(&self, span: Span, message: impl Into<String>, label: impl Into<String>) {
@@ -178,6 +197,31 @@ impl<'a> Cx<'a> {
         found
     }
 
+    /// A name of something in the file: a host, a link, a tunnel, a Child SA.
+    pub(crate) fn name(&self, kind: &str, name: &Text) {
+        let word = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        let good = name.value.starts_with(|c: char| c.is_ascii_alphabetic());
+        if !good || !name.value.chars().all(word) {
+            let label = "a letter, then letters, digits, `-` and `_`";
+            self.error(name.span, format!("`{}` is no name of a {kind}", name.value), label);
+        }
+    }
+
+    /// The address of an interface, with the length of its network's prefix.
+    pub(crate) fn address(&self, text: &Text) -> Option<(IpAddr, u8)> {
+        let (address, length) = self.prefix(text, "address")?;
+        let width = if address.is_ipv4() { 32 } else { 128 };
+        if !text.value.contains('/') {
+            let usual = if address.is_ipv4() { 24 } else { 64 };
+            let label = format!("write {address}/{usual}, or /{width} where it stands alone");
+            self.error(text.span, format!("`{address}` without the length of its prefix"), label);
+        } else if length < width - 1 && host_bits(address, length) == 0 {
+            let label = "expected the address of a host in it";
+            self.error(text.span, format!("`{}` is a whole network", text.value), label);
+        }
+        Some((address, length))
+    }
+
     /// An address with the length of its prefix.
     pub(crate) fn prefix(&self, text: &Text, what: &str) -> Option<(IpAddr, u8)> {
         let parsed = parse_prefix(&text.value);
@@ -187,6 +231,16 @@ impl<'a> Cx<'a> {
         }
         parsed
     }
+}
+
+/// What stands behind the prefix of an address.
+pub(crate) fn host_bits(address: IpAddr, length: u8) -> u128 {
+    let (bits, width) = match address {
+        IpAddr::V4(address) => (u128::from(address.to_bits()), 32),
+        IpAddr::V6(address) => (address.to_bits(), 128),
+    };
+    let behind = u32::from(width - length.min(width));
+    if behind == 128 { bits } else { bits & ((1 << behind) - 1) }
 }
 
 /// An address with the length of its prefix; all of it where no length is written.

@@ -226,6 +226,7 @@ fn head(cx: &Cx<'_>, root: &Node) -> Option<(Scenario, Vec<Assignment>)> {
     let prose = |key| fields.text(key).map(|text| text.value.trim().to_owned()).unwrap_or_default();
     let words = |key| fields.get(key).map(|node| cx.texts(node, key)).unwrap_or_default();
     let (tags, covers, cases) = (words("tags"), words("covers"), words("cases"));
+    tags.iter().for_each(|text| check_tag(cx, text));
     covers.iter().for_each(|text| cx.tables.check_covers(cx, text));
     cases.iter().for_each(|text| cx.tables.check_case(cx, text));
     let plain = |texts: Vec<&Text>| texts.into_iter().map(|text| text.value.clone()).collect();
@@ -243,7 +244,19 @@ fn head(cx: &Cx<'_>, root: &Node) -> Option<(Scenario, Vec<Assignment>)> {
         tables: cx.tables.clone(),
         name,
     };
+    if let Some(node) = fields.get("matrix") {
+        matrix::lint(cx, root, node);
+    }
     Some((scenario, matrix::read(cx, fields.get("matrix"))))
+}
+
+/// A tag is a word: `run tag:x` names it.
+fn check_tag(cx: &Cx<'_>, tag: &Text) {
+    let word = |c: char| c.is_alphanumeric() || "-_.".contains(c);
+    if !tag.value.chars().all(word) {
+        let label = "a word of letters, digits, `-`, `_` and `.`";
+        cx.error(tag.span, format!("`{}` is no tag", tag.value), label);
+    }
 }
 
 fn version(cx: &Cx<'_>, fields: &Fields<'_, '_>) {
@@ -348,6 +361,9 @@ fn cell(cx: &Cx<'_>, root: &Node, assignment: &Assignment) -> Option<Cell> {
     for (at, span, _) in steps.times.iter().filter(|(at, _, _)| *at >= until) {
         let message = format!("this step begins at {at}s, when the run is over");
         cx.error(*span, message, format!("`duration` is {}s", until.as_secs_f64()));
+    }
+    if let Some(node) = fields.get("faults") {
+        fault::check_times(cx, node, until);
     }
     lint::check(cx, &world, until);
     let programs = peers::programs(&world, fields.get("peers"));

@@ -219,6 +219,37 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ("broken syntax", "tags: [test]", "tags: [test«»\ntitle: x"),
     ("anchor", "title: A file", "title: &x «A» file"),
     ("a line with two messages", "{SA, KE, Nr}", "{SA, KE, Nr} «R1 -> R2»"),
+    ("an address without a prefix", "lan: 192.168.1.1/24", "lan: «192.168.1.1»"),
+    ("a network as an address", "wan: 10.0.0.1/24", "wan: «10.0.0.0/24»"),
+    ("ends of two families", "wan: 10.0.0.2/24", "wan: \"2001:db8::2/64\""),
+    (
+        "sides of two families",
+        "[192.168.1.0/24, 192.168.2.0/24]",
+        "«[»192.168.1.0/24, \"fd00::/8\"]",
+    ),
+    ("a name with a blank", "  site:", "  «si te»:"),
+    ("no proposal", "[\"aes256-sha256-${want}\"]", "«[»]"),
+    ("a life of nothing", "lifetime: 1h", "lifetime: «0s»"),
+    ("dead at once", "lifetime: 1h", "lifetime: 1h, dpd: «0s»"),
+    ("no such word for off", "lifetime: 1h", "lifetime: 1h, dpd: «no»"),
+    ("more jitter than time", "lifetime: 1h", "lifetime: 10s, rekey_jitter: 1m"),
+    (
+        "a fault after the end",
+        "pin:\n  -",
+        "faults:\n  - {at: «3m», partition: [R1, R2]}\npin:\n  -",
+    ),
+    (
+        "a day that is none",
+        "pin:\n  -",
+        "known_issues:\n  - {outcome: fail, why: x, until: «2027-13-41»}\npin:\n  -",
+    ),
+    ("a message to itself", "R1 -> R2 IKE_AUTH", "«R1 -> R1» IKE_AUTH"),
+    ("request in full", "IKE_AUTH req mid", "IKE_AUTH «request» mid"),
+    ("an exchange in small letters", "R1 -> R2 IKE_AUTH", "R1 -> R2 «ike_auth»"),
+    ("a tag of two words", "tags: [test]", "tags: [«my test»]"),
+    ("too many seeds", "duration: 2m", "duration: 2m\nseeds: «1..10000000000»"),
+    ("a title with a colon", "title: A file", "title: Rekey«»: A file"),
+    ("a blank before a unit", "every: 1s", "every: «1 s»"),
     ("no secret", "auth: {psk: \"a secret\"}", "preset: default"),
 ];
 
@@ -279,6 +310,64 @@ fn all_mistakes_of_a_file_are_told_at_once() {
         .replace("clear: {host: R1", "clear: {host: R9");
     let lines: Vec<_> = read(&text).unwrap_err().iter().map(|one| one.label.line).collect();
     assert_eq!(lines, [7, 39, 48]);
+}
+
+#[test]
+fn of_a_mistake_and_what_follows_from_it_the_mistake_is_told() {
+    for (old, new, line) in [
+        ("R1: {via: wan, id", "R1: {via: wam, id", 27),
+        ("R1.child(net).state == installed", "R1.child(net).stat == installed", 59),
+        ("ping: {from: R1.lan", "ping: {from: R1.lam", 37),
+        ("192.168.2.0/24]}", "192.168.2.0/33]}", 30),
+    ] {
+        let found = read(&plant(old, new).0).expect_err(new);
+        let lines: Vec<_> = found.iter().map(|one| one.label.line).collect();
+        assert_eq!(lines, [line], "{new}: {}", found[0]);
+    }
+}
+
+#[test]
+fn what_stands_beside_a_mistake_is_read_too() {
+    let text = BASE
+        .replace("R1: {via: wan, id", "R1: {via: wam, id")
+        .replace("192.168.2.0/24]}", "192.168.2.0/33], start: now}")
+        .replace("t: 10s, check: \"R1.child(net).state", "t: 10, check: \"R1.ike.stat")
+        .replace("pattern: \".!!!!\"", "lost: \"=> 0\"");
+    let lines: Vec<_> = read(&text).unwrap_err().iter().map(|one| one.label.line).collect();
+    assert_eq!(lines, [27, 30, 30, 59, 59, 61]);
+}
+
+#[test]
+fn one_address_is_one_host_s_on_a_link() {
+    let text = BASE.replace("wan: 10.0.0.2/24", "wan: 10.0.0.1/24");
+    let found = read(&text).unwrap_err();
+    assert_eq!(found[0].message, "`R2.wan` has 10.0.0.1, and so has R1");
+}
+
+#[test]
+fn what_cannot_come_about_is_warned_of() {
+    for (old, new, warning) in [
+        (
+            "lifetime: 1h",
+            "lifetime: 10s, rekey_at: 20s",
+            "L3: the IKE SA of `site` would be replaced after 20s, and ends after 10s",
+        ),
+        (
+            "- {name: net,",
+            "- {packets: 5, packets_soft: 9, name: net,",
+            "L3: `packets_soft` of child `net` is above `packets`",
+        ),
+        ("192.168.2.0/24]}", "192.168.2.1/24]}", "selector `192.168.2.1/24` names a host"),
+        (
+            "wan: 10.0.0.2/24",
+            "wan: 10.9.0.2/24",
+            "L9: R1 has no route to 10.9.0.2, its peer in `site`",
+        ),
+        ("  want: [", "  idle: [a, b]\n  want: [", "the parameter `idle` is used nowhere"),
+    ] {
+        let found = warned(&plant(old, new).0);
+        assert!(found.iter().any(|one| one == warning), "{new}: {found:?}");
+    }
 }
 
 #[test]

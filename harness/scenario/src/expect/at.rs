@@ -45,10 +45,12 @@ pub(super) fn read(expect: &ExpectCx<'_>, node: &Node) -> (Vec<Arc<dyn Expectati
 fn entry(expect: &ExpectCx<'_>, node: &Node) -> Option<At> {
     let fields = Fields::of(expect.cx, node, &SHAPE)?;
     let (t, check) = (fields.need("t"), fields.need("check"));
-    let at = Instant::ZERO + expect.cx.duration(t?, "t")?;
-    expect.check_time(at, t?.span);
+    let at = t.and_then(|t| Some(Instant::ZERO + expect.cx.duration(t, "t")?));
     let text = expect.cx.text(check?, "check")?;
-    match condition(expect, text, false)? {
+    let condition = condition(expect, text, false);
+    let at = at?;
+    expect.check_time(at, t?.span);
+    match condition? {
         Condition::Expr(expr) => Some(At { at, text: text.value.clone(), span: text.span, expr }),
         Condition::Property(_) | Condition::Message(_) => {
             expect.cx.error(text.span, "a property holds always", "write it under `always:`");

@@ -212,10 +212,19 @@ fn message(cx: &LineCx<'_>, scan: &mut Scan<'_>, known: &mut Variables) -> Optio
     };
     let to = host(cx, scan);
     let hosts_span = scan.span_of(start..scan.at());
+    if from.is_some() && from == to {
+        cx.cx.error(hosts_span, "a message from a host to itself", "expected two hosts");
+    }
     let (what, what_start) = what(cx, scan)?;
     let response = match scan.peek().text {
         "req" => Some(false),
         "resp" => Some(true),
+        "request" | "response" | "reply" | "answer" => {
+            let word = scan.word();
+            let message = format!("unexpected `{}`", word.text);
+            cx.cx.error(scan.span(word), message, "`req` is a request, `resp` a response");
+            return None;
+        }
         _ => None,
     };
     if response.is_some() || scan.peek().text == "*" {
@@ -280,7 +289,13 @@ fn what(cx: &LineCx<'_>, scan: &mut Scan<'_>) -> Option<(What, usize)> {
             return None;
         }
         other => {
-            cx.cx.unknown(scan.span(word), "exchange", other, EXCHANGES);
+            let upper = other.to_ascii_uppercase();
+            if EXCHANGES.contains(&upper.as_str()) {
+                let label = format!("in capitals: `{upper}`");
+                cx.cx.error(scan.span(word), format!("unknown exchange `{other}`"), label);
+            } else {
+                cx.cx.unknown(scan.span(word), "exchange", other, EXCHANGES);
+            }
             return None;
         }
     };

@@ -6,11 +6,13 @@ use std::time::Duration;
 use ikelab_wire::payload::{Proposal, SelectorRange};
 use ikelab_wire::registry::{EsnId, KeId, Protocol, TransformType};
 
-use super::values::{REKEY_AT, RekeyAt, group, off_or, proposals, rekey_at, settle_rekey};
+use super::values::{
+    REKEY_AT, RekeyAt, group, off_or, positive, proposals, rekey_at, settle_rekey,
+};
 use super::world::{EndNow, Tunnel, World};
 use crate::plan::{Child, DontFragment, EspMode, Narrow, Start, VirtualIp};
 use crate::quantity;
-use crate::reader::{Cx, Fields};
+use crate::reader::{Cx, Fields, host_bits, parse_prefix};
 use crate::shape::{self, Form, Key, Shape, may, need};
 use crate::text::Text;
 use crate::yaml::{Kind, Node};
@@ -172,7 +174,7 @@ pub(crate) fn child_layer(cx: &Cx<'_>, node: &Node, shape: &'static Shape) -> Ch
         mode: mode.flatten(),
         proposals: fields.get("proposals").and_then(|node| proposals(cx, node, Protocol::ESP)),
         pfs: fields.get("pfs").and_then(|node| off_or(cx, node, |text| group(cx, text).map(Some))),
-        lifetime: fields.duration("lifetime"),
+        lifetime: positive(cx, &fields, "lifetime"),
         rekey_at: fields.get("rekey_at").and_then(|node| rekey_at(cx, node)),
         rekey_jitter: fields.duration("rekey_jitter"),
         volume: fields.text("volume").and_then(|text| volume(cx, text)),
@@ -336,6 +338,17 @@ pub(crate) fn changed<'n>(
     Some((name, own.map(with)))
 }
 
+/// Tells the mistakes of a child whose tunnel is left out.
+pub(super) fn glance(cx: &Cx<'_>, node: &Node) {
+    child_layer(cx, node, &SHAPE);
+    let Kind::Map(entries) = &node.kind else { return };
+    let between = entries.iter().find(|(key, _)| key.value == "between");
+    let Some((_, Node { kind: Kind::List(sides), .. })) = between else { return };
+    for side in sides {
+        ranges(cx, side);
+    }
+}
+
 /// What lies at the first end, and what at the second.
 pub(crate) type Sides = [Vec<SelectorRange>; 2];
 
@@ -355,7 +368,13 @@ fn sides(cx: &Cx<'_>, world: &World, context: &ChildContext, node: &Node) -> Opt
     };
     let side =
         |side: usize, node| selectors(cx, world, (context.ends[side], context.roaming[side]), node);
-    Some([side(0, left), side(1, right)])
+    let (left, right) = (side(0, left), side(1, right));
+    let family = |range: &SelectorRange| range.start.is_ipv4();
+    let meets = |one: &SelectorRange| right.iter().any(|other| family(one) == family(other));
+    if !left.is_empty() && !right.is_empty() && !left.iter().any(meets) {
+        cx.error(node.span, "the sides are of two families", "no packet has an address of each");
+    }
+    Some([left, right])
 }
 
 /// `ends: {R2: {pfs: x25519}}`: what the ends of this child say for themselves.
@@ -443,26 +462,46 @@ fn selectors(
     (host, roaming): (u16, bool),
     node: &Node,
 ) -> Vec<SelectorRange> {
-    let texts: Vec<_> = match &node.kind {
-        Kind::Scalar(text) => vec![text],
-        Kind::List(_) | Kind::Map(_) => cx.texts(node, "between"),
-    };
-    let mut ranges = Vec::new();
-    for text in texts {
-        let range: SelectorRange = match text.value.parse() {
-            Ok(range) => range,
-            Err(why) => {
-                cx.error(text.span, format!("selector `{}`", text.value), why.to_string());
-                continue;
-            }
-        };
+    let mut selectors = Vec::new();
+    for (text, range) in ranges(cx, node) {
         let Some(host) = world.hosts.get(usize::from(host)) else { continue };
         let own = host.ifaces.iter().flat_map(|iface| &iface.addresses);
         if !roaming && !own.into_iter().any(|(own, _)| range.contains(*own)) {
             let message = format!("no interface of {} lies in {}", host.name, text.value);
             cx.warning(text.span, message, "nothing there can use this selector");
         }
-        ranges.push(range);
+        selectors.push(range);
+    }
+    selectors
+}
+
+/// The selectors of one side, as they are written.
+fn ranges<'n>(cx: &Cx<'_>, node: &'n Node) -> Vec<(&'n Text, SelectorRange)> {
+    let texts: Vec<_> = match &node.kind {
+        Kind::Scalar(text) => vec![text],
+        Kind::List(_) | Kind::Map(_) => cx.texts(node, "between"),
+    };
+    let mut ranges = Vec::new();
+    for text in texts {
+        match text.value.parse::<SelectorRange>() {
+            Ok(range) => {
+                warn_of_host_bits(cx, text);
+                ranges.push((text, range));
+            }
+            Err(why) => {
+                cx.error(text.span, format!("selector `{}`", text.value), why.to_string());
+            }
+        }
     }
     ranges
+}
+
+/// `192.168.1.1/24` means the whole network.
+fn warn_of_host_bits(cx: &Cx<'_>, text: &Text) {
+    let words = text.value.split('[').next().unwrap_or_default();
+    let Some((address, length)) = parse_prefix(words.trim()) else { return };
+    if words.contains('/') && host_bits(address, length) != 0 {
+        let label = "the whole network is meant: write its address, or a longer prefix";
+        cx.warning(text.span, format!("selector `{}` names a host", text.value), label);
+    }
 }

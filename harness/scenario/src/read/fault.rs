@@ -4,12 +4,13 @@ use ikelab_ambient::Instant;
 
 use super::world::World;
 use super::{nat, rate};
+use crate::duration;
 use crate::pattern::{Pattern, Prop, What, fault_pattern};
 use crate::plan::{Carries, Fault, FaultKind, Harm, HostKind, Matcher, Packets, Trouble, When};
 use crate::reader::{Cx, Fields};
 use crate::shape::{self, Form, Key, Shape, may};
 use crate::text::Text;
-use crate::yaml::Node;
+use crate::yaml::{Kind, Node};
 
 /// `faults:`, an entry.
 pub(crate) static SHAPE: Shape = Shape::new(
@@ -367,6 +368,22 @@ fn crash(cx: &Cx<'_>, world: &World, fields: &Fields<'_, '_>) -> Option<(String,
     let when = Some(When { which, nth: nth(fields) });
     let words = format!("crash {} at {}", name.value, text.value);
     Some((words, FaultKind::Crash { host, when, restart_after }))
+}
+
+/// Complains about faults that begin when the run is over.
+pub(crate) fn check_times(cx: &Cx<'_>, node: &Node, until: Instant) {
+    let Kind::List(items) = &node.kind else { return };
+    for item in items {
+        let Kind::Map(entries) = &item.kind else { continue };
+        let Some((_, at)) = entries.iter().find(|(key, _)| key.value == "at") else { continue };
+        let Kind::Scalar(text) = &at.kind else { continue };
+        let time = duration::parse(&text.value).map(|span| Instant::ZERO + span);
+        if time.is_ok_and(|time| time >= until) {
+            let message = format!("this fault begins at {}, when the run is over", text.value);
+            let label = format!("the run ends at {}s", until.as_secs_f64());
+            cx.error(text.span, message, label);
+        }
+    }
 }
 
 /// When the last fault begins or ends: a run without a `duration` goes on until after that.

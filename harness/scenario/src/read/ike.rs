@@ -7,7 +7,8 @@ use ikelab_wire::registry::{KeId, Protocol, TransformType};
 
 use super::options::{self, OptionsLayer};
 use super::values::{
-    OFF_OR_DURATION, REKEY_AT, RekeyAt, group, off_or, proposals, rekey_at, settle_rekey,
+    OFF_OR_DURATION, REKEY_AT, RekeyAt, group, off_or, off_or_duration, positive, proposals,
+    rekey_at, settle_rekey,
 };
 use crate::plan::{Childless, Cookie, Ike, Retransmit};
 use crate::reader::{Cx, Fields};
@@ -130,19 +131,15 @@ pub(crate) fn ike_layer(cx: &Cx<'_>, node: &Node) -> IkeLayer {
         proposals: fields.get("proposals").and_then(|node| proposals(cx, node, Protocol::IKE)),
         ke_first: fields.text("ke_first").and_then(|text| group(cx, text)),
         ke_first_span: fields.get("ke_first").map(|node| node.span),
-        lifetime: fields.duration("lifetime"),
+        lifetime: positive(cx, &fields, "lifetime"),
         rekey_at: fields.get("rekey_at").and_then(|node| rekey_at(cx, node)),
         rekey_jitter: fields.duration("rekey_jitter"),
-        dpd: fields
-            .get("dpd")
-            .and_then(|node| off_or(cx, node, |text| cx.duration(node, &text.value).map(Some))),
+        dpd: off_or_duration(cx, &fields, "dpd"),
         retransmit: fields.get("retransmit").and_then(|node| retransmit(cx, node)),
         window: fields.integer("window", 1, 1024).and_then(|n| u32::try_from(n).ok()),
         cookie: fields.choice("cookie", &COOKIES),
         initial_contact: fields.boolean("initial_contact"),
-        nat_keepalive: fields
-            .get("nat_keepalive")
-            .and_then(|node| off_or(cx, node, |_| cx.duration(node, "nat_keepalive").map(Some))),
+        nat_keepalive: off_or_duration(cx, &fields, "nat_keepalive"),
         fragmentation: fields.get("fragmentation").and_then(|node| {
             off_or(cx, node, |_| {
                 let octets = cx.integer(node, "fragmentation", 128, 65_535)?;

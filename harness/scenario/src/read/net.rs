@@ -95,25 +95,17 @@ pub(crate) fn read(cx: &Cx<'_>, node: &Node) -> World {
     let Some(fields) = Fields::of(cx, node, &SHAPE) else { return world };
     let hosts = fields.need("hosts").and_then(|node| cx.map(node, "hosts")).unwrap_or_default();
     for (name, node) in hosts {
-        check_name(cx, name);
+        cx.name("host", name);
         world.hosts.extend(host(cx, name, node));
     }
     let links = fields.need("links").and_then(|node| cx.map(node, "links")).unwrap_or_default();
     for (place, (name, node)) in (0_u16..).zip(links) {
+        cx.name("link", name);
         if let Some(link) = link(cx, &mut world, place, name, node) {
             world.links.push(link);
         }
     }
     world
-}
-
-fn check_name(cx: &Cx<'_>, name: &Text) {
-    let word = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    let good = name.value.starts_with(|c: char| c.is_ascii_alphabetic());
-    if !good || !name.value.chars().all(word) {
-        let label = "a letter, then letters, digits, `-` and `_`";
-        cx.error(name.span, format!("`{}` is no name of a host", name.value), label);
-    }
 }
 
 fn host(cx: &Cx<'_>, name: &Text, node: &Node) -> Option<Host> {
@@ -126,7 +118,8 @@ fn host(cx: &Cx<'_>, name: &Text, node: &Node) -> Option<Host> {
             Kind::List(_) => cx.texts(node, &name.value),
             Kind::Scalar(_) | Kind::Map(_) => cx.text(node, &name.value).into_iter().collect(),
         };
-        let addresses = texts.into_iter().filter_map(|text| cx.prefix(text, "address")).collect();
+        cx.name("interface", name);
+        let addresses = texts.into_iter().filter_map(|text| cx.address(text)).collect();
         ifaces.push(Iface { name: name.value.clone(), addresses, later: Vec::new(), link: None });
     }
     let nat = nat::read(cx, &fields, kind, &mut ifaces);
@@ -168,8 +161,10 @@ fn route(cx: &Cx<'_>, text: &Text) -> Option<Route> {
 
 fn link(cx: &Cx<'_>, world: &mut World, place: u16, name: &Text, node: &Node) -> Option<Link> {
     let fields = Fields::named(cx, node, &name.value, &LINK)?;
-    let ends = fields.need("between").map(|node| cx.texts(node, "between")).unwrap_or_default();
-    if ends.len() < 2 {
+    let node = fields.need("between");
+    let ends = node.map(|node| cx.texts(node, "between")).unwrap_or_default();
+    let written = matches!(node.map(|node| &node.kind), Some(Kind::List(all)) if all.len() > 1);
+    if ends.len() < 2 && !written {
         cx.error(fields.span, format!("link `{}` has fewer than two ends", name.value), "");
     }
     let mut attached = Vec::new();
@@ -183,6 +178,17 @@ fn link(cx: &Cx<'_>, world: &mut World, place: u16, name: &Text, node: &Node) ->
             cx.error(text.span, format!("`{}` is attached to a link already", text.value), "");
         }
         slot.link = Some(place);
+        let own = slot.addresses.clone();
+        let taken = |(host, iface): &(u16, u16)| {
+            let other = world.hosts.get(usize::from(*host))?;
+            let all = &other.ifaces.get(usize::from(*iface))?.addresses;
+            let same = all.iter().find(|(at, _)| own.iter().any(|(own, _)| own == at))?;
+            Some((other.name.clone(), same.0))
+        };
+        if let Some((other, address)) = attached.iter().find_map(taken) {
+            let message = format!("`{}` has {address}, and so has {other}", text.value);
+            cx.error(text.span, message, "an address is one host's on a link");
+        }
         attached.push((host, iface));
     }
     let share = |key| fields.get(key).and_then(|node| cx.probability(node, key)).unwrap_or(0.0);

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use ikelab_wire::payload::Identification;
 use ikelab_wire::registry::IdType;
 
-use super::child::{ChildContext, ChildDraft, ChildLayer, LAYER, child, child_layer};
+use super::child::{ChildContext, ChildDraft, ChildLayer, LAYER, child, child_layer, glance};
 use super::ike::{IkeLayer, ike_layer};
 use super::nat;
 use super::preset::{self, PRESETS, Preset};
@@ -97,7 +97,8 @@ const METHODS: [&str; 9] = [
 
 pub(crate) fn read(cx: &Cx<'_>, world: &mut World, node: &Node) {
     for (name, node) in cx.map(node, "tunnels").unwrap_or_default() {
-        tunnel(cx, world, name, node);
+        cx.name("tunnel", name);
+        world.broken |= tunnel(cx, world, name, node).is_none();
     }
 }
 
@@ -111,7 +112,10 @@ fn tunnel(cx: &Cx<'_>, world: &mut World, name: &Text, node: &Node) -> Option<()
         told: <[Told; 2]>::default(),
     };
     let nodes = fields.need("children").and_then(|node| cx.list(node, "children"));
-    let (ends, drafts) = ends(cx, world, &fields, name)?;
+    let Some((ends, drafts)) = ends(cx, world, &fields, name) else {
+        nodes.unwrap_or_default().iter().for_each(|node| glance(cx, node));
+        return None;
+    };
     shared.told = ends.map(|place| world.told.get(&place).cloned().unwrap_or_default());
     let presets = [0, 1].map(|side| shared.preset_of(side));
     let above = [0, 1].map(|side| drafts[side].child.clone().over(shared.told[side].child.clone()));
@@ -303,7 +307,7 @@ impl EndDraft {
 fn end_draft(cx: &Cx<'_>, world: &World, place: u16, name: &Text, node: &Node) -> Option<EndDraft> {
     let fields = Fields::named(cx, node, &name.value, &END)?;
     let via = cx.text(fields.need("via")?, "via")?;
-    let (_, iface) = world.iface(cx, &format!("{}.{}", name.value, via.value), via.span)?;
+    let iface = world.own_iface(cx, place, &via.value, via.span)?;
     let host = world.hosts.get(usize::from(place))?;
     let addresses = &host.ifaces.get(usize::from(iface))?.addresses;
     let id = |key| fields.text(key).map(identity);

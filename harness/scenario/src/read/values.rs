@@ -5,11 +5,12 @@ use std::time::Duration;
 use ikelab_wire::payload::Proposal;
 use ikelab_wire::registry::{KeId, Protocol, short};
 
+use crate::duration;
 use crate::nearest::nearest;
-use crate::reader::Cx;
+use crate::reader::{Cx, Fields};
 use crate::shape::{self, Form};
 use crate::text::Text;
-use crate::yaml::Node;
+use crate::yaml::{Kind, Node};
 
 /// Where no end says when to replace an SA: after this share of its lifetime.
 const REKEY_PERCENT: u32 = 90;
@@ -35,6 +36,35 @@ pub(super) fn off_or<T>(
 ) -> Option<Option<T>> {
     let text = cx.text(node, "value")?;
     if text.value == "off" { Some(None) } else { otherwise(text) }
+}
+
+/// A duration that is more than nothing.
+pub(super) fn positive(cx: &Cx<'_>, fields: &Fields<'_, '_>, key: &str) -> Option<Duration> {
+    let node = fields.get(key)?;
+    let span = cx.duration(node, key)?;
+    if span.is_zero() {
+        cx.error(node.span, format!("`{key}` is 0s"), "expected more than nothing");
+        return None;
+    }
+    Some(span)
+}
+
+/// `off`, or a duration that is more than nothing.
+pub(super) fn off_or_duration(
+    cx: &Cx<'_>,
+    fields: &Fields<'_, '_>,
+    key: &str,
+) -> Option<Option<Duration>> {
+    let text = fields.text(key)?;
+    if text.value == "off" {
+        return Some(None);
+    }
+    if let Err(why) = duration::parse(&text.value) {
+        let label = format!("`off`, or {}", duration::HELP);
+        cx.error(text.span, format!("`{key}`: {}: {why}", text.value), label);
+        return None;
+    }
+    positive(cx, fields, key).map(Some)
 }
 
 pub(super) fn rekey_at(cx: &Cx<'_>, node: &Node) -> Option<RekeyAt> {
@@ -64,8 +94,9 @@ pub(super) fn proposals(cx: &Cx<'_>, node: &Node, protocol: Protocol) -> Option<
             Err(why) => {
                 let word = text.value.get(why.at..).and_then(|rest| rest.split('-').next());
                 let word = word.unwrap_or_default();
-                let label =
-                    nearest(word, short::words()).map(|name| format!("did you mean `{name}`?"));
+                let label = nearest(word, short::words())
+                    .filter(|name| *name != word)
+                    .map(|name| format!("did you mean `{name}`?"));
                 cx.error(
                     text.at(why.at..why.at + word.len()),
                     why.what.to_string(),
@@ -73,6 +104,11 @@ pub(super) fn proposals(cx: &Cx<'_>, node: &Node, protocol: Protocol) -> Option<
                 );
             }
         }
+    }
+    if let Kind::List(items) = &node.kind
+        && items.is_empty()
+    {
+        cx.error(node.span, "`proposals` is empty", "expected one at least, or no such key");
     }
     if proposals.is_empty() {
         return None;

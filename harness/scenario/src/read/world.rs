@@ -17,6 +17,8 @@ pub(crate) struct World {
     pub(crate) hosts: Vec<plan::Host>,
     pub(crate) links: Vec<plan::Link>,
     pub(crate) tunnels: Vec<Tunnel>,
+    /// True when a mistake left a tunnel out: a name that is not known may be its.
+    pub(crate) broken: bool,
     /// Places of the hosts that lie: the laws of every run are not for them.
     pub(crate) liars: BTreeSet<u16>,
     /// What the programs of hosts are told, whatever the tunnels say.
@@ -98,15 +100,26 @@ impl World {
         };
         let host_span = Span { start: span.start, end: span.end.min(span.start + host_name.len()) };
         let place = self.host(cx, host_name, host_span)?;
+        let at = Span { start: (host_span.end + 1).min(span.end), end: span.end };
+        Some((place, self.own_iface(cx, place, iface, at)?))
+    }
+
+    /// The place of an interface of a host; an unknown one is an error.
+    pub(crate) fn own_iface(
+        &self,
+        cx: &Cx<'_>,
+        place: u16,
+        iface: &str,
+        span: Span,
+    ) -> Option<u16> {
         let host = self.hosts.get(usize::from(place))?;
         let found = host.ifaces.iter().position(|known| known.name == iface);
         if found.is_none() {
             let names: Vec<_> = host.ifaces.iter().map(|known| known.name.as_str()).collect();
-            let message = format!("host `{host_name}` has no interface `{iface}`");
-            let at = Span { start: (host_span.end + 1).min(span.end), end: span.end };
-            cx.error(at, message, suggestion(iface, names));
+            let message = format!("host `{}` has no interface `{iface}`", host.name);
+            cx.error(span, message, suggestion(iface, names));
         }
-        Some((place, u16::try_from(found?).ok()?))
+        u16::try_from(found?).ok()
     }
 
     /// `R1.wan` as the place of the host and the interface's first address; `R1.10.9.0.1` names an
@@ -135,7 +148,7 @@ impl World {
         let found = self.tunnels.iter().find(|tunnel| tunnel.name == name);
         if found.is_none() {
             let names: Vec<_> = self.tunnels.iter().map(|tunnel| tunnel.name.as_str()).collect();
-            cx.unknown(span, "tunnel", name, names);
+            self.unknown(cx, span, "tunnel", name, &names);
         }
         found
     }
@@ -152,15 +165,28 @@ impl World {
         match found.as_slice() {
             [one] => Some((*one).clone()),
             [] => {
-                cx.unknown(span, "child", name, all.iter().map(String::as_str));
+                let names: Vec<_> = all.iter().map(String::as_str).collect();
+                self.unknown(cx, span, "child", name, &names);
                 None
             }
+            [first, others @ ..] if others.iter().all(|other| other == first) => None,
             [_, ..] => {
                 let names: Vec<_> = found.iter().map(|name| name.as_str()).collect();
                 let label = format!("say which: {}", names.join(", "));
                 cx.error(span, format!("`{name}` is the name of several children"), label);
                 None
             }
+        }
+    }
+
+    /// Complains about a name of a tunnel or a child, unless it may be that of one left out.
+    fn unknown(&self, cx: &Cx<'_>, span: Span, kind: &str, name: &str, names: &[&str]) {
+        let label = suggestion(name, names.iter().copied());
+        let message = format!("unknown {kind} `{name}`");
+        if self.broken {
+            cx.consequence(span, message, label);
+        } else {
+            cx.error(span, message, label);
         }
     }
 

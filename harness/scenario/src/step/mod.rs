@@ -106,6 +106,8 @@ pub(crate) struct Steps {
     pub(crate) unpaced: Option<Span>,
     /// Each step's time, place, and name where it has one.
     pub(crate) times: Vec<(Instant, Span, Option<String>)>,
+    /// True when a mistake left a step out.
+    pub(crate) broken: bool,
     /// What is waited for. Times are as if each took its whole timeout.
     pub(crate) waits: Vec<WaitFor>,
     /// For each entry of `times`, the wait that it follows.
@@ -124,7 +126,10 @@ pub(crate) fn read(cx: &Cx<'_>, world: &mut World, node: &Node) -> Steps {
         cx.error(node.span, "there is no step", "a run without a step shows nothing");
     }
     for (index, item) in (0_u32..).zip(items) {
-        let Some((at, span, name, draft)) = step(cx, world, item, now) else { continue };
+        let Some((at, span, name, draft)) = step(cx, world, item, now) else {
+            steps.broken = true;
+            continue;
+        };
         // A step with a time of its own follows nothing.
         follows = follows.filter(|_| part(item, "at").is_none());
         steps.follows.push(follows);

@@ -40,7 +40,15 @@ pub(super) fn hint(source: &Source, broken: usize) -> &'static str {
     let bare = line
         .match_indices("${")
         .any(|(at, _)| line.get(..at).is_some_and(|before| before.matches('"').count() % 2 == 0));
-    if bare { "within brackets a parameter stands in quotation marks: \"${name}\"" } else { "" }
+    if bare {
+        return "within brackets a parameter stands in quotation marks: \"${name}\"";
+    }
+    let value = line.split_once(": ").map(|(_, value)| value.trim());
+    let text = value.is_some_and(|value| !value.starts_with(['"', '\'', '{', '[', '|', '>']));
+    if text && value.is_some_and(|value| value.contains(": ")) {
+        return "a text with `: ` in it stands in quotation marks";
+    }
+    ""
 }
 
 #[derive(Default)]
