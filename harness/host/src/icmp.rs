@@ -9,6 +9,13 @@ use ikelab_wire::registry::IpProtocol;
 use crate::Host;
 use crate::flow::Flows;
 
+/// RFC 768.
+const UDP_HEADER: usize = 8;
+/// RFC 7296 §2.
+const PORT_IKE: u16 = 500;
+/// RFC 3948: a message stands behind four zeros there.
+const PORT_NAT_T: u16 = 4500;
+
 impl Host {
     /// Takes an ICMP message for this host.
     pub(crate) fn deliver_icmp(&mut self, now: Instant, packet: &IpView<'_>) {
@@ -29,6 +36,7 @@ impl Host {
                 if self.esp.packet_too_big(now, *mtu, original) => {}
             IcmpMessage::TooBig { mtu, original } => match Quoted::read(original) {
                 Some(quoted) if quoted.is_ours_to_shorten(&mut self.flows, *mtu) => {}
+                Some(quoted) if self.shortens_ike(now, &quoted, *mtu) => {}
                 _ => self.take_error(packet, original),
             },
             IcmpMessage::Unreachable { original, .. } | IcmpMessage::TimeExceeded { original } => {
@@ -39,6 +47,21 @@ impl Host {
                 self.log.dropped("nobody takes this message", detail, packet.octets());
             }
         }
+    }
+
+    /// Tells IKE that a message of its was too big; false if none was meant.
+    fn shortens_ike(&mut self, now: Instant, quoted: &Quoted<'_>, mtu: u32) -> bool {
+        let Some((local, remote)) = quoted.ends() else { return false };
+        let octets = quoted.message.get(UDP_HEADER..).unwrap_or_default();
+        let quoted = match local.port() {
+            _ if quoted.protocol != IpProtocol::UDP => return false,
+            PORT_IKE => octets,
+            PORT_NAT_T => octets.strip_prefix(&[0; 4]).unwrap_or_default(),
+            _ => return false,
+        };
+        let mtu = usize::try_from(mtu).unwrap_or(usize::MAX);
+        self.tell_ike(now, ikelab_ike::Input::TooBig { local, remote, mtu, quoted });
+        true
     }
 
     fn take_reply(&mut self, now: Instant, packet: &IpView<'_>, echo: &IcmpEcho) {

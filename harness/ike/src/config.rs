@@ -107,6 +107,9 @@ pub struct Options {
     /// and that we take fragments (RFC 7383); none: neither. RFC 7383 §2.5.1 recommends 576
     /// octets over IPv4 and 1280 over IPv6.
     pub fragmentation: Option<usize>,
+    /// Smaller datagrams that are tried, from large to small, where nobody answers a message in
+    /// fragments (RFC 7383 §2.5.2).
+    pub fragmentation_probes: Vec<usize>,
     /// By what part of itself a wait for an answer is longer at most, at random; 0: exact waits.
     pub retransmit_jitter: f64,
     /// How often an IKE SA is tried again after nobody answered, or after AUTH failed and a stranger

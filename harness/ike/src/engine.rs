@@ -106,6 +106,9 @@ impl Engine {
             Input::Used { spi_in } | Input::Alive { spi_in } => turn.alive(spi_in),
             Input::Elsewhere { spi_in, remote } => operator::elsewhere(&mut turn, spi_in, remote),
             Input::UnknownSpi { local, remote, spi } => turn.unknown_spi(local, remote, spi),
+            Input::TooBig { local, remote, mtu, quoted } => {
+                turn.too_big((local, remote), mtu, quoted);
+            }
             Input::Expire { spi_in, hard } => operator::expire(&mut turn, spi_in, hard),
             Input::Command(command) => {
                 reload::apply(&mut turn, &command, &changed);
@@ -165,6 +168,18 @@ pub(crate) struct Turn<'a> {
 impl Turn<'_> {
     /// An ESP packet with an unknown SPI: its sender is told, over an IKE SA if there is one, and not
     /// too often (RFC 7296 §1.5).
+    /// Believes an ICMP error if it quotes an IKE SA of ours, and nobody else's addresses.
+    fn too_big(&mut self, ends: (SocketAddr, SocketAddr), mtu: usize, quoted: &[u8]) {
+        let Ok(raw) = Header::parse(quoted) else { return };
+        let Header { flags, initiator_spi, responder_spi, message_id, .. } = raw.header;
+        let spi = if flags.initiator() { initiator_spi } else { responder_spi };
+        self.with(spi, |sa, cx| {
+            if sa.core.path.ends() == ends && !flags.response() {
+                sa.too_big(message_id, mtu, cx);
+            }
+        });
+    }
+
     fn unknown_spi(&mut self, local: SocketAddr, remote: SocketAddr, spi: EspSpi) {
         if !self.state.spis.is_strange(spi) {
             return;

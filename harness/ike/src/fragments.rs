@@ -58,12 +58,16 @@ struct Queue {
     /// What stood in the clear before fragment 1.
     clear: Vec<Payload>,
     pieces: BTreeMap<u16, Vec<u8>>,
+    /// Octets of the longest message that one of them came in.
+    longest: usize,
     until: Instant,
 }
 
 /// A message that is whole: what was sealed, and what stood before it in the clear.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Whole {
+    /// Octets of the longest message that a fragment of it came in, if it came in fragments.
+    pub(crate) longest: Option<usize>,
     pub(crate) first: PayloadType,
     pub(crate) inner: Vec<u8>,
     pub(crate) clear: Vec<Payload>,
@@ -94,13 +98,14 @@ impl Fragments {
         mark: Mark,
         (first, piece): (PayloadType, Vec<u8>),
         clear: Vec<Payload>,
-        now: Instant,
+        (length, now): (usize, Instant),
     ) -> Result<Option<Whole>, Discard> {
         let fresh = || Queue {
             total: mark.total,
             first: PayloadType::NO_NEXT,
             clear: Vec::new(),
             pieces: BTreeMap::new(),
+            longest: 0,
             until: now + PATIENCE,
         };
         let queue = self.queues.entry(key).or_insert_with(fresh);
@@ -111,6 +116,7 @@ impl Fragments {
             (queue.first, queue.clear) = (first, clear);
         }
         queue.pieces.insert(mark.number, piece);
+        queue.longest = queue.longest.max(length);
         let octets: usize = queue.pieces.values().map(Vec::len).sum();
         if octets > OCTETS_MAX {
             self.queues.remove(&key);
@@ -120,7 +126,8 @@ impl Fragments {
             return Ok(None);
         }
         let whole = self.queues.remove(&key);
-        Ok(whole.map(|Queue { first, clear, pieces, .. }| Whole {
+        Ok(whole.map(|Queue { first, clear, pieces, longest, .. }| Whole {
+            longest: Some(longest),
             first,
             inner: pieces.into_values().flatten().collect(),
             clear,
@@ -174,7 +181,7 @@ mod tests {
         fragments.check(KEY, mark)?;
         let first = PayloadType(if number == 1 { 35 } else { 0 });
         let piece = vec![u8::try_from(number).unwrap()];
-        fragments.keep(KEY, mark, (first, piece), Vec::new(), Instant::ZERO)
+        fragments.keep(KEY, mark, (first, piece), Vec::new(), (100, Instant::ZERO))
     }
 
     #[test]
@@ -184,7 +191,7 @@ mod tests {
             assert_eq!(take(&mut fragments, order[0], 3), Ok(None));
             assert_eq!(take(&mut fragments, order[1], 3), Ok(None));
             let (first, inner) = (PayloadType(35), vec![1, 2, 3]);
-            let whole = Some(Whole { first, inner, clear: Vec::new() });
+            let whole = Some(Whole { longest: Some(100), first, inner, clear: Vec::new() });
             assert_eq!(take(&mut fragments, order[2], 3), Ok(whole));
             assert_eq!(fragments.deadline(), None, "nothing is left");
         }
@@ -226,7 +233,7 @@ mod tests {
         let mut keep = |number| {
             let mark = Mark { number, total: 9 };
             let piece = (PayloadType::NO_NEXT, vec![0; 30_000]);
-            fragments.keep(KEY, mark, piece, Vec::new(), Instant::ZERO)
+            fragments.keep(KEY, mark, piece, Vec::new(), (30_100, Instant::ZERO))
         };
         assert_eq!((keep(1), keep(2)), (Ok(None), Ok(None)));
         assert_eq!(keep(3), Err(Discard::TooManyFragments { octets: 90_000 }));

@@ -50,6 +50,17 @@ pub enum Input<'a> {
         /// The SPI.
         spi: EspSpi,
     },
+    /// An ICMP error says that a datagram of ours was too big (RFC 7383 §2.5.2).
+    TooBig {
+        /// Our address and port.
+        local: SocketAddr,
+        /// The peer's.
+        remote: SocketAddr,
+        /// Octets of the largest IP packet that passes, as the error says.
+        mtu: usize,
+        /// The beginning of the IKE message that it quotes.
+        quoted: &'a [u8],
+    },
     /// A Child SA has carried all it may, or soon will have.
     Expire {
         /// The inbound SPI.

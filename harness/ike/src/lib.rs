@@ -33,6 +33,7 @@ mod reload;
 mod sa;
 mod selectors;
 mod stray;
+mod threshold;
 mod timers;
 mod window;
 

@@ -150,7 +150,7 @@ fn open(
     let whole = match sealed.mark {
         None => {
             let (first, inner) = channel.open(came.octets)?;
-            Some(Whole { first, inner, clear: sealed.clear })
+            Some(Whole { longest: None, first, inner, clear: sealed.clear })
         }
         Some(_) if !core.fragmentation => return Err(Discard::FragmentsNotAgreed),
         Some(mark) => {
@@ -160,10 +160,11 @@ fn open(
                 return Err(Discard::BadFragment { number: mark.number, total: mark.total });
             }
             let opened = channel.open(came.octets)?;
-            core.fragments.keep(key, mark, opened, sealed.clear, cx.now)?
+            core.fragments.keep(key, mark, opened, sealed.clear, (came.octets.len(), cx.now))?
         }
     };
-    let Some(Whole { first, inner, clear }) = whole else { return Ok(None) };
+    let Some(Whole { longest, first, inner, clear }) = whole else { return Ok(None) };
+    core.threshold.heard = longest;
     core.fragments.forget(key);
     let opened = Opened::read(first, inner, clear);
     let taken = core.hear(channel, &came.opened(opened.payloads(), true, cx), cx);

@@ -22,6 +22,7 @@ use crate::fragments::Fragments;
 use crate::io::Output;
 use crate::nat::{NAT_PORT, Nat};
 use crate::selectors;
+use crate::threshold::{Threshold, Unsealed};
 use crate::window::{Datagrams, Window};
 
 /// Ours: how long we wait after TEMPORARY_FAILURE, and up to as long again at random.
@@ -59,6 +60,8 @@ pub(crate) struct Core {
     pub(crate) fragments: Fragments,
     /// True when both ends said that they take fragments (RFC 7383 §2.3).
     pub(crate) fragmentation: bool,
+    /// How large fragments may be.
+    pub(crate) threshold: Threshold,
     /// When it began.
     pub(crate) since: Instant,
     /// When something new was last sent.
@@ -242,21 +245,28 @@ impl Core {
 
     /// The longest message that is not cut into fragments; none: all are sent whole.
     fn longest(&self, cx: &Context<'_>) -> Option<usize> {
-        let datagram =
-            cx.tunnel(self.tunnel).options.fragmentation.filter(|_| self.fragmentation)?;
-        Some(datagram.saturating_sub(self.path.overhead()))
+        let options = &cx.tunnel(self.tunnel).options;
+        let datagram = self.threshold.datagram(options).filter(|_| self.fragmentation)?;
+        Some(self.message_room(datagram))
     }
 
-    /// Seals a message, or what the editor has in its place.
+    /// The longest message that fits into a datagram.
+    pub(crate) fn message_room(&self, datagram: usize) -> usize {
+        datagram.saturating_sub(self.path.overhead())
+    }
+
+    /// Seals a message, or what the editor has in its place; says whether it had.
     fn seal(
         &self,
         channel: &mut Channel,
-        header: &Header,
-        payloads: &[Payload],
+        (header, payloads): (&Header, &[Payload]),
+        longest: Option<usize>,
         cx: &mut Context<'_>,
-    ) -> Datagrams {
-        let (ends, longest) = (self.path.ends(), self.longest(cx));
-        let datagrams = match cx.edited(ends, header, payloads, true) {
+    ) -> (Datagrams, bool) {
+        let ends = self.path.ends();
+        let edited = cx.edited(ends, header, payloads, true);
+        let is_edited = edited.is_some();
+        let datagrams = match edited {
             None => channel.seal(header, payloads, longest, cx.entropy),
             Some(sayings) => {
                 let meant = Some((header, payloads));
@@ -267,7 +277,7 @@ impl Core {
             }
         };
         cx.said(ends, header, payloads, &datagrams);
-        datagrams
+        (datagrams, is_edited)
     }
 
     /// Lets the editor hear a message of the peer; true when it has answered, or is silent, in
@@ -305,10 +315,14 @@ impl Core {
     ) -> u32 {
         let message_id = self.window.next_id();
         let header = self.header(exchange, false, message_id);
-        let datagrams = self.seal(channel, &header, payloads, cx);
+        let longest = self.longest(cx);
+        let (datagrams, is_edited) = self.seal(channel, (&header, payloads), longest, cx);
         let at = cx.now + cx.patience(self.tunnel, 1);
         self.spoke = cx.now;
-        self.window.request(datagrams.clone(), at);
+        // What an editor made of it is repeated as it is.
+        let unsealed = (datagrams.len() > 1 && !is_edited)
+            .then(|| Unsealed { header, payloads: payloads.to_vec() });
+        self.window.request(datagrams.clone(), unsealed, at);
         self.transmit(datagrams, cx);
         message_id
     }
@@ -324,7 +338,9 @@ impl Core {
         cx: &mut Context<'_>,
     ) {
         let header = self.header(exchange, true, message_id);
-        let datagrams = self.seal(channel, &header, payloads, cx);
+        let longest = self.longest(cx);
+        let longest = self.threshold.mirrored(longest, &cx.tunnel(self.tunnel).options);
+        let (datagrams, _) = self.seal(channel, (&header, payloads), longest, cx);
         self.spoke = cx.now;
         self.window.answer(message_id, datagrams.clone());
         cx.transmit(ends, datagrams);

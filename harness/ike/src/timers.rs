@@ -83,6 +83,8 @@ fn repeat_requests(sa: &mut Sa, cx: &mut Context<'_>) -> bool {
     let tries = cx.tunnel(tunnel).retransmit.tries;
     for due in sa.core.window.due(cx.now, tries, |tries| cx.patience(tunnel, tries)) {
         match due {
+            Due::Again { message_id, tries, .. } | Due::GiveUp { message_id, tries }
+                if sa.try_smaller(message_id, tries, cx) => {}
             Due::Again { message_id, tries, datagrams } => {
                 let exchange = exchange_of(&datagrams);
                 sa.core.transmit(datagrams, cx);

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use ikelab_ambient::Instant;
 
 use crate::guilt::Discard;
+use crate::threshold::Unsealed;
 
 /// A message as it goes out: one datagram, or several if it is fragmented (RFC 7383).
 pub(crate) type Datagrams = Vec<Vec<u8>>;
@@ -34,6 +35,8 @@ pub(crate) struct Window {
 #[derive(Clone, Debug)]
 pub(crate) struct Open {
     pub(crate) datagrams: Datagrams,
+    /// What it was before it was sealed, if it went out in fragments.
+    pub(crate) unsealed: Option<Unsealed>,
     pub(crate) tries: u32,
     /// When to send it again, or to give up.
     pub(crate) at: Instant,
@@ -54,7 +57,7 @@ pub(crate) enum Due {
     /// Send this request again.
     Again { message_id: u32, tries: u32, datagrams: Datagrams },
     /// The peer did not answer this request.
-    GiveUp { message_id: u32 },
+    GiveUp { message_id: u32, tries: u32 },
 }
 
 impl Window {
@@ -111,15 +114,28 @@ impl Window {
     }
 
     /// Remembers a request that goes out now, under the next message id, and again at `at`.
-    pub(crate) fn request(&mut self, datagrams: Datagrams, at: Instant) {
-        self.open.insert(self.next, Open { datagrams, tries: 1, at });
+    pub(crate) fn request(
+        &mut self,
+        datagrams: Datagrams,
+        unsealed: Option<Unsealed>,
+        at: Instant,
+    ) {
+        self.open.insert(self.next, Open { datagrams, unsealed, tries: 1, at });
         self.next += 1;
     }
 
     /// Replaces the one open request: the repeat of IKE_SA_INIT with a cookie or another group has
     /// the message id of the first (§2.6).
     pub(crate) fn replace(&mut self, message_id: u32, datagrams: Datagrams, at: Instant) {
-        self.open.insert(message_id, Open { datagrams, tries: 1, at });
+        self.open.insert(message_id, Open { datagrams, unsealed: None, tries: 1, at });
+    }
+
+    /// Replaces an open request by the same in other fragments, with its timers starting over
+    /// (RFC 7383 §2.5.2).
+    pub(crate) fn cut_anew(&mut self, message_id: u32, datagrams: Datagrams, at: Instant) {
+        if let Some(open) = self.open.get_mut(&message_id) {
+            (open.datagrams, open.tries, open.at) = (datagrams, 1, at);
+        }
     }
 
     /// The open request with this message id.
@@ -192,7 +208,7 @@ impl Window {
             }
             let message_id = *message_id;
             if open.tries >= tries_max {
-                due.push(Due::GiveUp { message_id });
+                due.push(Due::GiveUp { message_id, tries: open.tries });
                 continue;
             }
             let datagrams = open.datagrams.clone();
@@ -213,7 +229,7 @@ mod tests {
     fn a_request_waits_until_the_one_before_is_answered() {
         let mut window = Window::new(2, 0);
         assert!(window.may_request());
-        window.request(vec![vec![1]], Instant::ZERO);
+        window.request(vec![vec![1]], None, Instant::ZERO);
         assert!(!window.may_request());
         window.close(2);
         assert!(window.may_request());
@@ -226,7 +242,7 @@ mod tests {
         window.set_ours(3);
         for _ in 0..3 {
             assert!(window.may_request());
-            window.request(Vec::new(), Instant::ZERO);
+            window.request(Vec::new(), None, Instant::ZERO);
         }
         window.close(1);
         assert!(!window.may_request(), "0 is still open, and 3 would be three beyond it");
@@ -263,7 +279,7 @@ mod tests {
     fn a_request_is_repeated_octet_for_octet_and_then_given_up() {
         let retransmit = Retransmit { tries: 3, ..Retransmit::default() };
         let mut window = Window::new(0, 0);
-        window.request(vec![vec![9], vec![10]], Instant::ZERO + retransmit.wait(1));
+        window.request(vec![vec![9], vec![10]], None, Instant::ZERO + retransmit.wait(1));
         let (mut again, mut gave_up) = (0, 0);
         while let Some(at) = window.deadline() {
             for due in window.due(at, retransmit.tries, |tries| retransmit.wait(tries)) {
@@ -272,7 +288,7 @@ mod tests {
                         assert_eq!(datagrams, [[9], [10]]);
                         again += 1;
                     }
-                    Due::GiveUp { message_id } => {
+                    Due::GiveUp { message_id, .. } => {
                         assert_eq!(at, Instant::ZERO + Duration::from_millis(3_500));
                         window.close(message_id);
                         gave_up += 1;
@@ -288,7 +304,7 @@ mod tests {
         let mut window = Window::new(u32::MAX, 0);
         assert!(!window.may_request());
         window = Window::new(u32::MAX - 1, 0);
-        window.request(Vec::new(), Instant::ZERO);
+        window.request(Vec::new(), None, Instant::ZERO);
         window.close(u32::MAX - 1);
         assert!(!window.may_request());
     }

@@ -26,6 +26,7 @@ use crate::nat::{self, NAT_PORT, Nat};
 use crate::negotiate::{self, KeyExchange};
 use crate::parts::{self, Parts};
 use crate::sa::{Core, Path, Phase, Sa, Want};
+use crate::threshold::Threshold;
 use crate::window::{Datagrams, Window};
 
 const EXCHANGE: ExchangeType = ExchangeType::IKE_SA_INIT;
@@ -89,6 +90,7 @@ pub(crate) fn begin(tunnel: usize, wanted: Vec<Want>, cx: &mut Context<'_>) -> O
         window: Window::new(MESSAGE_ID, 0),
         fragments: Fragments::default(),
         fragmentation: false,
+        threshold: Threshold::default(),
         since: cx.now,
         spoke: cx.now,
         attempt: 0,
@@ -105,7 +107,7 @@ pub(crate) fn begin(tunnel: usize, wanted: Vec<Want>, cx: &mut Context<'_>) -> O
     };
     let datagrams = request(&core, &mut sent, cx);
     let at = cx.now + cx.patience(tunnel, 1);
-    core.window.request(datagrams.clone(), at);
+    core.window.request(datagrams.clone(), None, at);
     let sa = Sa::new(core, Phase::InitSent(Box::new(sent)), "", cx);
     sa.core.transmit(datagrams, cx);
     Some(sa)
@@ -286,6 +288,7 @@ fn answer(
         window: Window::new(0, MESSAGE_ID),
         fragments: Fragments::default(),
         fragmentation: takes_fragments(parts, tunnel, cx),
+        threshold: Threshold::default(),
         since: cx.now,
         spoke: cx.now,
         attempt: 0,

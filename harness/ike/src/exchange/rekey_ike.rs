@@ -266,6 +266,7 @@ fn bear(
         window,
         fragments: Fragments::default(),
         fragmentation: core.fragmentation,
+        threshold: core.threshold,
         since: cx.now,
         spoke: cx.now,
         attempt: 0,
