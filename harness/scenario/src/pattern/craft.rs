@@ -547,9 +547,9 @@ pub(crate) fn octets(text: &str) -> Option<Vec<u8>> {
     Some(all)
 }
 
-const EDITS: [&str; 13] = [
+const EDITS: [&str; 14] = [
     "set", "insert", "remove", "swap", "copy", "truncate", "flip-bit", "repeat", "keep-icv", "cut",
-    "send", "fragment", "mutate",
+    "whole", "send", "fragment", "mutate",
 ];
 
 /// Reads changes, one or several with semicolons between them.
@@ -580,6 +580,7 @@ fn edit(cx: &Cx<'_>, world: &World, text: &Text, range: Range<usize>) -> Option<
         "repeat" => Edit::Repeat,
         "keep-icv" => Edit::KeepIcv,
         "cut" => Edit::Cut(fragment::cut(&mut at)?),
+        "whole" => Edit::Whole,
         "send" => Edit::Send(fragment::send(&mut at)?),
         "fragment" => fragment::edit(&mut at)?,
         "mutate" => {

@@ -154,6 +154,8 @@ pub enum Edit {
     /// The message is cut into fragments of so many octets of payloads each (RFC 7383 §2.5), which
     /// stand behind those that it was cut into before.
     Cut(usize),
+    /// The message as it is stands among its fragments, behind those that there are.
+    Whole,
     /// These fragments go out, by their first and last places from 0, in this order; without a
     /// last place up to the last that there is.
     Send(Vec<(usize, Option<usize>)>),

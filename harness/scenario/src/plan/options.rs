@@ -23,6 +23,8 @@ pub struct IkeOptions {
     pub invalid_spi: bool,
     /// Whether each Child SA is for one pair of addresses, RFC 7296 §2.9.
     pub single_pair: bool,
+    /// Smaller sizes of datagrams that are tried when nobody answers a message in fragments.
+    pub fragmentation_probes: Vec<u16>,
     /// The Message ID that its IKE SAs go on with after IKE_AUTH; none: the next one.
     pub message_ids_from: Option<u32>,
     /// Vendor IDs of its IKE_SA_INIT; none: ikelab's own.

@@ -78,7 +78,9 @@ fn one(part: &FragmentContent) -> Result<(), String> {
         return Err("no SKF payload".to_owned());
     };
     let length = usize::from(u16::from_be_bytes([*high, *low]));
-    if length < SKF_FIELDS || skf_at + length != octets.len() {
+    // Of a datagram that IP has cut, only the beginning is seen here.
+    let whole = octets.len() as u64 >= Header::parse(octets).map_or(0, |raw| raw.length.into());
+    if length < SKF_FIELDS || (whole && skf_at + length != octets.len()) {
         return Err(format!("SKF has {length} octets, and is not the last payload"));
     }
     if *number > 1 && *skf_at > Header::LENGTH {

@@ -13,7 +13,7 @@ use ikelab_wire::ike::IkeSpi;
 use ikelab_wire::registry::ExchangeType;
 
 use super::{Arg, Violation};
-use crate::run::{IkeContent, Message, Run};
+use crate::run::{FragmentContent, IkeContent, Message, Run};
 
 pub(super) fn check(run: &Run<'_>, _: &[Arg]) -> Option<Violation> {
     identical(run)
@@ -41,7 +41,7 @@ enum Asked<'a> {
 }
 
 pub(crate) fn identical(run: &Run<'_>) -> Option<Violation> {
-    let mut requests: BTreeMap<Key, (&[u8], Instant)> = BTreeMap::new();
+    let mut requests: BTreeMap<Key, (&[u8], Instant, u16)> = BTreeMap::new();
     let mut responses: BTreeMap<(Key, Asked<'_>), &[u8]> = BTreeMap::new();
     // Of what requests somebody else has sent others under the same name.
     let mut forged: BTreeSet<Key> = BTreeSet::new();
@@ -65,7 +65,7 @@ pub(crate) fn identical(run: &Run<'_>) -> Option<Violation> {
                 {
                     Asked::Of(responder)
                 }
-                Some((request, _)) if !forged.contains(&asked) => Asked::With(request),
+                Some((request, ..)) if !forged.contains(&asked) => Asked::With(request),
                 Some(_) | None => continue,
             };
             let answer = key((message.from, message.life), ike, true);
@@ -79,7 +79,12 @@ pub(crate) fn identical(run: &Run<'_>) -> Option<Violation> {
             forged.insert(key((owner, ANY), ike, false));
         }
         let key = key((message.from, ANY), ike, false);
-        let Some((before, at)) = requests.insert(key, (octets, message.at)) else { continue };
+        let said = (octets, message.at, total(ike));
+        let Some((before, at, pieces)) = requests.insert(key, said) else { continue };
+        // RFC 7383 §2.5.2: in more and smaller fragments it is another set.
+        if pieces > 0 && total(ike) > pieces {
+            continue;
+        }
         let asked_anew = ike.header.exchange == ExchangeType::IKE_SA_INIT
             && answered.get(&key).is_some_and(|answer| at < *answer && *answer <= message.at);
         if before != octets && !asked_anew && !run.lies(message.from) {
@@ -87,6 +92,11 @@ pub(crate) fn identical(run: &Run<'_>) -> Option<Violation> {
         }
     }
     None
+}
+
+/// How many fragments a message came in; 0 for one that came whole.
+fn total(ike: &IkeContent) -> u16 {
+    FragmentContent::of_message(&ike.octets).map_or(0, |part| part.total)
 }
 
 fn violation(run: &Run<'_>, message: &Message, what: &str) -> Violation {

@@ -63,6 +63,12 @@ pub(super) const KEYS: &[Key] = &[
     )
     .or("false"),
     may(
+        "fragmentation_probes",
+        Form::List(&Form::Integer(128, 65_535)),
+        "Smaller sizes than `fragmentation`, from large to small, that are tried when nobody answers.",
+    )
+    .or("[]"),
+    may(
         "message_ids_from",
         Form::Integer(2, 4_294_967_295),
         "The Message ID that both ends go on with after IKE_AUTH, a hook for tests. Both must say it.",
@@ -113,6 +119,7 @@ pub(crate) struct OptionsLayer {
     invalid_spi: Option<bool>,
     single_pair: Option<bool>,
     message_ids_from: Option<u32>,
+    fragmentation_probes: Option<Vec<u16>>,
     pub(crate) vendor_ids: Option<Vec<Vec<u8>>>,
     half_open: Option<HalfOpen>,
 }
@@ -130,6 +137,7 @@ impl OptionsLayer {
             additional_ts: fields.boolean("additional_ts"),
             invalid_spi: fields.boolean("invalid_spi"),
             single_pair: fields.boolean("single_pair"),
+            fragmentation_probes: fields.get("fragmentation_probes").map(|node| probes(cx, node)),
             message_ids_from: fields
                 .integer("message_ids_from", 2, 4_294_967_295)
                 .and_then(|n| u32::try_from(n).ok()),
@@ -154,6 +162,7 @@ impl OptionsLayer {
             invalid_spi: self.invalid_spi.or(below.invalid_spi),
             single_pair: self.single_pair.or(below.single_pair),
             message_ids_from: self.message_ids_from.or(below.message_ids_from),
+            fragmentation_probes: self.fragmentation_probes.or(below.fragmentation_probes),
             vendor_ids: self.vendor_ids.or(below.vendor_ids),
             half_open: self.half_open.or(below.half_open),
         }
@@ -171,6 +180,7 @@ impl OptionsLayer {
             invalid_spi: self.invalid_spi.unwrap_or(false),
             single_pair: self.single_pair.unwrap_or(false),
             message_ids_from: self.message_ids_from,
+            fragmentation_probes: self.fragmentation_probes.unwrap_or_default(),
             vendor_ids: self.vendor_ids,
             half_open: self.half_open.unwrap_or_default(),
         }
@@ -186,6 +196,20 @@ fn half_open(cx: &Cx<'_>, node: &Node) -> Option<HalfOpen> {
         cookies_from: number("cookies_from"),
         timeout: fields.duration("timeout"),
     })
+}
+
+/// Sizes that become smaller.
+fn probes(cx: &Cx<'_>, node: &Node) -> Vec<u16> {
+    let nodes = cx.list(node, "fragmentation_probes").unwrap_or_default();
+    let sizes: Vec<u16> = nodes
+        .iter()
+        .filter_map(|node| cx.integer(node, "fragmentation_probes", 128, 65_535))
+        .filter_map(|size| u16::try_from(size).ok())
+        .collect();
+    if !sizes.is_sorted_by(|one, next| one > next) {
+        cx.error(node.span, "`fragmentation_probes` go from large to small", "");
+    }
+    sizes
 }
 
 /// Text as it stands, or hex digits behind `0x`.

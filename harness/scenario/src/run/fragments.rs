@@ -29,7 +29,11 @@ impl FragmentContent {
     /// Reads a datagram; none for what is no fragment.
     pub(super) fn parse(port: u16, datagram: &[u8]) -> Option<Self> {
         // RFC 7296 §3.1: on port 4500, four zeros come first.
-        let octets = if port == 4500 { datagram.strip_prefix(&[0; 4])? } else { datagram };
+        Self::of_message(if port == 4500 { datagram.strip_prefix(&[0; 4])? } else { datagram })
+    }
+
+    /// Reads an IKE message; none for what is no fragment.
+    pub(crate) fn of_message(octets: &[u8]) -> Option<Self> {
         let raw = Header::parse(octets).ok()?;
         let skf_at = skf_at(raw.next_payload, octets)?;
         // RFC 7383 §2.5: the generic header, then number and total.

@@ -187,6 +187,13 @@ fn end(end: &plan::End) -> Tunnel {
             invalid_spi: ike.options.invalid_spi,
             single_pair: ike.options.single_pair,
             message_ids_from: ike.options.message_ids_from,
+            fragmentation_probes: ike
+                .options
+                .fragmentation_probes
+                .iter()
+                .copied()
+                .map(usize::from)
+                .collect(),
         },
         children: end.children.iter().map(child).collect(),
     }

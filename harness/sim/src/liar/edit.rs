@@ -13,8 +13,10 @@ pub(super) fn all(form: &mut Form, edits: &[Edit], maker: &mut Maker<'_>) -> Res
 }
 
 fn one(form: &mut Form, edit: &Edit, maker: &mut Maker<'_>) -> Result<(), String> {
-    let of_fragments =
-        matches!(edit, Edit::Cut(_) | Edit::Send(_) | Edit::Fragment(..) | Edit::Repeat);
+    let of_fragments = matches!(
+        edit,
+        Edit::Cut(_) | Edit::Whole | Edit::Send(_) | Edit::Fragment(..) | Edit::Repeat
+    );
     if form.fragments.is_some() && !of_fragments {
         return Err("the message is cut, and only its fragments can be changed".to_owned());
     }
@@ -55,6 +57,7 @@ fn one(form: &mut Form, edit: &Edit, maker: &mut Maker<'_>) -> Result<(), String
             Ok(())
         }
         Edit::Cut(octets) => fragment::cut(form, *octets),
+        Edit::Whole => fragment::whole(form),
         Edit::Send(places) => fragment::send(form, places),
         Edit::Fragment(place, edit) => fragment::edit(form, *place, edit, maker),
     }

@@ -259,6 +259,12 @@ impl Form {
         self.with_header(first, &octets)
     }
 
+    /// The message as one, if it is protected.
+    pub(super) fn uncut(self) -> Option<ToSeal> {
+        let sealed = self.sealed.clone()?;
+        Some(self.seal(sealed))
+    }
+
     /// What goes out.
     pub(super) fn out(self) -> Vec<What> {
         let times = self.times;

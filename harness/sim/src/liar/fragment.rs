@@ -27,9 +27,17 @@ pub(super) struct Fragment {
     /// True when it carries the checksum that it had when it was cut.
     keep_icv: bool,
     cut: Box<ToSeal>,
-    /// What stands behind its header instead, with the type of the first payload there.
-    foreign: Option<(u8, Vec<u8>)>,
+    instead: Option<Instead>,
     damage: Vec<Damage>,
+}
+
+/// What goes out in the place of a fragment.
+#[derive(Clone, Debug)]
+enum Instead {
+    /// These octets behind its header, with the type of the first payload there.
+    Foreign(u8, Vec<u8>),
+    /// The message that was not cut.
+    Whole(Box<ToSeal>),
 }
 
 /// Cuts a message into fragments of so many octets of payloads each, behind those that there are.
@@ -49,6 +57,15 @@ pub(super) fn cut(form: &mut Form, octets: usize) -> Result<(), String> {
     });
     let fragments: Vec<Fragment> = fragments.collect();
     form.fragments.get_or_insert_default().extend(fragments);
+    Ok(())
+}
+
+/// Puts the message as it is among its fragments.
+pub(super) fn whole(form: &mut Form) -> Result<(), String> {
+    let whole = form.clone().uncut().ok_or("only a protected message is cut")?;
+    let place = form.fragments.get_or_insert_default();
+    let nothing = Fragment::new(form.header, Vec::new(), PayloadType::NO_NEXT, (1, 1), &[]);
+    place.push(Fragment { instead: Some(Instead::Whole(Box::new(whole))), ..nothing });
     Ok(())
 }
 
@@ -104,7 +121,7 @@ impl Fragment {
                 icv: Icv::Own,
                 damage: Vec::new(),
             }),
-            foreign: None,
+            instead: None,
             damage: Vec::new(),
         };
         fragment.cut = Box::new(fragment.to_seal());
@@ -124,7 +141,7 @@ impl Fragment {
                 let earlier = earlier.ok_or("no such fragment was sent before")?;
                 let next = *earlier.get(FIRST_AT).ok_or("that was no message")?;
                 let behind = earlier.get(Header::LENGTH..).unwrap_or_default();
-                self.foreign = Some((next, behind.to_vec()));
+                self.instead = Some(Instead::Foreign(next, behind.to_vec()));
             }
         }
         Ok(())
@@ -178,8 +195,10 @@ impl Fragment {
 
     /// What goes out.
     pub(super) fn out(&self) -> What {
-        let Some((next, behind)) = &self.foreign else {
-            return What::Sealed(Box::new(self.to_seal()));
+        let (next, behind) = match &self.instead {
+            None => return What::Sealed(Box::new(self.to_seal())),
+            Some(Instead::Whole(whole)) => return What::Sealed(whole.clone()),
+            Some(Instead::Foreign(next, behind)) => (next, behind),
         };
         let mut octets = [&self.header[..], behind].concat();
         octets[FIRST_AT] = *next;
