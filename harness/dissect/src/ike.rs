@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use ikelab_crypto::{OpenError, Opened};
 use ikelab_wire::ike::{Header, IkeSpi, RawHeader};
 use ikelab_wire::payload::{Body, Payload};
+use ikelab_wire::registry::PayloadType;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -65,6 +66,9 @@ pub struct IkeMessage {
     /// Its payloads: those inside the SK payload where it could be opened, and those outside
     /// where it could not.
     pub payloads: Vec<Payload>,
+    /// The octets that were sealed, and the type of the first payload in them, where the integrity
+    /// check value is right.
+    pub inner: Option<(PayloadType, Vec<u8>)>,
     /// Number and total of the fragment it came in, for a message in fragments.
     pub fragment: Option<(u16, u16)>,
     /// The frames of its other fragments.
@@ -186,9 +190,12 @@ impl IkeReader {
         if let Some(fragment) = fragment {
             return self.read_fragment(reading, outer, opening, fragment);
         }
-        let inner = opening.opened.map(|opened| Chain::read(opened.first, &opened.plaintext));
-        let payloads = reading.choose(opening.icv, outer, inner);
-        Dissected::Ike(IkeMessage { protected: true, ..reading.message(opening.icv, payloads) })
+        let inner = opening.opened.map(|opened| (opened.first, opened.plaintext));
+        let chain = inner.as_ref().map(|(first, plaintext)| Chain::read(*first, plaintext));
+        let payloads = reading.choose(opening.icv, outer, chain);
+        let inner = inner.filter(|_| opening.icv == Icv::Good);
+        let message = reading.message(opening.icv, payloads);
+        Dissected::Ike(IkeMessage { protected: true, inner, ..message })
     }
 
     fn read_fragment(
@@ -214,10 +221,13 @@ impl IkeReader {
         let Some(whole) = self.collector.add(key, number, total, part) else {
             return reading.fragment(icv, number, total);
         };
-        let inner = whole.plaintext.map(|(first, plaintext)| Chain::read(first, &plaintext));
-        let payloads = reading.choose(whole.icv, outer, inner);
+        let inner = whole.plaintext;
+        let chain = inner.as_ref().map(|(first, plaintext)| Chain::read(*first, plaintext));
+        let payloads = reading.choose(whole.icv, outer, chain);
+        let inner = inner.filter(|_| whole.icv == Icv::Good);
         Dissected::Ike(IkeMessage {
             protected: true,
+            inner,
             fragment: Some((number, total)),
             earlier_frames: whole.earlier_frames,
             ..reading.message(whole.icv, payloads)
@@ -302,6 +312,7 @@ impl<'a> Reading<'a> {
             protected: false,
             icv,
             payloads,
+            inner: None,
             fragment: None,
             earlier_frames: Vec::new(),
             octets: self.octets.to_vec(),

@@ -108,6 +108,7 @@ impl Channel {
             let sealer = &self.outbound;
             return sealer.seal_fragments_octets(&raw.header, first, &lie.inner, longest, &mut iv);
         }
+        let lie = if lie.nested { self.nest(lie, purpose, entropy) } else { lie };
         let iv = self.iv.next(purpose, entropy);
         let mut octets = self.seal_lie(&lie, &iv);
         let honest = match &lie.icv {
@@ -124,7 +125,22 @@ impl Channel {
         for damage in lie.damage {
             damage.apply(&mut octets);
         }
+        octets.extend(lie.tail);
         vec![octets]
+    }
+
+    /// The message whose sealed payload is the SK payload that it would have been.
+    fn nest(&mut self, lie: ToSeal, purpose: Purpose, entropy: &mut dyn Entropy) -> ToSeal {
+        let iv = self.iv.next(purpose, entropy);
+        let sealed = self.seal_lie(&lie, &iv);
+        let sk_at = lie.head.len().saturating_sub(GENERIC_HEADER);
+        let end = sealed.len().saturating_sub(lie.after.len());
+        let inner = sealed.get(sk_at..end).unwrap_or_default().to_vec();
+        let mut head = lie.head.clone();
+        if let Some(first) = head.get_mut(sk_at) {
+            *first = PayloadType::SK.0;
+        }
+        ToSeal { head, inner, ..lie }
     }
 
     fn seal_lie(&self, lie: &ToSeal, iv: &[u8]) -> Vec<u8> {
@@ -136,7 +152,7 @@ impl Channel {
         text.push(lie.pad_length.unwrap_or(pad_len));
         let behind = sealer.iv_len() + text_len + sealer.protection().icv_len();
         let mut head = lie.head.clone();
-        let whole = u32::try_from(head.len() + behind).unwrap_or(u32::MAX);
+        let whole = u32::try_from(head.len() + behind + lie.after.len()).unwrap_or(u32::MAX);
         let numbers = if lie.fragment { FRAGMENT_NUMBERS } else { 0 };
         let sk = u16::try_from(GENERIC_HEADER + numbers + behind).unwrap_or(u16::MAX);
         let sk_at = head.len().saturating_sub(numbers + 2);
@@ -149,7 +165,9 @@ impl Channel {
                 field.copy_from_slice(value);
             }
         }
-        sealer.seal_as_it_is(&head, &text, iv)
+        let mut octets = sealer.seal_as_it_is(&head, &text, iv);
+        octets.extend_from_slice(&lie.after);
+        octets
     }
 
     /// Opens a message, or a fragment of one: the type of the first payload, and the octets. What

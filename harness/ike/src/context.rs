@@ -13,7 +13,7 @@ use ikelab_wire::registry::ExchangeType;
 
 use crate::child::Child;
 use crate::config::{Config, Tunnel};
-use crate::editor::{Clear, Editor, Late, Saying};
+use crate::editor::{Clear, Editor, Late, Saying, Signer};
 use crate::guilt::{Discard, PeerMisbehaved, Refusal};
 use crate::io::Output;
 use crate::leases::Leases;
@@ -38,6 +38,8 @@ pub(crate) struct Context<'a> {
     pub(crate) late: &'a mut Late,
     /// Who changes what we say, if anybody does.
     pub(crate) editor: Option<&'a mut (dyn Editor + 'static)>,
+    /// While a message with AUTH is made: what else than the identity AUTH is made of.
+    pub(crate) signer: Option<Signer>,
     pub(crate) effects: &'a mut Vec<Effect>,
 }
 
@@ -104,7 +106,8 @@ impl Context<'_> {
         protected: bool,
     ) -> Option<Vec<Saying>> {
         let now = self.now;
-        let clear = Clear { now, local, remote, header, payloads, length: 0, protected };
+        let signer = self.signer.as_ref();
+        let clear = Clear { now, local, remote, header, payloads, length: 0, protected, signer };
         let said = self.editor.as_mut()?.speak(&clear);
         self.note();
         said
@@ -135,7 +138,8 @@ impl Context<'_> {
         let (now, length) = (self.now, datagrams.iter().map(Vec::len).sum());
         if let Some(editor) = &mut self.editor {
             let protected = header.exchange != ExchangeType::IKE_SA_INIT;
-            let clear = Clear { now, local, remote, header, payloads, length, protected };
+            let clear =
+                Clear { now, local, remote, header, payloads, length, protected, signer: None };
             editor.said(&clear, datagrams);
         }
     }

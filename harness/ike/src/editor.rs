@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use ikelab_ambient::Instant;
+use ikelab_crypto::{Prf, psk_auth};
 use ikelab_wire::ike::Header;
 use ikelab_wire::payload::Payload;
 
@@ -52,6 +53,27 @@ pub struct Clear<'a> {
     pub length: usize,
     /// True when there are keys to seal with, and SK is what holds the payloads.
     pub protected: bool,
+    /// For a message of ours with an AUTH payload: what else than the identity AUTH is made of.
+    pub signer: Option<&'a Signer>,
+}
+
+/// What AUTH is made of, but for the identity (RFC 7296 §2.15).
+#[derive(Clone, Debug)]
+pub struct Signer {
+    pub(crate) prf: Prf,
+    pub(crate) psk: Vec<u8>,
+    pub(crate) sk_p: Vec<u8>,
+    /// The first message of the side that signs, and the nonce of the other.
+    pub(crate) signed: Vec<u8>,
+}
+
+impl Signer {
+    /// The AUTH value of an identity: the body of an ID payload, with its reserved octets.
+    #[must_use]
+    pub fn auth(&self, id_body: &[u8]) -> Vec<u8> {
+        let maced_id = self.prf.digest(&self.sk_p, &[id_body]);
+        psk_auth(self.prf, &self.psk, &[&self.signed, &maced_id])
+    }
 }
 
 /// One message that is said.
@@ -100,8 +122,14 @@ pub struct ToSeal {
     pub pad_length: Option<u8>,
     /// Whose checksum it carries.
     pub icv: Icv,
+    /// True to seal the payloads, and then what came of it as if it were one of them.
+    pub nested: bool,
     /// What happens to the sealed octets, in this order.
     pub damage: Vec<Damage>,
+    /// Payloads behind SK, in the clear; the length of the message counts them.
+    pub after: Vec<u8>,
+    /// Octets behind all, which no length counts.
+    pub tail: Vec<u8>,
 }
 
 /// The integrity checksum of a message or of a fragment.

@@ -401,6 +401,7 @@ impl Turn<'_> {
             out: self.out,
             late: self.late,
             editor: self.editor.as_deref_mut(),
+            signer: None,
             effects,
         })
     }

@@ -37,6 +37,6 @@ mod threshold;
 mod timers;
 mod window;
 
-pub use editor::{Clear, Damage, Editor, Icv, Saying, ToSeal, What};
+pub use editor::{Clear, Damage, Editor, Icv, Saying, Signer, ToSeal, What};
 pub use engine::Engine;
 pub use io::{Acquire, ChildSa, Command, Input, Output};

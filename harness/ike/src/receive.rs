@@ -45,7 +45,8 @@ impl<'a> Came<'a> {
         cx: &Context<'_>,
     ) -> Clear<'a> {
         let Self { local, remote, header, octets } = *self;
-        Clear { now: cx.now, local, remote, header, payloads, length: octets.len(), protected }
+        let (now, length) = (cx.now, octets.len());
+        Clear { now, local, remote, header, payloads, length, protected, signer: None }
     }
 }
 

@@ -74,7 +74,10 @@ fn to_seal(message: &Clear<'_>) -> ToSeal {
         pad_length: None,
         fragment: false,
         icv: Icv::Own,
+        nested: false,
         damage: Vec::new(),
+        after: Vec::new(),
+        tail: Vec::new(),
     }
 }
 

@@ -13,7 +13,9 @@ mod reserved;
 mod responses;
 mod told;
 
-use crate::property::{Violation, any_cleartext, as_cut, identical, in_window, never_reused};
+use crate::property::{
+    Violation, any_cleartext, as_cut, identical, in_window, long_enough, never_reused,
+};
 use crate::run::Run;
 
 /// A law: what it says, where it stands, and whether a run breaks it.
@@ -33,7 +35,7 @@ const fn law(
 }
 
 /// All of them.
-pub(crate) const INVARIANTS: [Invariant; 17] = [
+pub(crate) const INVARIANTS: [Invariant; 18] = [
     law("no plaintext leaves for a protected policy", None, any_cleartext),
     law("no SPI is used again", None, never_reused),
     law(
@@ -46,6 +48,7 @@ pub(crate) const INVARIANTS: [Invariant; 17] = [
     law("messages are cut into fragments as RFC 7383 has it", Some("R7383-2.5.3-02"), as_cut),
     law("responses have no critical payload", Some("R7296-2.5-13"), responses::not_critical),
     law("reserved fields are zero", Some("R7296-2.5-07"), reserved::zero),
+    law("nonces are long enough", Some("R7296-2.10-02"), long_enough),
     law("initialization vectors are unique per key", Some("R5282-3.1-02"), iv::unique),
     law("every Child SA has its IKE SA", Some("R7296-1.4.1-03"), owner::lives),
     law("nothing is left of an SA that is closed", None, after_close::silent),

@@ -2,7 +2,7 @@
 //! that a judge may be asked about each by its name.
 
 /// Why IKE ignores a datagram or a message.
-pub const DISCARDED: [&str; 24] = [
+pub const DISCARDED: [&str; 25] = [
     "malformed",
     "wrong version",
     "unknown SPI",
@@ -18,6 +18,7 @@ pub const DISCARDED: [&str; 24] = [
     "wrong cookie",
     "unbelieved",
     "bad first request",
+    "invalid first request",
     "undecided",
     "unknown exchange",
     "fragments were not agreed on",

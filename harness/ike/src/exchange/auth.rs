@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 
-use ikelab_crypto::psk_auth;
 use ikelab_trace::{Established as EstablishedFact, IkeEvent, Role, SaId};
 use ikelab_wire::payload::{Authentication, Body, Identification, Notify, Payload};
 use ikelab_wire::registry::{AuthMethod, ExchangeType, NotifyType, PayloadType};
@@ -11,6 +10,7 @@ use crate::channel::{Channel, Opened};
 use crate::child;
 use crate::config::Childless;
 use crate::context::{Context, Effect};
+use crate::editor::Signer;
 use crate::exchange::create_child;
 use crate::exchange::init::{FirstMessages, Responded};
 use crate::guilt::{PeerMisbehaved, Refusal};
@@ -76,7 +76,8 @@ pub(crate) fn begin(
     // Only where we know of no other IKE SA with this peer (RFC 7296 §2.4).
     let initial_contact = tunnel.initial_contact && !cx.is_known(core.tunnel);
     let window = tunnel.window;
-    let value = auth_value(&channel, &first, Role::Initiator, &id.body_octets(), &psk);
+    let signer = signer(&channel, &first, Role::Initiator, &psk);
+    let value = signer.auth(&id.body_octets());
     let mut payloads: Vec<Payload> = vec![Body::IdI(id).into()];
     if initial_contact {
         payloads.push(status(NotifyType::INITIAL_CONTACT, &[]));
@@ -91,7 +92,9 @@ pub(crate) fn begin(
     });
     payloads.extend(window_notify(window));
     core.window.set_peers(window);
+    cx.signer = Some(signer);
     core.request(&mut channel, EXCHANGE, &payloads, cx);
+    cx.signer = None;
     Phase::AuthSent(Box::new(Sent { channel, first, child, wanted, restarted, demand }))
 }
 
@@ -151,7 +154,8 @@ pub(crate) fn respond(
     let tunnel = cx.tunnel(core.tunnel);
     let (id, window) = (tunnel.local_id.clone(), tunnel.window);
     let forced = tunnel.options.childless == Childless::Force;
-    let value = auth_value(&channel, &first, Role::Responder, &id.body_octets(), &peer.psk);
+    let signer = signer(&channel, &first, Role::Responder, &peer.psk);
+    let value = signer.auth(&id.body_octets());
     let peers = peers(&id, &peer.id);
     let mut payloads: Vec<Payload> = vec![Body::IdR(id).into(), proof(value)];
     apply_window(core, &parts);
@@ -177,7 +181,9 @@ pub(crate) fn respond(
     cx.effects.push(Effect::Met { tunnel: core.tunnel, children });
     payloads.extend(window_notify(window));
     let channel = &mut established.channel;
+    cx.signer = Some(signer);
     core.answer(channel, (EXCHANGE, MESSAGE_ID), &payloads, core.path.ends(), cx);
+    cx.signer = None;
     jump(core, cx);
     Phase::Established(Box::new(established))
 }
@@ -272,7 +278,7 @@ fn check_answer<'a>(
         return Err(Failed::Misbehaved(PeerMisbehaved::new("wrong identity", detail)));
     }
     let body = opened.body(PayloadType::IDR).unwrap_or_default();
-    verify(auth, &auth_value(channel, first, Role::Responder, body, &demand.psk))
+    verify(auth, &signer(channel, first, Role::Responder, &demand.psk).auth(body))
         .map_err(|why| Failed::Misbehaved(PeerMisbehaved::new("wrong AUTH", why)))?;
     Ok((parts, id))
 }
@@ -306,7 +312,8 @@ fn prove(
 ) -> Result<Proved, Refusal> {
     let fails = |reason: String| Refusal::new(NotifyType::AUTHENTICATION_FAILED, reason).fatal();
     let id = parts::need(parts.idi, "IDi")?;
-    let auth = parts::need(parts.auth, "AUTH")?;
+    // Without AUTH the initiator asks for EAP (RFC 7296 §2.16), which we do not do.
+    let auth = parts.auth.ok_or_else(|| fails("AUTH is missing".to_owned()))?;
     let (local, remote) = (core.path.local.ip(), core.path.remote.ip());
     let fits = |tunnel: &&crate::config::Tunnel| {
         tunnel.local == local
@@ -318,7 +325,7 @@ fn prove(
     let tunnel =
         candidates.into_iter().next().ok_or_else(|| fails(format!("no tunnel for {id}")))?;
     let psk = tunnel.psk.clone().ok_or_else(|| fails(format!("there is no key for {id}")))?;
-    verify(auth, &auth_value(channel, first, Role::Initiator, id_body, &psk)).map_err(fails)?;
+    verify(auth, &signer(channel, first, Role::Initiator, &psk).auth(id_body)).map_err(fails)?;
     let place = cx.config.tunnels.iter().position(|other| std::ptr::eq(other, tunnel));
     Ok(Proved { id: id.clone(), tunnel: place.expect("it is one of them"), psk })
 }
@@ -330,20 +337,14 @@ fn verify(auth: &Authentication, expected: &[u8]) -> Result<(), String> {
     if auth.data == expected { Ok(()) } else { Err("the AUTH value is wrong".to_owned()) }
 }
 
-/// What one side signs: its first message, the other's nonce, and its MACed identity.
-fn auth_value(
-    channel: &Channel,
-    first: &FirstMessages,
-    signer: Role,
-    id_body: &[u8],
-    psk: &[u8],
-) -> Vec<u8> {
-    let (message, nonce, sk_p) = match signer {
+/// What one side signs: its first message and the other's nonce; its MACed identity comes to it.
+fn signer(channel: &Channel, first: &FirstMessages, who: Role, psk: &[u8]) -> Signer {
+    let (message, nonce, sk_p) = match who {
         Role::Initiator => (&first.request, &first.nonce_r, &channel.keys.sk_pi),
         Role::Responder => (&first.response, &first.nonce_i, &channel.keys.sk_pr),
     };
-    let maced_id = channel.prf.digest(sk_p, &[id_body]);
-    psk_auth(channel.prf, psk, &[message, nonce, &maced_id])
+    let signed = [message.as_slice(), nonce].concat();
+    Signer { prf: channel.prf, psk: psk.to_vec(), sk_p: sk_p.to_vec(), signed }
 }
 
 fn proof(value: Vec<u8>) -> Payload {

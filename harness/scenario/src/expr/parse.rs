@@ -426,7 +426,12 @@ impl Parser<'_> {
     fn field(&mut self, set: &Expr) -> Option<(SetField, String)> {
         let (name, span) = self.word("a field")?;
         self.expect("=")?;
-        let (mut value, value_span) = self.word("a value")?;
+        let (mut value, mut value_span) = self.word("a value")?;
+        while self.take(".") {
+            let (more, end) = self.word("a child")?;
+            value = format!("{value}.{more}");
+            value_span.end = end.end;
+        }
         let field = match (name.as_str(), set) {
             ("state", Expr::IkeSas(_)) => {
                 self.state(&value, value_span, &IKE_STATES);

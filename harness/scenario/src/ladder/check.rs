@@ -219,6 +219,12 @@ fn check_prop(prop: &Prop, span: Span, message: &Message, env: &Env) -> Result<E
         (Prop::MessageId(id), Content::Ike(ike)) => {
             same("mid", (*id).into(), ike.header.message_id.into())
         }
+        (Prop::Flags(flags), Content::Ike(ike)) => {
+            if *flags == ike.header.flags.0 {
+                return Ok(env.clone());
+            }
+            fail(format!("flags={flags:#04x}"), format!("flags={:#04x}", ike.header.flags.0))
+        }
         (Prop::Port(port), _) => {
             if *port == message.src.port() || *port == message.dst.port() {
                 return Ok(env.clone());

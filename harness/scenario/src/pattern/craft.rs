@@ -215,7 +215,7 @@ pub(super) fn header_value(
     value
 }
 
-fn number(text: &str) -> Option<u64> {
+pub(super) fn number(text: &str) -> Option<u64> {
     match text.strip_prefix("0x") {
         Some(digits) => u64::from_str_radix(digits, 16).ok(),
         None => text.parse().ok(),
@@ -547,9 +547,25 @@ pub(crate) fn octets(text: &str) -> Option<Vec<u8>> {
     Some(all)
 }
 
-const EDITS: [&str; 14] = [
-    "set", "insert", "remove", "swap", "copy", "truncate", "flip-bit", "repeat", "keep-icv", "cut",
-    "whole", "send", "fragment", "mutate",
+const EDITS: [&str; 18] = [
+    "set",
+    "insert",
+    "remove",
+    "swap",
+    "copy",
+    "truncate",
+    "append",
+    "flip-bit",
+    "repeat",
+    "honest-copy",
+    "keep-icv",
+    "nest",
+    "sign",
+    "cut",
+    "whole",
+    "send",
+    "fragment",
+    "mutate",
 ];
 
 /// Reads changes, one or several with semicolons between them.
@@ -576,8 +592,10 @@ fn edit(cx: &Cx<'_>, world: &World, text: &Text, range: Range<usize>) -> Option<
         "swap" => Edit::Swap(one(&mut at)?, one(&mut at)?),
         "copy" => Edit::Copy(one(&mut at)?),
         "truncate" => Edit::Truncate(count(&mut at, "octets that are left: truncate 40")?),
+        "append" => append(&mut at)?,
         "flip-bit" => Edit::Flip(count(&mut at, "a bit, from 0, or from the end: flip-bit -1")?),
         "repeat" => Edit::Repeat,
+        "honest-copy" => Edit::HonestCopy,
         "keep-icv" => Edit::KeepIcv,
         "cut" => Edit::Cut(fragment::cut(&mut at)?),
         "whole" => Edit::Whole,
@@ -594,6 +612,8 @@ fn edit(cx: &Cx<'_>, world: &World, text: &Text, range: Range<usize>) -> Option<
                 }
             }
         }
+        "nest" => Edit::Nest,
+        "sign" => Edit::Sign,
         other => {
             let label = suggestion(other, EDITS);
             at.error(verb, format!("unknown edit `{other}`"), label);
@@ -616,6 +636,17 @@ pub(super) fn count<T: std::str::FromStr>(at: &mut Place<'_, '_>, label: &str) -
         at.error(word, format!("`{}` is no number", word.text), label);
     }
     count
+}
+
+/// `append 00*4`.
+fn append(at: &mut Place<'_, '_>) -> Option<Edit> {
+    let word = at.scan.word();
+    let found = octets(word.text).filter(|octets| !octets.is_empty());
+    if found.is_none() {
+        let label = "hex digits in pairs; 00*32 repeats";
+        at.error(word, format!("`{}` is no octets", word.text), label);
+    }
+    found.map(Edit::Append)
 }
 
 /// `set FIELD = VALUE`.

@@ -4,6 +4,7 @@ use ikelab_ambient::Instant;
 use ikelab_wire::registry::ExchangeType;
 
 use super::carried::{self, CarriedItem};
+use super::craft::number;
 use super::item::payloads;
 use super::scan::{Scan, Word};
 use super::{Kind, Ladder, Line, Mark, MessageLine, Pattern, Prop, Time, Variables, What};
@@ -302,13 +303,14 @@ fn what(cx: &LineCx<'_>, scan: &mut Scan<'_>) -> Option<(What, usize)> {
     Some((what, word.start))
 }
 
-const PROPS: [&str; 10] =
-    ["mid", "port", "ike", "child", "frag", "len", "spi_i", "spi_r", "seq", "delay"];
+const PROPS: [&str; 11] =
+    ["mid", "flags", "port", "ike", "child", "frag", "len", "spi_i", "spi_r", "seq", "delay"];
 
 fn prop(cx: &LineCx<'_>, scan: &Scan<'_>, word: Word<'_>, known: &mut Variables) -> Option<Prop> {
     let (name, value) = word.split('=')?;
     let prop = match name.text {
         "mid" => value.text.parse().ok().map(Prop::MessageId),
+        "flags" => number(value.text).and_then(|flags| flags.try_into().ok()).map(Prop::Flags),
         "port" => value.text.parse().ok().map(Prop::Port),
         "len" => value.text.parse().ok().map(Prop::Length),
         "seq" => value.text.parse().ok().map(Prop::Sequence),
@@ -333,6 +335,7 @@ fn prop(cx: &LineCx<'_>, scan: &Scan<'_>, word: Word<'_>, known: &mut Variables)
         let message = format!("`{}` is no value of `{}`", value.text, name.text);
         let label = match name.text {
             "spi_i" | "spi_r" => "expected hex digits",
+            "flags" => "expected a number: 0x28, 8",
             "frag" => "expected a fragment's number, or number and total: 2, 2/3",
             _ => "expected a number",
         };

@@ -110,6 +110,8 @@ pub(crate) enum What {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Prop {
     MessageId(u32),
+    /// The flags of the header, all eight bits.
+    Flags(u8),
     /// Of the sender or of the receiver.
     Port(u16),
     /// `ike=$A`: bound at its first use, compared from then on.

@@ -149,6 +149,14 @@ pub enum Edit {
     Flip(i64),
     /// The message goes out twice.
     Repeat,
+    /// Behind the changed message the one that was meant goes out too.
+    HonestCopy,
+    /// Octets behind the message, which no length counts.
+    Append(Vec<u8>),
+    /// What is sealed is an SK payload, in which the payloads are sealed.
+    Nest,
+    /// AUTH is made anew, over the identity as it goes out.
+    Sign,
     /// The integrity checksum is that of the message without the changes.
     KeepIcv,
     /// The message is cut into fragments of so many octets of payloads each (RFC 7383 §2.5), which

@@ -12,6 +12,7 @@ mod make_before_break;
 mod memory;
 mod message_ids;
 mod no_state;
+mod nonces;
 mod old_sa;
 mod pairs;
 mod quiet;
@@ -35,6 +36,7 @@ use crate::source::Span;
 pub(crate) use cleartext::any_cleartext;
 pub(crate) use fragments::as_cut;
 pub(crate) use message_ids::in_window;
+pub(crate) use nonces::long_enough;
 pub(crate) use retransmit::identical;
 pub(crate) use spis::never_reused;
 
@@ -132,7 +134,7 @@ const fn later(name: &'static str) -> Kind {
     Kind { name, manner: Manner::Law, params: &[], check: None }
 }
 
-const KINDS: [Kind; 21] = [
+const KINDS: [Kind; 22] = [
     kind("no_cleartext", &[Param::Child], cleartext::no_cleartext),
     kind("keys_agree", &[Param::Tunnel], keys::agree),
     kind("spi_unique", &[], spis::unique),
@@ -141,6 +143,7 @@ const KINDS: [Kind; 21] = [
     kind("esp_decryptable", &[Param::Host, Param::Host], decryptable::check),
     // A panic ends the run with the outcome `error`: a trace to judge is the proof.
     kind("no_panic", &[Param::Host], |_, _| None),
+    kind("nonces_fresh", &[], nonces::fresh),
     kind("no_state_before_cookie", &[Param::Host], no_state::check),
     kind("amplification", &[Param::Host, Param::Number("most")], amplification::check),
     offence("esp_on_deleted_spi", &[Param::Span("grace", Some(Duration::ZERO))], deleted_spi::find),
@@ -158,8 +161,8 @@ const KINDS: [Kind; 21] = [
 ];
 
 /// Names of all properties.
-pub(crate) const NAMES: [&str; 21] = {
-    let mut names = [""; 21];
+pub(crate) const NAMES: [&str; 22] = {
+    let mut names = [""; 22];
     let mut place = 0;
     while place < names.len() {
         names[place] = KINDS[place].name;

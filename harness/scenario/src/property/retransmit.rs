@@ -10,7 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ikelab_ambient::Instant;
 use ikelab_wire::ike::IkeSpi;
-use ikelab_wire::registry::ExchangeType;
+use ikelab_wire::payload::{Body, Payload};
+use ikelab_wire::registry::{ExchangeType, NotifyType};
 
 use super::{Arg, Violation};
 use crate::run::{FragmentContent, IkeContent, Message, Run};
@@ -58,6 +59,9 @@ pub(crate) fn identical(run: &Run<'_>) -> Option<Violation> {
                     .and_modify(|at| *at = (*at).max(*arrival))
                     .or_insert(*arrival);
             }
+            if keeps_nothing(ike) {
+                continue;
+            }
             let responder = ike.header.responder_spi;
             let one = match requests.get(&asked) {
                 _ if ike.header.exchange == ExchangeType::IKE_SA_INIT
@@ -97,6 +101,20 @@ pub(crate) fn identical(run: &Run<'_>) -> Option<Violation> {
 /// How many fragments a message came in; 0 for one that came whole.
 fn total(ike: &IkeContent) -> u16 {
     FragmentContent::of_message(&ike.octets).map_or(0, |part| part.total)
+}
+
+/// Whether it is what is said without a memory, so that each copy of a request may be told something
+/// else: that it is of no IKE SA (RFC 7296 §2.5, §2.21.4), or in IKE_SA_INIT a cookie or an error (§2.6).
+fn keeps_nothing(ike: &IkeContent) -> bool {
+    const SAID: [NotifyType; 2] = [NotifyType::INVALID_MAJOR_VERSION, NotifyType::INVALID_IKE_SPI];
+    let header = &ike.header;
+    let first = header.exchange == ExchangeType::IKE_SA_INIT;
+    match ike.payloads.as_slice() {
+        [Payload { body: Body::Notify(notify), .. }] => {
+            first && header.responder_spi == IkeSpi::NONE || SAID.contains(&notify.notify_type)
+        }
+        _ => false,
+    }
 }
 
 fn violation(run: &Run<'_>, message: &Message, what: &str) -> Violation {

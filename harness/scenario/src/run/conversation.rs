@@ -14,7 +14,7 @@ use ikelab_wire::ike::{EspSpi, Header};
 use ikelab_wire::ip::IpView;
 use ikelab_wire::notation;
 use ikelab_wire::payload::Payload;
-use ikelab_wire::registry::IpProtocol;
+use ikelab_wire::registry::{IpProtocol, PayloadType};
 
 use super::carried::Carried;
 use super::fragments::{Arrivals, FragmentContent};
@@ -95,6 +95,8 @@ pub struct IkeContent {
     pub readable: bool,
     /// The whole message as it was sent.
     pub octets: Vec<u8>,
+    /// What was sealed in it, and the type of the first payload there, once it has been opened.
+    pub inner: Option<(PayloadType, Vec<u8>)>,
     /// The number of the fragment that this is, where fragments are looked at one by one.
     pub fragment: Option<u16>,
 }
@@ -361,6 +363,7 @@ fn ike(message: IkeMessage) -> Content {
         header: message.header,
         payloads: message.payloads,
         octets: message.octets,
+        inner: message.inner,
         fragment: None,
     }))
 }

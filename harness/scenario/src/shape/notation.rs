@@ -157,7 +157,7 @@ pub(crate) const CRAFT: Form = Form::Written(&Notation::new(
 ));
 pub(crate) const EDIT: Form = Form::Written(&Notation::new(
     "edit",
-    "set FIELD = VALUE, insert PAYLOAD [before|after PAYLOAD], remove, swap, copy, truncate N, flip-bit N, repeat, keep-icv, cut N, whole, send N.., fragment N EDIT, mutate N; several with semicolons between them.",
+    "set FIELD = VALUE, insert PAYLOAD [before|after PAYLOAD], remove, swap, copy, truncate N, append HEX, flip-bit N, repeat, honest-copy, keep-icv, nest, sign, cut N, whole, send N.., fragment N EDIT, mutate N; several with semicolons between them.",
     "",
 ));
 pub(crate) const LADDER: Form = Form::Written(&Notation::new(

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use ikelab_ambient::{Entropy, Purpose, Seeded, Value as Chance};
+use ikelab_ike::Signer;
 use ikelab_scenario::plan::{Base, Craft, CraftPayload};
 use ikelab_wire::ike::{Flags, Header, IkeSpi, Version};
 use ikelab_wire::payload::{
@@ -31,6 +32,8 @@ pub(super) struct Maker<'a> {
     pub(super) ends: (IpAddr, IpAddr),
     /// The datagrams of the last message that went out in fragments.
     pub(super) spoken: &'a [Vec<u8>],
+    /// What AUTH is made with, where the message has one.
+    pub(super) signer: Option<&'a Signer>,
 }
 
 impl Maker<'_> {
@@ -60,6 +63,7 @@ impl Maker<'_> {
         let sealed = protected.then(|| Sealed {
             before: Vec::new(),
             sk: Piece::new(PayloadType::SK, Vec::new()),
+            after: Vec::new(),
             pad_length: None,
         });
         let mut form = Form::new(header, payloads?, sealed);

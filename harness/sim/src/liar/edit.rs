@@ -7,6 +7,9 @@ use super::craft::Maker;
 use super::form::{Form, Piece};
 use super::{fragment, mutate};
 
+/// Authentication method and reserved octets, RFC 7296 §3.8.
+const AUTH_HEADER: usize = 4;
+
 /// Makes all changes, in their order.
 pub(super) fn all(form: &mut Form, edits: &[Edit], maker: &mut Maker<'_>) -> Result<(), String> {
     edits.iter().try_for_each(|edit| one(form, edit, maker))
@@ -35,6 +38,22 @@ fn one(form: &mut Form, edit: &Edit, maker: &mut Maker<'_>) -> Result<(), String
             form.payloads.splice(at..at, copy);
             Ok(())
         }
+        Edit::Append(octets) => {
+            form.tail.extend_from_slice(octets);
+            Ok(())
+        }
+        Edit::HonestCopy => {
+            form.honest_copy = true;
+            Ok(())
+        }
+        Edit::Nest | Edit::KeepIcv if form.sealed.is_none() => {
+            Err("the message is not sealed".to_owned())
+        }
+        Edit::Nest => {
+            form.nested = true;
+            Ok(())
+        }
+        Edit::Sign => sign(form, maker),
         Edit::Truncate(length) => {
             form.truncate = Some(*length);
             Ok(())
@@ -51,7 +70,6 @@ fn one(form: &mut Form, edit: &Edit, maker: &mut Maker<'_>) -> Result<(), String
             mutate::mutate(form, *count, maker);
             Ok(())
         }
-        Edit::KeepIcv if form.sealed.is_none() => Err("the message has no checksum".to_owned()),
         Edit::KeepIcv => {
             form.keep_icv = true;
             Ok(())
@@ -143,6 +161,10 @@ fn insert(
     let piece = maker.payload(payload)?;
     match near {
         None => form.payloads.push(piece),
+        Some((false, select)) if select.kind == PayloadType::SK => {
+            let sealed = form.sealed.as_mut().ok_or("the message has no SK payload")?;
+            sealed.after.push(piece);
+        }
         Some((true, select)) if select.kind == PayloadType::SK => {
             let sealed = form.sealed.as_mut().ok_or("the message has no SK payload")?;
             sealed.before.push(piece);
@@ -167,6 +189,20 @@ fn remove(form: &mut Form, select: &Select) -> Result<(), String> {
     if form.payloads.len() == before {
         return Err(format!("there is no {}", select.text));
     }
+    Ok(())
+}
+
+/// Lets AUTH prove the identity that the message names, whatever its octets are.
+fn sign(form: &mut Form, maker: &Maker<'_>) -> Result<(), String> {
+    let signer = maker.signer.ok_or("only IKE_AUTH is signed")?;
+    let is_id = |piece: &&Piece| matches!(piece.kind, PayloadType::IDI | PayloadType::IDR);
+    // IDi stands before the IDr that an initiator asks for.
+    let id = form.payloads.iter().find(is_id).ok_or("there is no identity")?;
+    let proof = signer.auth(&id.body);
+    let auth = form.payloads.iter_mut().find(|piece| piece.kind == PayloadType::AUTH);
+    let auth = auth.ok_or("there is no AUTH")?;
+    auth.body.truncate(AUTH_HEADER);
+    auth.body.extend(proof);
     Ok(())
 }
 

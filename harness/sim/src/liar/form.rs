@@ -22,14 +22,20 @@ pub(super) struct Form {
     /// For a protected message: what stands before SK, and SK itself, whose body is not looked at.
     pub(super) sealed: Option<Sealed>,
     pub(super) keep_icv: bool,
+    /// What is sealed is an SK payload of its own.
+    pub(super) nested: bool,
     pub(super) truncate: Option<usize>,
     pub(super) flips: Vec<i64>,
     /// What it was cut into, if it was.
     pub(super) fragments: Option<Vec<Fragment>>,
+    /// Octets behind the message that no length counts.
+    pub(super) tail: Vec<u8>,
     /// How often it goes out.
     pub(super) times: usize,
     /// What chance has changed, in words.
     pub(super) mutations: Vec<String>,
+    /// Behind it, the message goes out as it was meant.
+    pub(super) honest_copy: bool,
 }
 
 /// The SK payload of a message.
@@ -37,6 +43,8 @@ pub(super) struct Form {
 pub(super) struct Sealed {
     pub(super) before: Vec<Piece>,
     pub(super) sk: Piece,
+    /// What stands behind SK, in the clear.
+    pub(super) after: Vec<Piece>,
     pub(super) pad_length: Option<u8>,
 }
 
@@ -165,6 +173,7 @@ impl Form {
         let sealed = message.protected.then(|| Sealed {
             before: Vec::new(),
             sk: Piece::new(PayloadType::SK, Vec::new()),
+            after: Vec::new(),
             pad_length: None,
         });
         let payloads = message.payloads.iter().map(Piece::of).collect();
@@ -179,11 +188,14 @@ impl Form {
             payloads,
             sealed,
             keep_icv: false,
+            nested: false,
             truncate: None,
             flips: Vec::new(),
             fragments: None,
+            tail: Vec::new(),
             times: 1,
             mutations: Vec::new(),
+            honest_copy: false,
         }
     }
 
@@ -273,7 +285,11 @@ impl Form {
             return std::iter::repeat_n(once, times).flatten().collect();
         }
         let what = match self.sealed.clone() {
-            None => What::Octets(self.harmed(self.clear_octets())),
+            None => {
+                let mut octets = self.harmed(self.clear_octets());
+                octets.extend(&self.tail);
+                What::Octets(octets)
+            }
             Some(sealed) => What::Sealed(Box::new(self.seal(sealed))),
         };
         vec![what; times]
@@ -282,6 +298,7 @@ impl Form {
     fn seal(self, sealed: Sealed) -> ToSeal {
         let (first, inner) = chain(&self.payloads, PayloadType::NO_NEXT);
         let (outer, mut behind) = chain(&sealed.before, PayloadType::SK);
+        let (_, after) = chain(&sealed.after, PayloadType::NO_NEXT);
         let length = sealed.sk.length;
         Piece { length: Some(0), ..sealed.sk }.emit(first, &mut behind);
         let mut head = self.with_header(outer, &behind);
@@ -301,6 +318,7 @@ impl Form {
         let length_of_all = self.length;
         let pad_length = sealed.pad_length;
         let icv = if self.keep_icv { Icv::Meant } else { Icv::Own };
+        let (nested, tail) = (self.nested, self.tail);
         ToSeal {
             head,
             fragment: false,
@@ -309,7 +327,10 @@ impl Form {
             sk_length: length,
             pad_length,
             icv,
+            nested,
             damage,
+            after,
+            tail,
         }
     }
 

@@ -119,7 +119,10 @@ impl Fragment {
                 sk_length: None,
                 pad_length: None,
                 icv: Icv::Own,
+                nested: false,
                 damage: Vec::new(),
+                after: Vec::new(),
+                tail: Vec::new(),
             }),
             instead: None,
             damage: Vec::new(),
@@ -189,7 +192,10 @@ impl Fragment {
             sk_length: self.skf.length,
             pad_length: self.pad_length,
             icv,
+            nested: false,
             damage: self.damage.clone(),
+            after: Vec::new(),
+            tail: Vec::new(),
         }
     }
 

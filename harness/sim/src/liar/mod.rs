@@ -125,8 +125,9 @@ impl Rules {
         let heard = (!own).then_some((message.header, message.payloads));
         let meant = own.then_some(message.header);
         let ends = (message.local.ip(), message.remote.ip());
-        let spoken = self.spoken.as_slice();
-        let mut maker = Maker { entropy: &mut self.entropy, heard, meant, ends, spoken };
+        let (spoken, signer) = (self.spoken.as_slice(), message.signer);
+        let entropy = &mut self.entropy;
+        let mut maker = Maker { entropy, heard, meant, ends, spoken, signer };
         let (forms, delay) = match does {
             Does::Silence | Does::Resend(_) => (Vec::new(), Duration::ZERO),
             Does::Raw(octets) => {
@@ -141,7 +142,12 @@ impl Rules {
             }
         };
         let mutations = forms.iter().flat_map(|form| form.mutations.clone()).collect();
-        let said = forms.into_iter().flat_map(Form::out);
+        let honest = if forms.iter().any(|form| form.honest_copy) {
+            Form::of(message).out()
+        } else {
+            Vec::new()
+        };
+        let said = forms.into_iter().flat_map(Form::out).chain(honest);
         Ok((said.map(|what| Saying { delay, what }).collect(), mutations))
     }
 }

@@ -146,5 +146,6 @@ pub(crate) fn ike_content(
     octets: Vec<u8>,
     fragment: Option<u16>,
 ) -> Content {
-    Content::Ike(Box::new(IkeContent { header, payloads, readable, octets, fragment }))
+    let inner = None;
+    Content::Ike(Box::new(IkeContent { header, payloads, readable, octets, inner, fragment }))
 }

@@ -120,7 +120,7 @@ impl Crafted {
         };
         let ends = (src.ip(), dst.ip());
         let entropy = &mut self.rules.entropy;
-        let mut maker = Maker { entropy, heard, meant: None, ends, spoken: &[] };
+        let mut maker = Maker { entropy, heard, meant: None, ends, spoken: &[], signer: None };
         let forms = maker.messages(craft, false)?;
         let mutations = forms.iter().flat_map(|form| form.mutations.clone()).collect();
         let packets = forms.into_iter().flat_map(Form::out).filter_map(octets);
@@ -170,7 +170,8 @@ impl Crafted {
     ) -> Result<(Vec<Vec<u8>>, Vec<String>), String> {
         let ends = (message.src.ip(), message.dst.ip());
         let entropy = &mut self.rules.entropy;
-        let mut maker = Maker { entropy, heard: None, meant: None, ends, spoken: &[] };
+        let mut maker =
+            Maker { entropy, heard: None, meant: None, ends, spoken: &[], signer: None };
         edit::all(&mut form, &how.edits, &mut maker)?;
         let mutations = form.mutations.clone();
         Ok((form.out().into_iter().filter_map(octets).collect(), mutations))
@@ -277,7 +278,8 @@ fn some_packets(
         Inject::Message(craft) => {
             let port = craft.port.unwrap_or(PORT_IKE);
             let ends = (from, to);
-            let mut maker = Maker { entropy, heard: None, meant: None, ends, spoken: &[] };
+            let mut maker =
+                Maker { entropy, heard: None, meant: None, ends, spoken: &[], signer: None };
             let forms = maker.messages(craft, false)?;
             let (src, dst) = (SocketAddr::new(from, port), SocketAddr::new(to, port));
             let octets = forms.into_iter().flat_map(Form::out).filter_map(octets);
