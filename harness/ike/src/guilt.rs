@@ -40,6 +40,9 @@ pub(crate) enum Discard {
     Unbelieved { what: String },
     /// An IKE_SA_INIT request with a header that no IKE_SA_INIT request has.
     BadFirstRequest { what: &'static str },
+    /// An IKE_SA_INIT request whose payloads are not what they have to be: INVALID_SYNTAX is not for
+    /// what is not authentic (RFC 7296 §3.10.1).
+    InvalidFirstRequest { why: String },
     /// A Delete of Child SAs over an IKE SA that may yet turn out to own them: it will come again.
     Undecided,
     /// An exchange that we do not know, or that has no place in an established IKE SA.
@@ -79,6 +82,7 @@ impl Discard {
             Self::WrongCookie => "wrong cookie",
             Self::Unbelieved { .. } => "unbelieved",
             Self::BadFirstRequest { .. } => "bad first request",
+            Self::InvalidFirstRequest { .. } => "invalid first request",
             Self::Undecided => "undecided",
             Self::UnknownExchange { .. } => "unknown exchange",
             Self::FragmentsNotAgreed => "fragments were not agreed on",
@@ -124,6 +128,7 @@ impl fmt::Display for Discard {
             }
             Self::Unbelieved { what } => write!(f, "an unprotected answer is not believed: {what}"),
             Self::BadFirstRequest { what } => write!(f, "an IKE_SA_INIT request with {what}"),
+            Self::InvalidFirstRequest { why } => write!(f, "an IKE_SA_INIT request: {why}"),
             Self::Undecided => {
                 f.write_str("a Delete, and it is not decided whose the Child SAs are")
             }

@@ -33,6 +33,9 @@ pub(crate) fn choose(
     protocol: Protocol,
     ke: KeyExchange,
 ) -> Option<Chosen> {
+    if !is_numbered(offer) {
+        return None;
+    }
     own.iter().find_map(|own| {
         let same_protocol = offer.proposals.iter().filter(|offered| offered.protocol == protocol);
         same_protocol.into_iter().find_map(|offered| {
@@ -43,6 +46,16 @@ pub(crate) fn choose(
             Some(Chosen { proposal, suite })
         })
     })
+}
+
+/// Whether proposals are numbered from 1 on, one by one: else the number in an answer might mean
+/// several of them, or another than the initiator counts (RFC 7296 §3.3.1).
+fn is_numbered(offer: &SecurityAssociation) -> bool {
+    offer
+        .proposals
+        .iter()
+        .zip(1_u16..)
+        .all(|(proposal, number)| u16::from(proposal.number) == number)
 }
 
 /// Checks that an answer is what RFC 7296 §3.3 lets a responder say to our offer: one proposal,
@@ -207,14 +220,24 @@ mod tests {
     #[test]
     fn the_responders_order_decides_and_the_offered_number_is_answered() {
         let own = [cbc(1, &[256, 128], &[ECP256, X25519])];
-        let offer = [cbc(7, &[128, 256], &[X25519, ECP256])];
+        let offer = [cbc(1, &[192], &[X25519]), cbc(2, &[128, 256], &[X25519, ECP256])];
         let answer = chosen(&own, &offer).unwrap();
-        assert_eq!(answer.proposal.number, 7);
+        assert_eq!(answer.proposal.number, 2);
         assert_eq!((answer.suite.encr_bits, answer.suite.ke), (Some(256), Some(ECP256)));
         assert_eq!(
             accepted(&offer, &SecurityAssociation { proposals: vec![answer.proposal] }),
             Ok(answer.suite)
         );
+    }
+
+    #[test]
+    fn proposals_that_are_not_counted_from_1_are_no_offer() {
+        let own = [cbc(1, &[256], &[X25519])];
+        let one = |number| cbc(number, &[256], &[X25519]);
+        assert!(chosen(&own, &[one(1), one(2)]).is_some());
+        for numbers in [[0, 1], [2, 3], [1, 1], [1, 3], [2, 1]] {
+            assert!(chosen(&own, &numbers.map(one)).is_none(), "{numbers:?}");
+        }
     }
 
     #[test]

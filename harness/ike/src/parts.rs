@@ -54,11 +54,11 @@ impl<'a> Parts<'a> {
                         format!("payload {number} is critical and unknown"),
                     ));
                 }
+                // RFC 7296 §3.14: SK stands in no other, and in no message without keys.
+                Body::Sk(_) | Body::Skf(_) => return Err(syntax("an SK payload among others")),
                 Body::Cert(_)
                 | Body::CertReq(_)
                 | Body::VendorId(_)
-                | Body::Sk(_)
-                | Body::Skf(_)
                 | Body::Eap(_)
                 | Body::Unknown(_) => {}
             }

@@ -244,6 +244,21 @@ fn a_first_request_that_no_initiator_sends_leaves_no_trace() {
     assert_eq!(cable.ends[1].engine.deadline(), None);
 }
 
+/// INVALID_SYNTAX is for what was authentic (RFC 7296 §3.10.1): in the clear there is silence.
+#[test]
+fn a_first_request_without_what_it_needs_is_not_answered() {
+    let first = Message::parse(&Cable::up().sent[0].octets).unwrap();
+    let mut cable = Cable::new(1, |_, _| {});
+    for place in 0..3 {
+        let mut message = first.clone();
+        message.payloads.remove(place);
+        cable.inject(1, &message.emit());
+    }
+    assert_eq!(cable.discarded(1), ["invalid first request"; 3]);
+    assert!(cable.sent.is_empty());
+    assert_eq!(cable.ends[1].engine.deadline(), None);
+}
+
 #[test]
 fn a_request_beyond_the_window_is_told_of_once_in_a_request_of_its_own() {
     let mut cable = Cable::new(1, |_, tunnel| tunnel.options.invalid_message_id = true);

@@ -113,10 +113,10 @@ pub(crate) fn begin(tunnel: usize, wanted: Vec<Want>, cx: &mut Context<'_>) -> O
     Some(sa)
 }
 
-/// A first message of ours: its octets for AUTH and its nonce, as they went out. Where nothing
+/// A first message of ours: its octets for AUTH and its nonce, as they went out last. Where nothing
 /// went out, they are as they were meant.
 fn as_said(datagrams: &Datagrams, meant: &Message, nonce: &mut Vec<u8>) -> Vec<u8> {
-    let Some(octets) = datagrams.first() else { return meant.emit() };
+    let Some(octets) = datagrams.last() else { return meant.emit() };
     let said = Message::parse(octets).ok().and_then(|message| {
         message.payloads.into_iter().find_map(|payload| match payload.body {
             Body::Nonce(Nonce(nonce)) => Some(nonce),
@@ -251,6 +251,10 @@ impl<'a> Asked<'a> {
         let offer = parts::need(parts.sa, "SA")?;
         let ke = parts::need(parts.ke, "KE")?;
         let nonce = parts.nonce()?;
+        if offer.proposals.iter().any(|proposal| !proposal.spi.is_empty()) {
+            // RFC 7296 §3.3.1: the header has it.
+            return Err(parts::syntax("an SPI in a proposal for the first IKE SA"));
+        }
         let own = &cx.tunnel(tunnel).proposals;
         let chosen = negotiate::choose(own, offer, Protocol::IKE, KeyExchange::Negotiated)
             .ok_or_else(|| Refusal::new(NotifyType::NO_PROPOSAL_CHOSEN, "no proposal in common"))?;
@@ -562,6 +566,10 @@ fn refuse(
     refusal: &Refusal,
     cx: &mut Context<'_>,
 ) -> Result<Option<Sa>, Discard> {
+    if refusal.notify.notify_type == NotifyType::INVALID_SYNTAX {
+        // RFC 7296 §3.10.1: it is only sent where the request was authentic, and sealed.
+        return Err(Discard::InvalidFirstRequest { why: refusal.reason.clone() });
+    }
     let sa = SaId { initiator: arrival.spi, responder: IkeSpi::NONE };
     cx.refused(Some(sa), refusal);
     arrival.answer_without_state(refusal.notify.clone(), cx);

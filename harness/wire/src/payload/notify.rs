@@ -31,7 +31,7 @@ impl Notify {
         let spi_size = usize::from(reader.u8("a notify's SPI size")?);
         let notify_type = NotifyType(reader.u16("the notify type")?);
         let valid = match protocol {
-            Protocol::IKE => matches!(spi_size, 0 | 8),
+            Protocol::IKE => spi_size == 0,
             Protocol::AH | Protocol::ESP => matches!(spi_size, 0 | 4),
             _ => true,
         };
@@ -139,6 +139,7 @@ mod tests {
             hex!("03 04 4009 c0ffee").as_slice(),
             &hex!("03 08 4009 c0ffee01c0ffee01"),
             &hex!("01 04 4009 c0ffee01"),
+            &hex!("01 08 4009 c0ffee01c0ffee01"),
             &hex!("00 00 40"),
         ] {
             assert!(read(PayloadType::NOTIFY, octets).is_err(), "{octets:02x?}");

@@ -45,7 +45,7 @@ pub(crate) fn accept_in_auth(
             notify,
         });
     }
-    if parts.sa.is_none() {
+    if parts.sa.is_none() && parts.error().is_some() {
         return forget(core, sent, cx);
     }
     if parts.error().is_some() {
