@@ -110,6 +110,17 @@ fn packet<'a>(interface_id: u32, copy: &'a Copy<'_>) -> EnhancedPacketBlock<'a> 
     }
 }
 
+/// Ours: a comment is read by people; an option of pcapng ends at 65535 octets anyway.
+const COMMENT_MAX: usize = 16_384;
+
+/// Cuts a comment where it would be too long for its place.
+fn shorten(comment: &mut String) {
+    if comment.len() > COMMENT_MAX {
+        comment.truncate(comment.floor_char_boundary(COMMENT_MAX));
+        comment.push_str(" ...");
+    }
+}
+
 fn copies<'a>(trace: &Trace, seen: &Seen<'a>) -> Vec<Copy<'a>> {
     let total = seen.sent.fates.len();
     let about = about(seen);
@@ -129,6 +140,7 @@ fn copies<'a>(trace: &Trace, seen: &Seen<'a>) -> Vec<Copy<'a>> {
         for line in details(seen) {
             comment.push_str(&format!("\n{line}"));
         }
+        shorten(&mut comment);
         Copy { interface: (seen.sent.link, lost), at: seen.at, octets, comment }
     };
     seen.sent.fates.iter().enumerate().map(copy).collect()
@@ -182,4 +194,19 @@ fn details(seen: &Seen<'_>) -> Vec<String> {
         _ => None,
     });
     messages.flat_map(|message| &message.payloads).flat_map(notation::details).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_comment_that_is_too_long_for_pcapng_is_cut() {
+        let mut comment = "ü".repeat(COMMENT_MAX);
+        shorten(&mut comment);
+        assert!(comment.len() < COMMENT_MAX + 8 && comment.ends_with("ü ..."));
+        let mut short = "ü".to_owned();
+        shorten(&mut short);
+        assert_eq!(short, "ü");
+    }
 }
