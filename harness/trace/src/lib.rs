@@ -7,6 +7,7 @@
 mod addressee;
 mod app;
 mod esp;
+mod esp_reason;
 mod flow;
 mod host;
 mod ike;
@@ -18,7 +19,8 @@ mod record;
 
 pub use addressee::Addressees;
 pub use app::{AppEvent, Transport};
-pub use esp::EspEvent;
+pub use esp::{EspEvent, OuterEnds};
+pub use esp_reason::{Dropped, Withheld};
 pub use flow::{FlowKind, FlowSummary};
 pub use host::HostEvent;
 pub use ike::{
@@ -28,5 +30,5 @@ pub use ike::{
 pub use lives::Lives;
 pub use net::{Fate, NetEvent, Origin, Overheard, PacketId, Sent};
 pub use octets::Octets;
-pub use reason::{DISCARDED, DROPPED};
+pub use reason::DISCARDED;
 pub use record::{Fact, HostId, HostInfo, IfaceInfo, LinkId, LinkInfo, Record, Trace, sha256};

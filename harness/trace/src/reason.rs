@@ -29,23 +29,3 @@ pub const DISCARDED: [&str; 25] = [
     "incomplete message",
     "closed SA",
 ];
-
-/// Why ESP, or the policy, lets a packet not in.
-pub const DROPPED: [&str; 16] = [
-    "unknown SPI",
-    "fragment of an ESP packet",
-    "too short",
-    "replayed",
-    "left of the replay window",
-    "bad ICV",
-    "not whole blocks",
-    "bad padding",
-    "dummy packet",
-    "bad next header",
-    "bad inner packet",
-    "outside the SA's selectors",
-    "congestion that the sender would not understand",
-    "lifetime over",
-    "should have been protected",
-    "policy discards",
-];

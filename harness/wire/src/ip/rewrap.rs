@@ -11,6 +11,12 @@ use crate::registry::IpProtocol;
 const HEADER_V6: usize = 40;
 
 impl IpView<'_> {
+    /// How long the header is that [`Self::emit_header_for`] appends.
+    #[must_use]
+    pub fn header_len_for(&self) -> usize {
+        if self.src.is_ipv4() { self.payload_range().start } else { HEADER_V6 }
+    }
+
     /// Appends this packet's header, but for another protocol and a payload of another length. In
     /// IPv4 it keeps its options; in IPv6 it is the base header. `None`, and nothing appended,
     /// where the length has no room in its field.
@@ -24,7 +30,7 @@ impl IpView<'_> {
         let start = out.len();
         match self.src {
             IpAddr::V4(_) => {
-                let header = self.octets().get(..self.payload_range().start)?;
+                let header = self.octets().get(..self.header_len_for())?;
                 let total = u16::try_from(header.len() + payload_length).ok()?;
                 out.extend_from_slice(header);
                 let header = out.get_mut(start..)?;
@@ -35,7 +41,7 @@ impl IpView<'_> {
                 header[10..12].copy_from_slice(&checksum);
             }
             IpAddr::V6(_) => {
-                let header = self.octets().get(..HEADER_V6)?;
+                let header = self.octets().get(..self.header_len_for())?;
                 let length = u16::try_from(payload_length).ok()?;
                 out.extend_from_slice(header);
                 let header = out.get_mut(start..)?;
@@ -65,6 +71,7 @@ mod tests {
             let mut rewrapped = Vec::new();
             let view = IpView::parse(&octets).unwrap();
             view.emit_header_for(IpProtocol::ESP, 5, &mut rewrapped).unwrap();
+            assert_eq!(rewrapped.len(), view.header_len_for());
             rewrapped.extend_from_slice(&[7; 5]);
             let after = IpPacket { protocol: IpProtocol::ESP, payload: vec![7; 5], ..before };
             assert_eq!(IpPacket::parse(&rewrapped), Ok(after));

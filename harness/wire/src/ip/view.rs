@@ -107,6 +107,12 @@ impl<'a> IpView<'a> {
         Ok(view)
     }
 
+    /// The flow label of IPv6.
+    pub fn flow_label(&self) -> Option<u32> {
+        let [_, high, middle, low] = *self.octets.first_chunk()?;
+        self.src.is_ipv6().then(|| u32::from_be_bytes([0, high & 0x0f, middle, low]))
+    }
+
     /// The whole packet.
     pub fn octets(&self) -> &'a [u8] {
         self.octets
@@ -185,7 +191,7 @@ mod tests {
         assert_eq!((view.protocol, view.ttl, view.dont_fragment), (IpProtocol::UDP, 64, true));
         assert_eq!((view.identification, view.fragment), (0x1234, None));
         assert_eq!(view.ports(), Some((500, 500)));
-        assert_eq!(view.payload_range(), 20..28);
+        assert_eq!((view.payload_range(), view.flow_label()), (20..28, None));
     }
 
     #[test]
@@ -207,13 +213,14 @@ mod tests {
     #[test]
     fn an_ipv6_fragment_shows_its_place_and_a_later_one_no_ports() {
         let mut octets = hex!(
-            "60 00 0000 0010 2c 40"
+            "60 0f 1234 0010 2c 40"
             "fd000000000000000000000000000001 fd000000000000000000000000000002"
             "11 00 0001 0000abcd"
             "01f4 01f4 0008 0000"
         );
         let view = IpView::parse(&octets).expect("a packet");
         assert_eq!((view.protocol, view.identification), (IpProtocol::UDP, 0xabcd));
+        assert_eq!(view.flow_label(), Some(0xf_1234));
         let first = Fragment { offset: 0, more: true };
         assert_eq!((view.fragment, view.ports()), (Some(first), Some((500, 500))));
         octets[43] = 0x08;
