@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::encr::Cipher;
+use crate::encr::{Cipher, Text};
 use crate::integ::IntegKey;
 use crate::open_error::OpenError;
 use crate::protection::Protection;
@@ -37,27 +37,35 @@ impl Channel {
         self.protection
     }
 
-    /// Encrypts `text` in place and fills `icv`.
-    pub(crate) fn seal(&self, frame: &Frame<'_>, text: &mut [u8], icv: &mut [u8]) {
+    /// Encrypts `text` and fills `icv`. What stands behind the last whole block stays as it
+    /// is; only who makes packets by hand has such a text.
+    pub(crate) fn seal(&self, frame: &Frame<'_>, mut text: Text<'_, '_>, icv: &mut [u8]) {
         let (tag, mac) = icv.split_at_mut(self.protection.encr.tag_len());
-        frame.with_aad(|aad| self.cipher.seal(aad, frame.iv, text, tag));
+        let ragged = text.len() % self.protection.encr.block_len();
+        let whole = text.len() - ragged;
+        let (whole, rest) = text.reborrow().split_at(whole);
+        frame.with_aad(|aad| self.cipher.seal(aad, frame.iv, whole, tag));
+        let _copied = rest.into_out_with_copied_in();
         if let Some(integ) = &self.integ {
+            let text = text.get_out();
             let icv = frame.with_esn_tail(|tail| integ.icv(&[frame.aad, frame.iv, text, tail]));
             mac.copy_from_slice(icv.as_ref());
         }
     }
 
-    /// Checks `icv` and then decrypts `text` in place.
+    /// Checks `icv` and then decrypts `text`.
     pub(crate) fn open(
         &self,
         frame: &Frame<'_>,
-        text: &mut [u8],
+        text: Text<'_, '_>,
         icv: &[u8],
     ) -> Result<(), OpenError> {
         let (tag, mac) =
             icv.split_at_checked(self.protection.encr.tag_len()).ok_or(OpenError::TooShort)?;
         if let Some(integ) = &self.integ
-            && !frame.with_esn_tail(|tail| integ.verify(&[frame.aad, frame.iv, text, tail], mac))
+            && !frame.with_esn_tail(|tail| {
+                integ.verify(&[frame.aad, frame.iv, text.get_in(), tail], mac)
+            })
         {
             return Err(OpenError::BadIcv);
         }

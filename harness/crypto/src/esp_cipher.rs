@@ -3,6 +3,7 @@
 use core::ops::Range;
 
 use crate::channel::{Channel, Frame};
+use crate::encr::Text;
 use crate::open_error::OpenError;
 use crate::protection::Protection;
 
@@ -71,7 +72,12 @@ impl EspCipher {
     /// Appends padding 1, 2, 3, …, the pad length and the next header to a packet that begins at
     /// `at` and ends with its payload.
     pub fn pad(&self, packet: &mut Vec<u8>, at: usize, next_header: u8) {
-        let payload_len = packet.len().saturating_sub(at + self.payload_offset());
+        self.pad_payload(packet, at + self.payload_offset(), next_header);
+    }
+
+    /// The same for a payload that begins at `at`, without what stands before it in a packet.
+    pub fn pad_payload(&self, packet: &mut Vec<u8>, at: usize, next_header: u8) {
+        let payload_len = packet.len().saturating_sub(at);
         let pad_len = u8::try_from(self.pad_len(payload_len)).unwrap_or(0);
         packet.extend(1..=pad_len);
         packet.extend([pad_len, next_header]);
@@ -86,7 +92,44 @@ impl EspCipher {
         let (head, rest) = packet[at..].split_at_mut(self.payload_offset());
         let (text, icv) = rest.split_at_mut(text_end - at - self.payload_offset());
         let (aad, iv) = head.split_at(HEADER_LEN);
+        self.channel.seal(&Frame { aad, esn_high, iv }, text.into(), icv);
+    }
+
+    /// The same for a text that stands elsewhere: behind SPI, sequence number and IV, which are the
+    /// last octets of `packet` from `at` on, its ciphertext and the integrity check value are put.
+    /// What is beyond that in `packet` is overwritten or cut off.
+    pub fn seal_from(&self, text: &[u8], packet: &mut Vec<u8>, at: usize, esn_high: Option<u32>) {
+        let from = at + self.payload_offset();
+        fit(packet, from + text.len() + self.protection().icv_len());
+        let (head, rest) = packet[at..].split_at_mut(self.payload_offset());
+        let (sealed, icv) = rest.split_at_mut(text.len());
+        let (aad, iv) = head.split_at(HEADER_LEN);
+        let text = Text::new(text, sealed).expect("they have the same length");
         self.channel.seal(&Frame { aad, esn_high, iv }, text, icv);
+    }
+
+    /// Checks and then decrypts a whole packet, SPI first, into `text` from `at` on: payload and
+    /// trailer. What is beyond that in `text` is overwritten or cut off; a forged packet leaves
+    /// nothing to be read there.
+    ///
+    /// # Errors
+    /// When the packet is too short, forged, or not in whole blocks.
+    pub fn open_into(
+        &self,
+        packet: &[u8],
+        text: &mut Vec<u8>,
+        at: usize,
+        esn_high: Option<u32>,
+    ) -> Result<(), OpenError> {
+        let to =
+            packet.len().checked_sub(self.protection().icv_len()).ok_or(OpenError::TooShort)?;
+        let (rest, icv) = packet.split_at(to);
+        let (head, sealed) =
+            rest.split_at_checked(self.payload_offset()).ok_or(OpenError::TooShort)?;
+        let (aad, iv) = head.split_at(HEADER_LEN);
+        fit(text, at + sealed.len());
+        let both = Text::new(sealed, &mut text[at..]).expect("they have the same length");
+        self.channel.open(&Frame { aad, esn_high, iv }, both, icv)
     }
 
     /// Checks and then decrypts in place a whole packet, SPI first. What comes back says where
@@ -105,8 +148,18 @@ impl EspCipher {
         let (sealed, icv) = packet.split_at_mut(to);
         let (head, text) = sealed.split_at_mut_checked(from).ok_or(OpenError::TooShort)?;
         let (aad, iv) = head.split_at(HEADER_LEN);
-        self.channel.open(&Frame { aad, esn_high, iv }, text, icv)?;
+        self.channel.open(&Frame { aad, esn_high, iv }, text.into(), icv)?;
         Ok(from..to)
+    }
+}
+
+/// Makes a buffer this long. What it holds is stale, and will be overwritten: only what it grows by
+/// costs time.
+fn fit(buffer: &mut Vec<u8>, len: usize) {
+    if buffer.len() < len {
+        buffer.resize(len, 0);
+    } else {
+        buffer.truncate(len);
     }
 }
 

@@ -94,7 +94,7 @@ impl Sealer {
         let (head, rest) = message.split_at_mut(head_len + self.iv_len());
         let (text, icv) = rest.split_at_mut(text_len);
         let (aad, iv) = head.split_at(head_len);
-        self.channel.seal(&Frame { aad, esn_high: None, iv }, text, icv);
+        self.channel.seal(&Frame { aad, esn_high: None, iv }, text.into(), icv);
     }
 
     /// The message with these payloads in as many SKF payloads as are needed for no message to be
@@ -184,7 +184,11 @@ impl Sealer {
         let (text, icv) = body.split_at_checked(text_len).ok_or(OpenError::TooShort)?;
 
         let mut plaintext = text.to_vec();
-        self.channel.open(&Frame { aad, esn_high: None, iv }, &mut plaintext, icv)?;
+        self.channel.open(
+            &Frame { aad, esn_high: None, iv },
+            plaintext.as_mut_slice().into(),
+            icv,
+        )?;
         let pad_len = plaintext.pop().ok_or(OpenError::TooShort)?;
         let inner_len =
             plaintext.len().checked_sub(usize::from(pad_len)).ok_or(OpenError::BadPadding)?;

@@ -4,11 +4,11 @@ use aes::{Aes128, Aes192, Aes256};
 use cbc::{Decryptor, Encryptor};
 use cipher::consts::U16;
 use cipher::{
-    Array, BlockCipherDecrypt, BlockCipherEncrypt, BlockModeDecrypt, BlockModeEncrypt,
-    BlockSizeUser, InnerIvInit, KeyInit,
+    BlockCipherDecrypt, BlockCipherEncrypt, BlockModeDecrypt, BlockModeEncrypt, BlockSizeUser,
+    InnerIvInit, KeyInit,
 };
 
-use super::Cipher;
+use super::{Cipher, Text};
 
 struct Cbc<A>(A);
 
@@ -31,20 +31,20 @@ impl<A> Cipher for Cbc<A>
 where
     A: BlockSizeUser<BlockSize = U16> + BlockCipherEncrypt + BlockCipherDecrypt + Send + Sync,
 {
-    fn seal(&self, _: &[u8], iv: &[u8], text: &mut [u8], _: &mut [u8]) {
-        let (blocks, rest) = Array::slice_as_chunks_mut(text);
+    fn seal(&self, _: &[u8], iv: &[u8], text: Text<'_, '_>, _: &mut [u8]) {
+        let (blocks, rest) = text.into_chunks::<U16>();
         assert!(rest.is_empty(), "CBC encrypts whole blocks");
         Encryptor::inner_iv_slice_init(&self.0, iv)
             .expect("an IV of CBC is one block")
-            .encrypt_blocks(blocks);
+            .encrypt_blocks_inout(blocks);
     }
 
-    fn open(&self, _: &[u8], iv: &[u8], text: &mut [u8], _: &[u8]) -> bool {
-        let (blocks, rest) = Array::slice_as_chunks_mut(text);
+    fn open(&self, _: &[u8], iv: &[u8], text: Text<'_, '_>, _: &[u8]) -> bool {
+        let (blocks, rest) = text.into_chunks::<U16>();
         assert!(rest.is_empty(), "CBC decrypts whole blocks");
         Decryptor::inner_iv_slice_init(&self.0, iv)
             .expect("an IV of CBC is one block")
-            .decrypt_blocks(blocks);
+            .decrypt_blocks_inout(blocks);
         true
     }
 }

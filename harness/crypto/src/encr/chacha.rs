@@ -5,7 +5,7 @@ use cipher::{KeyIvInit, StreamCipher};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::Cipher;
+use super::{Cipher, Text};
 use crate::poly1305::{self, Poly1305};
 
 /// The key and the salt that begins each nonce.
@@ -33,11 +33,11 @@ impl ChaCha20Poly1305 {
         &self,
         aad: &[u8],
         nonce: &[u8; 12],
-        text: &mut [u8],
+        mut text: Text<'_, '_>,
     ) -> [u8; poly1305::TAG_LEN] {
         let (mut stream, poly) = self.begin(nonce);
-        stream.apply_keystream(text);
-        tag(poly, aad, text)
+        stream.apply_keystream_inout(text.reborrow());
+        tag(poly, aad, text.get_out())
     }
 
     fn begin(&self, nonce: &[u8; 12]) -> (ChaCha20, Poly1305) {
@@ -67,16 +67,16 @@ fn tag(mut poly: Poly1305, aad: &[u8], text: &[u8]) -> [u8; poly1305::TAG_LEN] {
 }
 
 impl Cipher for ChaCha20Poly1305 {
-    fn seal(&self, aad: &[u8], iv: &[u8], text: &mut [u8], tag: &mut [u8]) {
+    fn seal(&self, aad: &[u8], iv: &[u8], text: Text<'_, '_>, tag: &mut [u8]) {
         tag.copy_from_slice(&self.seal_with_nonce(aad, &self.nonce(iv), text));
     }
 
-    fn open(&self, aad: &[u8], iv: &[u8], text: &mut [u8], expected: &[u8]) -> bool {
+    fn open(&self, aad: &[u8], iv: &[u8], text: Text<'_, '_>, expected: &[u8]) -> bool {
         let (mut stream, poly) = self.begin(&self.nonce(iv));
-        if !bool::from(tag(poly, aad, text).as_slice().ct_eq(expected)) {
+        if !bool::from(tag(poly, aad, text.get_in()).as_slice().ct_eq(expected)) {
             return false;
         }
-        stream.apply_keystream(text);
+        stream.apply_keystream_inout(text);
         true
     }
 }
