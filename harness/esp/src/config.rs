@@ -36,6 +36,9 @@ pub struct SaConfig {
     pub esn: bool,
     /// Packets in the replay window; 0 to look for no replays.
     pub replay_window: u32,
+    /// Whether both ends said NON_FIRST_FRAGMENTS_ALSO, RFC 4301 §7.1: without, no later fragments
+    /// are sent on it where its selectors have ports.
+    pub non_first_fragments: bool,
     /// Whether we may send on it at once. If not, it first carries a packet when one came in on it,
     /// when the SA that it replaces is gone, or when no other SA can carry the packet: RFC 7296
     /// §2.8 has the responder of a rekey wait until the initiator is seen to be ready.
@@ -60,6 +63,18 @@ pub struct OuterPolicy {
     /// the path MTU has room; 0 for none. The peer must not have refused it
     /// (ESP_TFC_PADDING_NOT_SUPPORTED, RFC 7296 §1.3.1).
     pub tfc_len: u16,
+    /// What the outer header says of congestion.
+    pub ecn: Ecn,
+}
+
+/// The modes of a tunnel's ingress, RFC 6040 §4.1.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Ecn {
+    /// The field of the inner header is copied.
+    #[default]
+    Normal,
+    /// The outer header is not ECN-capable: for an egress that would lose the marks.
+    Compatibility,
 }
 
 /// The three ways of RFC 4301 §8.1 with the DF bit.

@@ -1,9 +1,8 @@
 //! How many packets went through and how many did not, by reason: what RFC 4301 §4.4.2.1 and RFC
 //! 4303 §4 want an administrator to be able to see.
 
+use ikelab_trace::{Dropped, Withheld};
 use std::collections::BTreeMap;
-
-use crate::reason::{Dropped, Withheld};
 
 /// What an engine has counted since it was made.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]

@@ -1,41 +1,39 @@
 //! What an opened ESP packet holds, and whether it may be delivered, RFC 4303 §3.4.4.
 
-use std::ops::Range;
-
+use ikelab_ambient::Instant;
 use ikelab_crypto::Trailer;
-use ikelab_trace::EspMode;
+use ikelab_trace::{Dropped, EspMode};
 use ikelab_wire::ip::{IpView, repair_checksum, set_ecn};
 use ikelab_wire::registry::IpProtocol;
 
 use crate::ecn;
 use crate::flow::Flow;
+use crate::fragments::Fragments;
 use crate::inbound::Refused;
-use crate::reason::Dropped;
+use crate::reason::of_opening;
 use crate::sad::Child;
-use crate::splice::splice_front;
 
-/// Leaves in `buffer`, where a plaintext with its trailer stands at `text`, the IP packet that is to
-/// be delivered.
+/// Leaves in `buffer`, where a plaintext with its trailer stands from `at` on, the IP packet that is
+/// to be delivered.
 pub(crate) fn take_out(
-    child: &Child,
-    outer: &IpView<'_>,
+    (child, outer): (&Child, &IpView<'_>),
     buffer: &mut Vec<u8>,
-    text: Range<usize>,
+    at: usize,
     front: &mut Vec<u8>,
+    (now, pieces): (Instant, &mut Fragments),
 ) -> Result<(), Refused> {
-    let (payload, next_header) = split(buffer.get(text.clone()).unwrap_or_default())?;
+    let (payload, next_header) = split(buffer.get(at..).unwrap_or_default())?;
     let payload_len = payload.len();
     match child.config.mode {
         EspMode::Tunnel => {
             let inner = tunnelled(payload, next_header)?;
-            check_selectors(child, &inner)?;
+            check_selectors(child, &inner, pieces.resolve(now, &inner, Flow::outbound(&inner)))?;
             let marked = ecn::leave(inner.dscp_ecn, outer.dscp_ecn);
             let marked = marked.map_err(|reason| Refused::new(reason, congestion(&inner)))?;
             let changed = marked != ecn::bits(inner.dscp_ecn);
             let inner_len = inner.octets().len();
             // Octets behind the inner packet are traffic flow padding, RFC 4303 §2.7.
-            buffer.truncate(text.start + inner_len);
-            splice_front(buffer, text.start, &[], 0);
+            buffer.truncate(inner_len);
             if changed {
                 set_ecn(buffer, marked);
             }
@@ -46,15 +44,16 @@ pub(crate) fn take_out(
             outer
                 .emit_header_for(next_header, payload_len, front)
                 .ok_or_else(|| Refused::new(Dropped::BadInnerPacket, "longer than IP allows"))?;
-            buffer.truncate(text.start + payload_len);
-            splice_front(buffer, text.start, front, 0);
+            buffer.truncate(at + payload_len);
+            buffer[..at].copy_from_slice(front);
             if outer.protocol == IpProtocol::UDP
                 && let Some(segment) = buffer.get_mut(front.len()..)
             {
                 // RFC 3948 §3.1.2, the second way: a NAT may have changed the addresses.
                 repair_checksum(next_header, outer.src, outer.dst, segment);
             }
-            check_selectors(child, &parse(buffer)?)
+            let packet = parse(buffer)?;
+            check_selectors(child, &packet, Flow::outbound(&packet))
         }
     }
 }
@@ -65,7 +64,7 @@ fn congestion(inner: &IpView<'_>) -> String {
 
 fn split(text: &[u8]) -> Result<(&[u8], IpProtocol), Refused> {
     let trailer =
-        Trailer::read(text).map_err(|error| Refused::new(error.into(), error.to_string()))?;
+        Trailer::read(text).map_err(|error| Refused::new(of_opening(error), error.to_string()))?;
     if !trailer.monotonic {
         return Err(Refused::new(Dropped::BadPadding, "padding is not 1, 2, 3, …"));
     }
@@ -93,10 +92,13 @@ fn parse(packet: &[u8]) -> Result<IpView<'_>, Refused> {
     IpView::parse(packet).map_err(|error| Refused::new(Dropped::BadInnerPacket, error.to_string()))
 }
 
-fn check_selectors(child: &Child, inner: &IpView<'_>) -> Result<(), Refused> {
-    let flow = Flow::inbound(inner);
+/// RFC 4301 §5.2, step 4; `flow` is the packet's as its sender saw it.
+fn check_selectors(child: &Child, inner: &IpView<'_>, flow: Flow) -> Result<(), Refused> {
+    let flow = flow.reversed();
     if child.carries(&flow) {
         return Ok(());
     }
-    Err(Refused::new(Dropped::OutsideSelectors, flow.reversed().to_string()))
+    let hidden = if flow.hides_ports() { ", a later fragment without its first" } else { "" };
+    let detail = format!("{}{hidden}", Flow::inbound(inner).reversed());
+    Err(Refused::new(Dropped::OutsideSelectors, detail))
 }

@@ -1,6 +1,8 @@
 //! Explicit congestion notification through a tunnel, RFC 6040.
 
-use crate::reason::Dropped;
+use ikelab_trace::Dropped;
+
+use crate::config::Ecn;
 
 const NOT_ECT: u8 = 0b00;
 const ECT_0: u8 = 0b10;
@@ -10,6 +12,14 @@ const CE: u8 = 0b11;
 /// The two bits of ECN in an octet of DSCP and ECN.
 pub(crate) const fn bits(dscp_ecn: u8) -> u8 {
     dscp_ecn & 0b11
+}
+
+/// What the outer header of a packet that enters a tunnel shall say, RFC 6040 §4.1.
+pub(crate) const fn enter(mode: Ecn, inner: u8) -> u8 {
+    match mode {
+        Ecn::Normal => bits(inner),
+        Ecn::Compatibility => NOT_ECT,
+    }
 }
 
 /// What the inner header of a packet that leaves a tunnel shall say, RFC 6040 §4.2 figure 4.
@@ -44,6 +54,14 @@ mod tests {
         ];
         for (inner, expected) in table {
             assert_eq!(outer.map(|outer| leave(inner, outer)), expected, "inner {inner:02b}");
+        }
+    }
+
+    #[test]
+    fn the_ingress_copies_or_clears() {
+        for inner in [NOT_ECT, ECT_0, ECT_1, CE] {
+            assert_eq!(enter(Ecn::Normal, 0xb8 | inner), inner);
+            assert_eq!(enter(Ecn::Compatibility, 0xb8 | inner), NOT_ECT);
         }
     }
 

@@ -3,17 +3,20 @@
 use std::net::SocketAddr;
 
 use ikelab_crypto::Encr;
+use ikelab_trace::EspEvent;
 use ikelab_wire::ike::EspSpi;
 
 use crate::config::SaConfig;
 use crate::counters::Counters;
 use crate::flow::Flow;
+use crate::fragments::Fragments;
 use crate::known::{Answer, Known};
-use crate::policy::{Policy, Spd};
+use crate::policy::{Hidden, Policy, Spd};
 use crate::sad::Sad;
+use crate::volume::last_sequence;
 
-/// How many buffers wait for inbound packets. Ours.
-const SPARE_MAX: usize = 8;
+/// How many buffers wait for packets. Ours.
+pub(crate) const SPARE_MAX: usize = 8;
 
 /// All of IPsec of one host below IKE: policies, SAs, and the packets that go through them.
 #[derive(Debug, Default)]
@@ -21,11 +24,16 @@ pub struct Esp {
     pub(crate) spd: Spd,
     pub(crate) sad: Sad,
     pub(crate) known: Known,
+    /// First fragments in the clear on their way out, and in.
+    pub(crate) pieces_out: Fragments,
+    pub(crate) pieces_in: Fragments,
+    /// First fragments that came out of ESP.
+    pub(crate) pieces_opened: Fragments,
     /// The identification of the next outer IPv4 header.
     pub(crate) identification: u16,
     /// What will stand before the next payload, kept from packet to packet.
     pub(crate) front: Vec<u8>,
-    /// Buffers for inbound packets.
+    /// Buffers for packets, with stale octets in them.
     pub(crate) spare: Vec<Vec<u8>>,
     pub(crate) counters: Counters,
 }
@@ -89,6 +97,8 @@ impl Esp {
         self.known.forget();
         self.sad = Sad::default();
         self.spd.forget_sas();
+        let fragments = [&mut self.pieces_out, &mut self.pieces_in, &mut self.pieces_opened];
+        fragments.into_iter().for_each(|pieces| *pieces = Fragments::default());
     }
 
     /// Sends on a Child SA from now on, though nothing may have come in on it yet.
@@ -127,14 +137,23 @@ impl Esp {
 
     /// Moves the counters of an SA on: the last sequence number sent, and the highest one seen. A
     /// member of a cluster that takes over does so, RFC 6311 §3.5, and who wants to see the end of
-    /// the numbers before the sun burns out. They never go back.
-    pub fn advance(&mut self, spi_in: EspSpi, sent: u64, seen: u64) {
-        if let Some(child) = self.sad.get_mut(spi_in) {
-            child.sent = child.sent.max(sent);
-            if seen > child.window.top() {
-                child.window.note(seen);
-            }
+    /// the numbers before the sun burns out. They never go back. What comes back is for the trace.
+    pub fn advance(&mut self, spi_in: EspSpi, sent: u64, seen: u64) -> Option<EspEvent> {
+        let child = self.sad.get_mut(spi_in)?;
+        let last = last_sequence(child.config.esn);
+        child.sent = child.sent.max(sent.min(last));
+        if seen > child.window.top() {
+            child.window.note(seen.min(last));
         }
+        let (spi_out, sent, seen) = (child.config.spi_out, child.sent, child.window.top());
+        Some(EspEvent::Advanced { spi_out, sent, spi_in, seen })
+    }
+
+    /// The Child SA that a policy would send on now, whatever the packet.
+    #[must_use]
+    pub fn sender(&mut self, policy: &str) -> Option<EspSpi> {
+        let entry = self.spd.named(policy)?;
+        self.sad.newest(&entry.sas)
     }
 
     /// What was counted.
@@ -158,15 +177,15 @@ impl Esp {
     }
 
     /// The policy of a flow and the SA that carries it: from memory, or by the long way.
-    pub(crate) fn look_up(&mut self, flow: &Flow) -> Answer {
+    pub(crate) fn look_up(&mut self, flow: &Flow) -> Result<Answer, Hidden> {
         if let Some(answer) = self.known.get(flow) {
-            return answer;
+            return Ok(answer);
         }
-        let place = self.spd.place(flow);
+        let place = self.spd.place(flow)?;
         let entry = place.and_then(|place| self.spd.at(place));
         let carrier = entry.and_then(|entry| self.sad.choose(&entry.sas, flow));
         let answer = Answer { place, carrier };
         self.known.put(flow, answer);
-        answer
+        Ok(answer)
     }
 }

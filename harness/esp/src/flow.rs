@@ -22,6 +22,10 @@ pub(crate) struct Flow {
     pub(crate) protocol: IpProtocol,
     pub(crate) local: End,
     pub(crate) remote: End,
+    /// Whether the packet is a later fragment, which shows no ports.
+    pub(crate) later: bool,
+    /// Whether it crosses the IPsec boundary.
+    pub(crate) crosses: bool,
 }
 
 impl Flow {
@@ -32,7 +36,37 @@ impl Flow {
             protocol: packet.protocol,
             local: End { address: packet.src, port: source_port },
             remote: End { address: packet.dst, port: destination_port },
+            later: packet.is_later_fragment(),
+            crosses: true,
         }
+    }
+
+    /// The same, and whether it crosses the IPsec boundary.
+    pub(crate) fn crossing(self, crosses: bool) -> Self {
+        Self { crosses, ..self }
+    }
+
+    /// The same with ports that are known from elsewhere.
+    pub(crate) fn with_ports(self, local: Option<u16>, remote: Option<u16>) -> Self {
+        let (local, remote) =
+            (End { port: local, ..self.local }, End { port: remote, ..self.remote });
+        Self { local, remote, ..self }
+    }
+
+    /// Whether it has ports that nobody can see: it is a later fragment, and the first is unknown.
+    pub(crate) fn hides_ports(&self) -> bool {
+        self.later && self.local.port.is_none() && has_ports(self.protocol)
+    }
+
+    /// Whether each side might have a selector for it, if its ports were those.
+    pub(crate) fn may_match(&self, local: &[SelectorRange], remote: &[SelectorRange]) -> bool {
+        let side = |ranges: &[SelectorRange], end: &End| {
+            ranges.iter().any(|range| {
+                let protocol = range.protocol == IpProtocol::ANY || range.protocol == self.protocol;
+                protocol && range.contains(end.address)
+            })
+        };
+        side(local, &self.local) && side(remote, &self.remote)
     }
 
     /// Of a packet that came in.
@@ -48,7 +82,7 @@ impl Flow {
     /// Whether each side has a selector for it.
     pub(crate) fn matches(&self, local: &[SelectorRange], remote: &[SelectorRange]) -> bool {
         let side = |ranges: &[SelectorRange], end: &End| {
-            ranges.iter().any(|range| covers(range, self.protocol, end))
+            ranges.iter().any(|range| covers(range, self, end))
         };
         side(local, &self.local) && side(remote, &self.remote)
     }
@@ -72,12 +106,12 @@ impl fmt::Display for Flow {
     }
 }
 
-fn covers(range: &SelectorRange, protocol: IpProtocol, end: &End) -> bool {
-    let protocol_matches = range.protocol == IpProtocol::ANY || range.protocol == protocol;
+fn covers(range: &SelectorRange, flow: &Flow, end: &End) -> bool {
+    let protocol_matches = range.protocol == IpProtocol::ANY || range.protocol == flow.protocol;
     let port_matches = match (range.start_port, range.end_port) {
         (0, u16::MAX) => true,
         // OPAQUE, RFC 4301 §4.4.1.1: ports that cannot be seen.
-        (u16::MAX, 0) => end.port.is_none(),
+        (u16::MAX, 0) => end.port.is_none() || flow.later,
         (first, last) => end.port.is_some_and(|port| first <= port && port <= last),
     };
     protocol_matches && port_matches && range.contains(end.address)
@@ -86,6 +120,11 @@ fn covers(range: &SelectorRange, protocol: IpProtocol, end: &End) -> bool {
 fn exact(protocol: IpProtocol, end: End) -> SelectorRange {
     let (start_port, end_port) = end.port.map_or((0, u16::MAX), |port| (port, port));
     SelectorRange { protocol, start_port, end_port, start: end.address, end: end.address }
+}
+
+/// Protocols whose packets begin with ports, or with what selectors treat like ports.
+fn has_ports(protocol: IpProtocol) -> bool {
+    matches!(protocol, IpProtocol::UDP | IpProtocol::TCP | IpProtocol::SCTP) || is_icmp(protocol)
 }
 
 fn is_icmp(protocol: IpProtocol) -> bool {

@@ -2,7 +2,8 @@
 
 use std::net::SocketAddr;
 
-use ikelab_trace::EspEvent;
+use ikelab_ambient::Instant;
+use ikelab_trace::{Dropped, EspEvent, EspMode, OuterEnds};
 use ikelab_wire::esp::EspHeader;
 use ikelab_wire::ip::IpView;
 use ikelab_wire::registry::IpProtocol;
@@ -11,8 +12,8 @@ use crate::deliver::take_out;
 use crate::engine::Esp;
 use crate::flow::Flow;
 use crate::output::Output;
-use crate::policy::Action;
-use crate::reason::Dropped;
+use crate::policy::{Action, Hidden};
+use crate::reason::{of_opening, of_stale};
 use crate::sad::Child;
 
 /// What is to become of a packet that came in the clear.
@@ -38,10 +39,10 @@ impl Refused {
 
 impl Esp {
     /// Takes an ESP packet (`esp`, SPI first) that came in an IP packet, or in UDP in one.
-    pub fn inbound(&mut self, outer: &IpView<'_>, esp: &[u8], out: &mut Vec<Output>) {
+    pub fn inbound(&mut self, now: Instant, outer: &IpView<'_>, esp: &[u8], out: &mut Vec<Output>) {
         let header = EspHeader::parse(esp).ok().map(|(header, _)| header);
         let mut buffer = self.spare.pop().unwrap_or_default();
-        let Err(refused) = self.open(outer, header, esp, &mut buffer, out) else {
+        let Err(refused) = self.open((now, outer), header, esp, &mut buffer, out) else {
             self.counters.opened += 1;
             out.push(Output::Deliver(buffer));
             return;
@@ -51,7 +52,8 @@ impl Esp {
         out.push(Output::Event(EspEvent::Dropped {
             spi: header.map(|header| header.spi),
             sequence: header.map(|header| header.sequence),
-            reason: refused.reason.name().into(),
+            ends: Some(ends(outer)),
+            reason: refused.reason,
             detail: refused.detail,
         }));
     }
@@ -59,13 +61,28 @@ impl Esp {
     /// Says whether an IP packet that came from outside in the clear may go on: not if policy wants
     /// the answers to it protected.
     #[must_use]
-    pub fn check_inbound_clear(&mut self, packet: &IpView<'_>) -> Verdict {
-        let place = self.look_up(&Flow::inbound(packet)).place;
-        let entry = place.and_then(|place| self.spd.at(place));
-        let reason = match entry.map_or(Action::Bypass, |entry| entry.policy.action) {
-            Action::Bypass => return Verdict::Accept,
-            Action::Protect => Dropped::ShouldBeProtected,
-            Action::Discard => Dropped::PolicyDiscards,
+    pub fn check_inbound_clear(&mut self, now: Instant, packet: &IpView<'_>) -> Verdict {
+        self.check_clear(now, packet, true)
+    }
+
+    /// The same for a packet that comes from the protected side of the boundary: only policies that
+    /// are for all packets are asked.
+    #[must_use]
+    pub fn check_clear_inside(&mut self, now: Instant, packet: &IpView<'_>) -> Verdict {
+        self.check_clear(now, packet, false)
+    }
+
+    fn check_clear(&mut self, now: Instant, packet: &IpView<'_>, crosses: bool) -> Verdict {
+        let flow = self.pieces_in.resolve(now, packet, Flow::outbound(packet)).reversed();
+        let flow = flow.crossing(crosses);
+        let place = self.look_up(&flow).map(|answer| answer.place);
+        let entry = place.map(|place| place.and_then(|place| self.spd.at(place)));
+        let action = entry.map(|entry| entry.map_or(Action::Bypass, |entry| entry.policy.action));
+        let reason = match action {
+            Ok(Action::Bypass) => return Verdict::Accept,
+            Ok(Action::Protect) => Dropped::ShouldBeProtected,
+            Ok(Action::Discard) => Dropped::PolicyDiscards,
+            Err(Hidden) => Dropped::StrayFragment,
         };
         self.counters.drop(reason);
         Verdict::Drop(reason)
@@ -74,7 +91,7 @@ impl Esp {
     /// Opens a packet into `buffer`, and leaves there what is to be delivered.
     fn open(
         &mut self,
-        outer: &IpView<'_>,
+        (now, outer): (Instant, &IpView<'_>),
         header: Option<EspHeader>,
         esp: &[u8],
         buffer: &mut Vec<u8>,
@@ -94,10 +111,13 @@ impl Esp {
             return Err(Refused::new(Dropped::LifetimeOver, "its SA waits to be removed"));
         }
         let sequence = check_window(child, header.sequence)?;
-        buffer.clear();
-        buffer.extend_from_slice(esp);
-        let opened = child.inbound.open(buffer, child.esn_high(sequence));
-        let text = opened.map_err(|error| Refused::new(error.into(), error.to_string()))?;
+        // In transport mode the packet's header will stand before its payload.
+        let at = match child.config.mode {
+            EspMode::Tunnel => 0,
+            EspMode::Transport => outer.header_len_for(),
+        };
+        let opened = child.inbound.open_into(esp, buffer, at, child.esn_high(sequence));
+        opened.map_err(|error| Refused::new(of_opening(error), error.to_string()))?;
         // From here on the packet is the peer's, whatever is in it, RFC 4303 §3.4.3.
         child.window.note(sequence);
         if !child.heard {
@@ -111,7 +131,8 @@ impl Esp {
         if let Some(remote) = elsewhere(child, outer, sequence) {
             out.push(Output::Elsewhere { spi_in: header.spi, remote });
         }
-        let taken = take_out(child, outer, buffer, text, &mut self.front);
+        let taken =
+            take_out((child, outer), buffer, at, &mut self.front, (now, &mut self.pieces_opened));
         child.carried_in.add(buffer.len());
         child.grow_old(out);
         taken?;
@@ -124,6 +145,11 @@ impl Esp {
     }
 }
 
+/// What an audit log says of a packet's header, RFC 4303 §3.4.2.
+pub(crate) fn ends(packet: &IpView<'_>) -> OuterEnds {
+    OuterEnds { src: packet.src, dst: packet.dst, flow: packet.flow_label() }
+}
+
 /// Where a good packet came from, if it came in UDP from another endpoint than the peer's. One that
 /// newer packets have overtaken says nothing of where the peer is now.
 fn elsewhere(child: &Child, outer: &IpView<'_>, sequence: u64) -> Option<SocketAddr> {
@@ -134,6 +160,9 @@ fn elsewhere(child: &Child, outer: &IpView<'_>, sequence: u64) -> Option<SocketA
 
 fn check_window(child: &Child, sequence: u32) -> Result<u64, Refused> {
     child.window.check(sequence).map_err(|stale| {
-        Refused::new(stale.into(), format!("sequence {sequence}, highest {}", child.window.top()))
+        Refused::new(
+            of_stale(stale),
+            format!("sequence {sequence}, highest {}", child.window.top()),
+        )
     })
 }

@@ -33,8 +33,9 @@ pub(crate) struct Known {
     flows: Flat<[u8; KEY_LEN], Answer>,
 }
 
-/// Two addresses with their family, two ports that may be absent, a protocol.
-const KEY_LEN: usize = 2 * (1 + 16 + 1 + 2) + 1;
+/// Two addresses with their family, two ports that may be absent, a protocol, whether it is a later
+/// fragment and crosses the boundary.
+const KEY_LEN: usize = 2 * (1 + 16 + 1 + 2) + 2;
 
 impl Known {
     pub(crate) fn get(&mut self, flow: &Flow) -> Option<Answer> {
@@ -67,9 +68,10 @@ impl Known {
 
 fn key(flow: &Flow) -> [u8; KEY_LEN] {
     let mut key = [0; KEY_LEN];
-    let (protocol, ends) = key.split_at_mut(1);
-    protocol[0] = flow.protocol.0;
-    let (local, remote) = ends.split_at_mut((KEY_LEN - 1) / 2);
+    let (head, ends) = key.split_at_mut(2);
+    head[0] = flow.protocol.0;
+    head[1] = u8::from(flow.later) << 1 | u8::from(flow.crosses);
+    let (local, remote) = ends.split_at_mut((KEY_LEN - 2) / 2);
     write_end(local, flow.local);
     write_end(remote, flow.remote);
     key
@@ -102,7 +104,8 @@ mod tests {
 
     fn flow(protocol: u8, local: &str, port: Option<u16>) -> Flow {
         let end = |address: &str| End { address: address.parse().expect("an address"), port };
-        Flow { protocol: IpProtocol(protocol), local: end(local), remote: end("10.0.0.2") }
+        let protocol = IpProtocol(protocol);
+        Flow { protocol, local: end(local), remote: end("10.0.0.2"), later: false, crosses: true }
     }
 
     #[test]
@@ -117,6 +120,8 @@ mod tests {
             flow(17, "10.0.0.1", Some(0)),
             flow(17, "10.0.0.1", None),
             flow(17, "a00:1::", Some(53)),
+            Flow { later: true, ..v4 },
+            v4.crossing(false),
         ];
         assert_eq!(flows.iter().map(key).collect::<BTreeSet<_>>().len(), flows.len());
     }

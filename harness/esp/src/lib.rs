@@ -14,10 +14,12 @@
 
 mod config;
 mod counters;
+mod craft;
 mod deliver;
 mod ecn;
 mod engine;
 mod flow;
+mod fragments;
 mod inbound;
 mod known;
 mod outbound;
@@ -29,17 +31,16 @@ mod reason;
 mod replay;
 mod sad;
 mod seal;
-mod splice;
 #[cfg(test)]
 mod tests;
 mod volume;
 
-pub use config::{DontFragment, Lifetime, OuterPolicy, SaConfig, SaKeys, Volume};
+pub use config::{DontFragment, Ecn, Lifetime, OuterPolicy, SaConfig, SaKeys, Volume};
 pub use counters::Counters;
+pub use craft::Crafted;
 pub use engine::Esp;
-pub use ikelab_trace::EspMode;
+pub use ikelab_trace::{Dropped, EspMode, Withheld};
 pub use inbound::Verdict;
 pub use output::Output;
 pub use policy::{Action, Policy};
-pub use reason::{Dropped, Withheld};
 pub use replay::{ReplayWindow, Stale, WINDOW_MAX, WINDOW_MIN};

@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use ikelab_ambient::{Entropy, Instant, Purpose, Value};
-use ikelab_trace::EspEvent;
+use ikelab_trace::{EspEvent, OuterEnds, Withheld};
 use ikelab_wire::ike::EspSpi;
 use ikelab_wire::ip::IpView;
 
-use crate::engine::Esp;
+use crate::config::SaConfig;
+use crate::engine::{Esp, SPARE_MAX};
 use crate::flow::Flow;
 use crate::known::Answer;
 use crate::output::Output;
 use crate::policy::{Action, Entry};
-use crate::reason::Withheld;
 use crate::seal::{self, Job};
 
 /// After this time an SA that was asked for, and neither came nor failed, is asked for again. Ours.
@@ -20,7 +20,7 @@ const ACQUIRE_AGAIN: Duration = Duration::from_secs(1);
 
 impl Esp {
     /// Takes an IP packet in the clear that is about to leave this host, made here or forwarded. It
-    /// is sealed in its own buffer, which grows only if it has no room for some hundred octets more.
+    /// is sealed into a buffer that is at hand, and its own is kept for another packet.
     pub fn outbound(
         &mut self,
         now: Instant,
@@ -28,12 +28,36 @@ impl Esp {
         packet: Vec<u8>,
         out: &mut Vec<Output>,
     ) {
+        self.leave((now, entropy), packet, true, out);
+    }
+
+    /// The same for a packet that stays on the protected side of the boundary: only policies that are
+    /// for all packets are asked.
+    pub fn outbound_inside(
+        &mut self,
+        now: Instant,
+        entropy: &mut dyn Entropy,
+        packet: Vec<u8>,
+        out: &mut Vec<Output>,
+    ) {
+        self.leave((now, entropy), packet, false, out);
+    }
+
+    fn leave(
+        &mut self,
+        (now, entropy): (Instant, &mut dyn Entropy),
+        packet: Vec<u8>,
+        crosses: bool,
+        out: &mut Vec<Output>,
+    ) {
         let Ok(view) = IpView::parse(&packet) else {
             let packet = format!("{} octets", packet.len());
             return self.withhold(Withheld::BadPacket, packet, out);
         };
-        let flow = Flow::outbound(&view);
-        let Answer { place, carrier } = self.look_up(&flow);
+        let flow = self.pieces_out.resolve(now, &view, Flow::outbound(&view)).crossing(crosses);
+        let Ok(Answer { place, carrier }) = self.look_up(&flow) else {
+            return self.withhold(Withheld::StrayFragment, flow.to_string(), out);
+        };
         let Some(entry) = place.and_then(|place| self.spd.at(place)) else {
             out.push(Output::Pass(packet));
             return;
@@ -42,13 +66,13 @@ impl Esp {
             Action::Bypass => out.push(Output::Pass(packet)),
             Action::Discard => self.withhold(Withheld::PolicyDiscards, flow.to_string(), out),
             Action::Protect => match carrier {
-                Some(spi_in) => match self.begin((now, entropy), spi_in, &view, out) {
+                Some(spi_in) => match self.begin((now, entropy), spi_in, (&view, &flow), out) {
                     Ok(job) => self.complete(spi_in, &job, packet, out),
                     Err(Stopped::Withheld(reason)) => {
-                        self.withhold(reason, flow.to_string(), out);
+                        self.withhold_of(carrier, reason, flow.to_string(), out);
                     }
                     Err(Stopped::TooBig(mtu)) => {
-                        self.withhold(Withheld::TooBig, flow.to_string(), out);
+                        self.withhold_of(carrier, Withheld::TooBig, flow.to_string(), out);
                         out.push(Output::TooBig { mtu, packet });
                     }
                 },
@@ -76,7 +100,9 @@ impl Esp {
         });
         match begun {
             Ok(job) => self.complete(spi_in, &job, packet, out),
-            Err(reason) => self.withhold(reason, format!("dummy of {len} octets"), out),
+            Err(reason) => {
+                self.withhold_of(Some(spi_in), reason, format!("dummy of {len} octets"), out);
+            }
         }
     }
 
@@ -84,10 +110,13 @@ impl Esp {
         &mut self,
         (now, entropy): (Instant, &mut dyn Entropy),
         spi_in: EspSpi,
-        packet: &IpView<'_>,
+        (packet, flow): (&IpView<'_>, &Flow),
         out: &mut Vec<Output>,
     ) -> Result<Job, Stopped> {
         let child = self.sad.get_mut(spi_in).ok_or(Stopped::Withheld(Withheld::NoSaYet))?;
+        if flow.later && !child.takes_later_fragments(flow) {
+            return Err(Stopped::Withheld(Withheld::FragmentsRefused));
+        }
         child.fits(now, packet).map_err(Stopped::TooBig)?;
         child.may_carry(out).map_err(Stopped::Withheld)?;
         let numbers = (now, next_identification(&mut self.identification));
@@ -96,22 +125,50 @@ impl Esp {
 
     fn complete(&mut self, spi_in: EspSpi, job: &Job, mut packet: Vec<u8>, out: &mut Vec<Output>) {
         let Some(child) = self.sad.get_mut(spi_in) else { return };
-        seal::finish(child, job, &self.front, &mut packet);
+        let mut sealed = self.spare.pop().unwrap_or_default();
+        seal::finish(child, job, &self.front, &mut packet, &mut sealed);
+        if self.spare.len() < SPARE_MAX {
+            self.spare.push(packet);
+        }
         out.push(Output::Event(EspEvent::Sealed {
             spi: child.config.spi_out,
             sequence: job.sequence,
             octets: u32::try_from(job.clear_len).unwrap_or(u32::MAX),
         }));
-        out.push(Output::Transmit(packet));
+        out.push(match job.pieces {
+            Some(mtu) if sealed.len() > mtu.into() => {
+                Output::TransmitInPieces { mtu, packet: sealed }
+            }
+            Some(_) | None => Output::Transmit(sealed),
+        });
         child.carried_out.add(job.clear_len);
         child.grow_old(out);
         self.counters.sealed += 1;
     }
 
     fn withhold(&mut self, reason: Withheld, packet: String, out: &mut Vec<Output>) {
-        self.counters.withhold(reason);
-        out.push(Output::Event(EspEvent::Withheld { reason: reason.name().into(), packet }));
+        self.withhold_of(None, reason, packet, out);
     }
+
+    /// Tells of a packet that does not go out, and of the SA that would have carried it.
+    fn withhold_of(
+        &mut self,
+        spi_in: Option<EspSpi>,
+        reason: Withheld,
+        packet: String,
+        out: &mut Vec<Output>,
+    ) {
+        self.counters.withhold(reason);
+        let config = spi_in.and_then(|spi| self.sad.get(spi)).map(|child| &child.config);
+        let (spi, ends) = config.map(|config| (config.spi_out, ends(config))).unzip();
+        out.push(Output::Event(EspEvent::Withheld { reason, packet, spi, ends }));
+    }
+}
+
+/// What an audit log says of the packets of an SA, RFC 4303 §3.3.3.
+fn ends(config: &SaConfig) -> OuterEnds {
+    let (src, dst) = (config.local.ip(), config.remote.ip());
+    OuterEnds { src, dst, flow: dst.is_ipv6().then_some(0) }
 }
 
 /// Why a packet that policy protects is not sealed.
@@ -121,7 +178,7 @@ enum Stopped {
     TooBig(u16),
 }
 
-fn next_identification(identification: &mut u16) -> u16 {
+pub(crate) fn next_identification(identification: &mut u16) -> u16 {
     let next = identification.wrapping_add(1);
     std::mem::replace(identification, next)
 }

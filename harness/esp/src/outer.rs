@@ -2,12 +2,12 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use ikelab_trace::Withheld;
 use ikelab_wire::ip::{IpPacket, IpView, write_udp_checksum};
 use ikelab_wire::registry::IpProtocol;
 
 use crate::config::{DontFragment, SaConfig};
 use crate::ecn;
-use crate::reason::Withheld;
 
 /// RFC 768: ports, length, checksum.
 pub(crate) const UDP_HEADER: usize = 8;
@@ -23,13 +23,13 @@ const TTL: u8 = 64;
 /// What the header of a tunnel shows of what is inside.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Shown {
-    dscp_ecn: u8,
+    pub(crate) dscp_ecn: u8,
     pub(crate) dont_fragment: bool,
 }
 
 impl Shown {
-    /// Of a packet in tunnel mode. ECN is copied, the normal mode of RFC 6040 §4.1, because who
-    /// speaks IKEv2 carries congestion marks over to the inner header (RFC 7296 §2.24).
+    /// Of a packet in tunnel mode. ECN is copied unless policy says otherwise: who speaks IKEv2
+    /// carries congestion marks over to the inner header (RFC 7296 §2.24).
     pub(crate) fn of(config: &SaConfig, inner: &IpView<'_>) -> Self {
         let dscp = config.outer.dscp.map_or(inner.dscp_ecn & 0xfc, |dscp| dscp << 2);
         let wanted = match config.outer.dont_fragment {
@@ -38,7 +38,10 @@ impl Shown {
             DontFragment::Set => true,
         };
         let must_pass = inner.src.is_ipv6() && inner.octets().len() <= IPV6_MTU_MIN;
-        Self { dscp_ecn: dscp | ecn::bits(inner.dscp_ecn), dont_fragment: wanted && !must_pass }
+        Self {
+            dscp_ecn: dscp | ecn::enter(config.outer.ecn, inner.dscp_ecn),
+            dont_fragment: wanted && !must_pass,
+        }
     }
 }
 

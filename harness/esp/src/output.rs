@@ -11,6 +11,14 @@ use ikelab_wire::payload::SelectorRange;
 pub enum Output {
     /// Send this sealed packet, outer IP header first.
     Transmit(Vec<u8>),
+    /// Send this sealed packet in pieces: the path takes no longer ones. It is made here, in transport
+    /// mode over IPv6, and cut after it is sealed, RFC 4303 §3.3.4.
+    TransmitInPieces {
+        /// How long a piece may be.
+        mtu: u16,
+        /// The packet.
+        packet: Vec<u8>,
+    },
     /// Policy lets this packet leave in the clear.
     Pass(Vec<u8>),
     /// Take this opened IP packet, as if it had come in on an interface.

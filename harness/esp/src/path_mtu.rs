@@ -66,7 +66,7 @@ impl Child {
     }
 
     /// How long a packet the path takes, as routers have told.
-    fn learnt_mtu(&self, now: Instant) -> Option<usize> {
+    pub(crate) fn learnt_mtu(&self, now: Instant) -> Option<usize> {
         let learnt = self.path_mtu.filter(|path| now - path.learnt < FORGOTTEN_AFTER);
         learnt.map(|path| path.mtu.into())
     }
@@ -76,12 +76,11 @@ impl Child {
     /// # Errors
     /// How long it may be.
     pub(crate) fn fits(&self, now: Instant, packet: &IpView<'_>) -> Result<(), u16> {
-        let known = match self.config.mode {
-            // Its maker may cut a packet of IPv6 for its own link, and here that is this host.
-            EspMode::Transport if packet.src.is_ipv6() => self.learnt_mtu(now),
-            EspMode::Tunnel | EspMode::Transport => self.path_mtu(now),
-        };
-        let Some(path_mtu) = known else { return Ok(()) };
+        // Its maker may cut a packet of IPv6, and in transport mode that is this host.
+        if self.config.mode == EspMode::Transport && packet.src.is_ipv6() {
+            return Ok(());
+        }
+        let Some(path_mtu) = self.path_mtu(now) else { return Ok(()) };
         let (room, may_be_cut) = match self.config.mode {
             EspMode::Tunnel => {
                 let shown = Shown::of(&self.config, packet);
@@ -98,6 +97,13 @@ impl Child {
         }
         let least = if packet.src.is_ipv6() { IPV6_MTU_MIN } else { 0 };
         Err(u16::try_from(room.max(least)).unwrap_or(u16::MAX))
+    }
+
+    /// How long the pieces may be that a packet of IPv6 is cut into, once it is sealed: its first link
+    /// cuts it anyway, and of the others routers have told.
+    pub(crate) fn pieces(&self, now: Instant, packet: &IpView<'_>) -> Option<u16> {
+        let learnt = self.learnt_mtu(now).filter(|_| packet.src.is_ipv6())?;
+        u16::try_from(learnt).ok()
     }
 
     /// How long an inner packet may be in tunnel mode.

@@ -33,6 +33,9 @@ pub struct Policy {
     pub remote: Vec<SelectorRange>,
     /// What is to be done.
     pub action: Action,
+    /// Whether it is only for packets that cross the IPsec boundary, RFC 4301 §3.1: not for those that
+    /// come from, or go to, a network on the protected side.
+    pub at_boundary: bool,
 }
 
 /// A policy and what serves it.
@@ -45,6 +48,10 @@ pub(crate) struct Entry {
     pub(crate) asked: Option<Instant>,
 }
 
+/// A later fragment whose first was not seen, where policy asks for ports, RFC 4301 §7.4.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Hidden;
+
 /// The policies in their order.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Spd {
@@ -53,10 +60,22 @@ pub(crate) struct Spd {
 
 impl Spd {
     /// The place of the first policy for a flow.
-    pub(crate) fn place(&self, flow: &Flow) -> Option<usize> {
-        self.entries
-            .iter()
-            .position(|Entry { policy, .. }| flow.matches(&policy.local, &policy.remote))
+    ///
+    /// # Errors
+    /// A policy that comes first depends on ports that the packet hides: nobody can tell.
+    pub(crate) fn place(&self, flow: &Flow) -> Result<Option<usize>, Hidden> {
+        for (place, Entry { policy, .. }) in self.entries.iter().enumerate() {
+            if policy.at_boundary && !flow.crosses {
+                continue;
+            }
+            if flow.matches(&policy.local, &policy.remote) {
+                return Ok(Some(place));
+            }
+            if flow.hides_ports() && flow.may_match(&policy.local, &policy.remote) {
+                return Err(Hidden);
+            }
+        }
+        Ok(None)
     }
 
     /// The policy at a place.

@@ -5,13 +5,13 @@ use std::mem;
 use std::net::IpAddr;
 
 use ikelab_crypto::EspCipher;
+use ikelab_trace::Withheld;
 use ikelab_wire::ike::EspSpi;
 
 use crate::config::SaConfig;
 use crate::flow::Flow;
 use crate::output::Output;
 use crate::path_mtu::PathMtu;
-use crate::reason::Withheld;
 use crate::replay::ReplayWindow;
 use crate::volume::{Age, Carried, last_sequence, sequences_run_low};
 
@@ -60,6 +60,11 @@ impl Child {
     /// Whether a flow lies within what was negotiated.
     pub(crate) fn carries(&self, flow: &Flow) -> bool {
         flow.matches(&self.config.local_ts, &self.config.remote_ts)
+    }
+
+    /// Whether later fragments of a flow may be sent on it, RFC 4301 §7.1.
+    pub(crate) fn takes_later_fragments(&self, flow: &Flow) -> bool {
+        self.config.non_first_fragments || self.carries(&flow.with_ports(None, None))
     }
 
     /// The next sequence number, as long as there is one: it never cycles, RFC 4303 §3.3.3.
@@ -159,6 +164,13 @@ impl Sad {
             let children = newest_last.iter().rev().filter_map(|spi| self.get(*spi));
             children.filter(|child| child.carries(flow))
         };
+        let chosen = candidates().find(|child| self.may_send(child));
+        chosen.or_else(|| candidates().next()).map(|child| child.config.spi_in)
+    }
+
+    /// The newest SA that may send, and one that may not send yet only where there is no other.
+    pub(crate) fn newest(&self, newest_last: &[EspSpi]) -> Option<EspSpi> {
+        let candidates = || newest_last.iter().rev().filter_map(|spi| self.get(*spi));
         let chosen = candidates().find(|child| self.may_send(child));
         chosen.or_else(|| candidates().next()).map(|child| child.config.spi_in)
     }

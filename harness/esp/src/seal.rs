@@ -1,18 +1,17 @@
-//! Making an ESP packet, RFC 4303 §3.3, in the buffer of the clear one: what stands before is
-//! written first, and a failure leaves the packet as it was.
+//! Making an ESP packet, RFC 4303 §3.3: what stands before the payload is written first, and a
+//! failure leaves the clear packet as it was. Encryption takes the text from the buffer of the clear
+//! packet to that of the sealed one, so that it is read and written once.
 
 use std::net::IpAddr;
 
 use ikelab_ambient::{Entropy, Instant, Purpose, Value};
-use ikelab_trace::EspMode;
+use ikelab_trace::{EspMode, Withheld};
 use ikelab_wire::esp::EspHeader;
 use ikelab_wire::ip::IpView;
 use ikelab_wire::registry::IpProtocol;
 
 use crate::outer::{self, Shown};
-use crate::reason::Withheld;
 use crate::sad::Child;
-use crate::splice::splice_front;
 
 /// What is to become of a clear packet, once all that can fail has not.
 #[derive(Debug)]
@@ -26,6 +25,8 @@ pub(crate) struct Job {
     esp_at: usize,
     next_header: IpProtocol,
     pub(crate) sequence: u64,
+    /// How long the pieces may be that the sealed packet is cut into, if it is longer.
+    pub(crate) pieces: Option<u16>,
     ends: (IpAddr, IpAddr),
 }
 
@@ -54,6 +55,7 @@ pub(crate) fn begin(
             Job {
                 clear_len: packet.octets().len(),
                 replaced: packet.payload_range().start,
+                pieces: child.pieces(now, packet),
                 next_header: packet.protocol,
                 ends: (packet.src, packet.dst),
                 ..Job::between_ends(child)
@@ -80,15 +82,24 @@ pub(crate) fn begin_dummy(
     Ok(job)
 }
 
-/// Turns the clear packet into the sealed one.
-pub(crate) fn finish(child: &Child, job: &Job, front: &[u8], packet: &mut Vec<u8>) {
-    packet.truncate(job.clear_len);
-    let behind = job.tfc + child.outbound.packet_len(0) + usize::from(u8::MAX);
-    splice_front(packet, job.replaced, front, behind);
-    packet.resize(packet.len() + job.tfc, 0);
-    child.outbound.pad(packet, job.esp_at, job.next_header.0);
-    child.outbound.seal(packet, job.esp_at, child.esn_high(job.sequence));
-    if let Some(datagram) = packet.get_mut(job.esp_at - outer::udp_len(&child.config)..) {
+/// Writes the sealed packet into a buffer, whatever that holds. The clear one is of no use after.
+pub(crate) fn finish(
+    child: &Child,
+    job: &Job,
+    front: &[u8],
+    clear: &mut Vec<u8>,
+    sealed: &mut Vec<u8>,
+) {
+    clear.truncate(job.clear_len);
+    clear.resize(clear.len() + job.tfc, 0);
+    child.outbound.pad_payload(clear, job.replaced, job.next_header.0);
+    if sealed.len() < front.len() {
+        sealed.resize(front.len(), 0);
+    }
+    sealed[..front.len()].copy_from_slice(front);
+    let text = clear.get(job.replaced..).unwrap_or_default();
+    child.outbound.seal_from(text, sealed, job.esp_at, child.esn_high(job.sequence));
+    if let Some(datagram) = sealed.get_mut(job.esp_at - outer::udp_len(&child.config)..) {
         outer::finish(&child.config, job.ends, datagram);
     }
 }
@@ -102,6 +113,7 @@ impl Job {
             esp_at: 0,
             next_header: IpProtocol::IPV6_NO_NEXT,
             sequence: 0,
+            pieces: None,
             ends: (child.config.local.ip(), child.config.remote.ip()),
         }
     }
@@ -145,7 +157,12 @@ fn check_transport(child: &Child, packet: &IpView<'_>) -> Result<(), Withheld> {
 
 /// A counter where the IV must only never repeat (RFC 4106 §3.1 and its kin, eight octets); octets
 /// that nobody can foresee where it must be random (RFC 3602 §3, sixteen).
-fn append_iv(child: &Child, sequence: u64, entropy: &mut dyn Entropy, out: &mut Vec<u8>) {
+pub(crate) fn append_iv(
+    child: &Child,
+    sequence: u64,
+    entropy: &mut dyn Entropy,
+    out: &mut Vec<u8>,
+) {
     match child.outbound.iv_len() {
         8 => out.extend_from_slice(&sequence.to_be_bytes()),
         len => {

@@ -61,6 +61,8 @@ pub(crate) struct Agreed {
     pub(crate) replaces: Option<EspSpi>,
     pub(crate) send_at_once: bool,
     pub(crate) more: bool,
+    pub(crate) peer_takes_tfc: bool,
+    pub(crate) non_first_fragments: bool,
 }
 
 /// The IKE SA that a Child SA is installed under.
@@ -130,6 +132,8 @@ impl Child {
             encapsulated: parent.path.nat.any(),
             local_ts: agreed.local_ts,
             remote_ts: agreed.remote_ts,
+            peer_takes_tfc: agreed.peer_takes_tfc,
+            non_first_fragments: agreed.non_first_fragments,
             send_at_once: agreed.send_at_once,
             replaces: agreed.replaces,
         })));

@@ -202,6 +202,8 @@ pub struct Child {
     pub proposals: Vec<Proposal>,
     /// Lifetimes of its SAs.
     pub lifetime: Lifetime,
+    /// Whether the peer is told that we take no packets with traffic flow padding, RFC 7296 §1.3.1.
+    pub refuses_tfc: bool,
     /// Whether it comes up with the engine.
     pub at_start: bool,
     /// Whether a packet that needs it brings it up; otherwise the operator does, or the peer.

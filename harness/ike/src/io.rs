@@ -230,6 +230,11 @@ pub struct ChildSa {
     pub local_ts: Vec<SelectorRange>,
     /// What is protected on the peer's side.
     pub remote_ts: Vec<SelectorRange>,
+    /// False when the peer takes no packets with traffic flow padding
+    /// (ESP_TFC_PADDING_NOT_SUPPORTED, RFC 7296 §1.3.1).
+    pub peer_takes_tfc: bool,
+    /// Whether both ends said NON_FIRST_FRAGMENTS_ALSO, RFC 4301 §7.
+    pub non_first_fragments: bool,
     /// False for the responder of a rekey, which goes on sending on the old SA until the new one
     /// is used by the peer or the old one goes (RFC 7296 §2.8).
     pub send_at_once: bool,

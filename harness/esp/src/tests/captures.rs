@@ -1,5 +1,6 @@
 //! ESP packets of real daemons (`vectors/captures`), with their keys: what they sealed, we open.
 
+use ikelab_ambient::Instant;
 use ikelab_crypto::{Encr, Integ, Protection, Secret};
 use ikelab_wire::ike::EspSpi;
 use ikelab_wire::ip::{IpPacket, IpView};
@@ -67,7 +68,7 @@ fn feed(esp: &mut Esp, packet: &[u8]) -> Vec<Output> {
     let outer = IpPacket::new(src, dst, IpProtocol::ESP, packet.to_vec()).emit();
     let view = IpView::parse(&outer).unwrap();
     let mut out = Vec::new();
-    esp.inbound(&view, view.payload(), &mut out);
+    esp.inbound(Instant::ZERO, &view, view.payload(), &mut out);
     out
 }
 

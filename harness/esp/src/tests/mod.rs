@@ -2,6 +2,7 @@
 
 mod captures;
 mod choice;
+mod fragments;
 mod lifetime;
 mod outer;
 mod path_mtu;
@@ -51,7 +52,13 @@ pub(crate) fn net(text: &str) -> SelectorRange {
 }
 
 pub(crate) fn policy(name: &str, local: &str, remote: &str, action: Action) -> Policy {
-    Policy { name: name.into(), local: vec![net(local)], remote: vec![net(remote)], action }
+    Policy {
+        name: name.into(),
+        local: vec![net(local)],
+        remote: vec![net(remote)],
+        action,
+        at_boundary: false,
+    }
 }
 
 /// The policy of the gateway before 192.168.1.0/24.
@@ -86,6 +93,7 @@ pub(crate) fn config_a(number: u32, protection: Protection) -> SaConfig {
         remote_ts: vec![net("192.168.2.0/24")],
         esn: false,
         replay_window: 64,
+        non_first_fragments: true,
         send_at_once: true,
         replaces: None,
         outer: crate::OuterPolicy::default(),
@@ -162,7 +170,7 @@ pub(crate) fn receive(esp: &mut Esp, packet: &[u8]) -> Vec<Output> {
         assert_eq!(outer.protocol, IpProtocol::ESP);
         outer.payload()
     };
-    esp.inbound(&outer, octets, &mut out);
+    esp.inbound(Instant::ZERO, &outer, octets, &mut out);
     out
 }
 
@@ -185,9 +193,8 @@ pub(crate) fn delivered(outputs: &[Output]) -> Option<Vec<u8>> {
 /// The name of the reason for which a packet was dropped, either way.
 pub(crate) fn reason(outputs: &[Output]) -> Option<&str> {
     outputs.iter().find_map(|output| match output {
-        Output::Event(EspEvent::Dropped { reason, .. } | EspEvent::Withheld { reason, .. }) => {
-            Some(reason.as_ref())
-        }
+        Output::Event(EspEvent::Dropped { reason, .. }) => Some(reason.name()),
+        Output::Event(EspEvent::Withheld { reason, .. }) => Some(reason.name()),
         _ => None,
     })
 }

@@ -1,5 +1,6 @@
 //! Packets that are too long for the path: cut after they are sealed, before, or sent back.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use ikelab_ambient::Instant;
@@ -9,7 +10,7 @@ use ikelab_wire::ip::IpPacket;
 use super::{
     CBC, GCM, SUITES, SaConfig, config_a, gateways, net, ping, reason, sealed, send, send_at,
 };
-use crate::{DontFragment, Esp, EspMode, OuterPolicy, Output};
+use crate::{Action, DontFragment, Esp, EspMode, OuterPolicy, Output};
 
 fn of_len(len: usize, dont_fragment: bool) -> Vec<u8> {
     let packet = IpPacket::parse(&ping("192.168.1.1", "192.168.2.1", len - 28)).unwrap();
@@ -103,6 +104,32 @@ fn an_ipv6_packet_is_never_told_to_be_shorter_than_every_link_takes() {
     let sealed = sealed(&send(&mut near, &ping("fd01::1", "fd02::1", 1280 - 48))).unwrap();
     assert!(sealed.len() > 1000);
     assert!(!IpPacket::parse(&sealed).unwrap().dont_fragment, "it can be cut on its way");
+}
+
+#[test]
+fn transport_mode_over_ipv6_is_sealed_whole_and_then_cut() {
+    let ends = |one: &str| SocketAddr::new(super::address(one), 4500);
+    let config = SaConfig {
+        mode: EspMode::Transport,
+        local: ends("fd00::1"),
+        remote: ends("fd00::2"),
+        local_ts: vec![net("fd00::1/128")],
+        remote_ts: vec![net("fd00::2/128")],
+        ..config_a(1, GCM)
+    };
+    let mut near =
+        Esp::new(vec![super::policy("site.net", "fd00::1/128", "fd00::2/128", Action::Protect)]);
+    near.install(config);
+    let long = ping("fd00::1", "fd00::2", 1400);
+    let whole = sealed(&send(&mut near, &long)).expect("nothing is known of the path");
+    assert!(near.packet_too_big(Instant::ZERO, 1300, &whole));
+    let out = send(&mut near, &long);
+    let cut = out.iter().find_map(|output| match output {
+        Output::TransmitInPieces { mtu, packet } => Some((*mtu, packet.len())),
+        _ => None,
+    });
+    assert_eq!(cut, Some((1300, whole.len())), "{out:?}");
+    assert!(sealed(&send(&mut near, &ping("fd00::1", "fd00::2", 1200))).is_some(), "it fits");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Which policy a packet meets.
 
+use ikelab_ambient::Instant;
 use ikelab_wire::ip::{Fragment, IpPacket, IpView, Udp};
 use ikelab_wire::payload::SelectorRange;
 use ikelab_wire::registry::IpProtocol;
@@ -47,10 +48,33 @@ fn what_no_policy_matches_passes_in_the_clear_both_ways() {
     let packet = ping("192.168.1.1", "192.168.9.1", 8);
     assert_eq!(send(&mut near, &packet), [Output::Pass(packet)]);
     let packet = ping("192.168.9.1", "192.168.1.1", 8);
-    assert_eq!(near.check_inbound_clear(&IpView::parse(&packet).unwrap()), Verdict::Accept);
+    assert_eq!(
+        near.check_inbound_clear(Instant::ZERO, &IpView::parse(&packet).unwrap()),
+        Verdict::Accept
+    );
     let own = request();
     let own = IpView::parse(&own).unwrap();
-    assert_eq!(near.check_inbound_clear(&own), Verdict::Accept, "not in this direction");
+    assert_eq!(
+        near.check_inbound_clear(Instant::ZERO, &own),
+        Verdict::Accept,
+        "not in this direction"
+    );
+}
+
+#[test]
+fn a_policy_of_the_boundary_is_not_for_what_stays_inside() {
+    let all =
+        Policy { at_boundary: true, ..policy("all", "0.0.0.0/0", "0.0.0.0/0", Action::Discard) };
+    let mut esp = Esp::new(vec![all]);
+    let packet = ping("192.168.1.1", "192.168.7.1", 8);
+    assert_eq!(reason(&send(&mut esp, &packet)), Some("policy discards"));
+    let (mut out, mut entropy) = (Vec::new(), ikelab_ambient::Seeded::new(1, "inside"));
+    esp.outbound_inside(Instant::ZERO, &mut entropy, packet.clone(), &mut out);
+    assert_eq!(out, [Output::Pass(packet.clone())]);
+    let view = IpView::parse(&packet).unwrap();
+    let discards = Verdict::Drop(crate::Dropped::PolicyDiscards);
+    assert_eq!(esp.check_inbound_clear(Instant::ZERO, &view), discards);
+    assert_eq!(esp.check_clear_inside(Instant::ZERO, &view), Verdict::Accept);
 }
 
 #[test]

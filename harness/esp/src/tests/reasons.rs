@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use ikelab_ambient::Instant;
-use ikelab_crypto::EspCipher;
+use ikelab_crypto::{Encr, EspCipher, Protection};
 use ikelab_wire::esp::EspHeader;
 use ikelab_wire::ip::{Fragment, IpPacket, IpView};
 use ikelab_wire::registry::IpProtocol;
@@ -30,7 +30,7 @@ fn feed(esp: &mut Esp, packet: &[u8]) -> Vec<Output> {
     let outer = IpPacket::new(src, dst, IpProtocol::ESP, packet.to_vec()).emit();
     let view = IpView::parse(&outer).unwrap();
     let mut out = Vec::new();
-    esp.inbound(&view, view.payload(), &mut out);
+    esp.inbound(Instant::ZERO, &view, view.payload(), &mut out);
     out
 }
 
@@ -152,7 +152,7 @@ fn clear_verdicts() -> Vec<Dropped> {
     let packet = IpView::parse(&packet).unwrap();
     [&mut far, &mut discards]
         .into_iter()
-        .map(|esp| match esp.check_inbound_clear(&packet) {
+        .map(|esp| match esp.check_inbound_clear(Instant::ZERO, &packet) {
             Verdict::Drop(reason) => reason,
             Verdict::Accept => panic!("it may not go on"),
         })
@@ -292,6 +292,10 @@ fn transport_mode_delivers_what_the_selectors_allow_and_no_more() {
 #[test]
 fn no_reason_is_left_unprovoked() {
     let mut met: BTreeSet<String> = BTreeSet::new();
+    met.extend(super::fragments::reasons());
+    let nothing = Protection { encr: Encr::Null, integ: None };
+    assert!(!Esp::default().install(config_a(1, nothing)), "it would protect nothing");
+    met.insert(Withheld::Unprotected.name().to_owned());
     met.extend(forged_and_stale());
     met.insert(half_a_block());
     met.extend(bad_content());

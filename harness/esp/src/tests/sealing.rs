@@ -150,7 +150,7 @@ proptest! {
         let packet = sealed(&send(&mut near, &ping_of(40))).unwrap();
         let outer = ikelab_wire::ip::IpView::parse(&packet).unwrap();
         let mut out = Vec::new();
-        far.inbound(&outer, &outer.payload()[..length.index(packet.len() - 20)], &mut out);
+        far.inbound(Instant::ZERO, &outer, &outer.payload()[..length.index(packet.len() - 20)], &mut out);
         prop_assert!(reason(&out).is_some());
         prop_assert_eq!(delivered(&out), None);
     }
@@ -164,7 +164,7 @@ proptest! {
         let known = [&spi_of(&packet).to_octets(), octets.as_slice()].concat();
         for octets in [&octets, &known] {
             let mut out = Vec::new();
-            far.inbound(&outer, octets, &mut out);
+            far.inbound(Instant::ZERO, &outer, octets, &mut out);
             prop_assert!(reason(&out).is_some());
         }
     }

@@ -30,7 +30,7 @@ fn the_outer_header_copies_ecn_and_shows_of_dscp_and_df_what_policy_says() {
                 (true, DontFragment::Clear, false),
                 (false, DontFragment::Set, true),
             ] {
-                let outer = OuterPolicy { dscp, dont_fragment: policy, tfc_len: 0 };
+                let outer = OuterPolicy { dscp, dont_fragment: policy, ..OuterPolicy::default() };
                 let (mut near, _) = gateways(showing(outer));
                 let packet = sealed(&send(&mut near, &marked(0xb8 | ecn, dont_fragment))).unwrap();
                 let header = IpView::parse(&packet).unwrap();

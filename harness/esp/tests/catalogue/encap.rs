@@ -1,5 +1,6 @@
 //! ESP in UDP, RFC 3948.
 
+use ikelab_ambient::Instant;
 use ikelab_esp::{Dropped, SaConfig};
 use ikelab_wire::ip::{
     IpPacket, IpView, KEEPALIVE, Udp, UdpPayload, UdpView, classify, repair_checksum, with_marker,
@@ -106,7 +107,7 @@ fn esp_udp_04_ten_thousand_datagrams_on_port_4500_are_told_apart() {
                 let ends = (config.local.ip(), config.remote.ip());
                 let outer = IpPacket::new(ends.0, ends.1, IpProtocol::UDP, Vec::new()).emit();
                 let mut out = Vec::new();
-                far.inbound(&IpView::parse(&outer).unwrap(), esp, &mut out);
+                far.inbound(Instant::ZERO, &IpView::parse(&outer).unwrap(), esp, &mut out);
                 match fate(&out) {
                     Ok(packet) => {
                         assert_eq!(packet, ping(8));

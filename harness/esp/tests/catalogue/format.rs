@@ -1,5 +1,6 @@
 //! The format of ESP packets, RFC 4303 §2 and §3.
 
+use ikelab_ambient::Instant;
 use ikelab_crypto::{Encr, EspCipher, Protection};
 use ikelab_esp::{Dropped, Esp, EspMode, Output, SaConfig, Withheld};
 use ikelab_wire::ip::{Fragment, IpPacket, IpView};
@@ -329,7 +330,7 @@ fn esp_fmt_14_nothing_that_policy_protects_leaves_in_the_clear() {
     assert_eq!(others[..4], ["acquire", "acquire", "sealed", "sealed"]);
     // Nor is an answer taken that came in the clear.
     let answer = ping_between("192.168.2.1", "192.168.1.1", 8);
-    let verdict = esp.check_inbound_clear(&IpView::parse(&answer).unwrap());
+    let verdict = esp.check_inbound_clear(Instant::ZERO, &IpView::parse(&answer).unwrap());
     assert_eq!(verdict, ikelab_esp::Verdict::Drop(Dropped::ShouldBeProtected));
     assert!(esp.counters().withheld(Withheld::NoSaYet) >= 1);
 }

@@ -83,7 +83,7 @@ fn esp_fmt_12_dscp_df_time_to_live_and_flow_label() {
         }
     }
     for (policy, df) in [(DontFragment::Clear, false), (DontFragment::Set, true)] {
-        let outer = OuterPolicy { dscp: Some(46), dont_fragment: policy, tfc_len: 0 };
+        let outer = OuterPolicy { dscp: Some(46), dont_fragment: policy, ..OuterPolicy::default() };
         let packet = seal(&mut ends(&SaConfig { outer, ..sa(GCM) }).0, &ping(8));
         let outer = IpView::parse(&packet).unwrap();
         assert_eq!((outer.dscp_ecn, outer.dont_fragment), (46 << 2, df));

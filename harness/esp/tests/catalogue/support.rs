@@ -70,6 +70,7 @@ pub(crate) fn numbered(number: u8, protection: Protection) -> SaConfig {
         remote_ts: vec![net("192.168.2.0/24")],
         esn: false,
         replay_window: 64,
+        non_first_fragments: true,
         send_at_once: true,
         replaces: None,
         outer: OuterPolicy::default(),
@@ -127,6 +128,7 @@ pub(crate) fn policy(config: &SaConfig) -> Policy {
         local: config.local_ts.clone(),
         remote: config.remote_ts.clone(),
         action: Action::Protect,
+        at_boundary: false,
     }
 }
 
@@ -184,7 +186,7 @@ pub(crate) fn receive(esp: &mut Esp, packet: &[u8]) -> Vec<Output> {
         _ => outer.payload(),
     };
     let mut out = Vec::new();
-    esp.inbound(&outer, octets, &mut out);
+    esp.inbound(Instant::ZERO, &outer, octets, &mut out);
     out
 }
 
@@ -193,9 +195,8 @@ pub(crate) fn fate(out: &[Output]) -> Result<Vec<u8>, String> {
     for output in out {
         match output {
             Output::Deliver(packet) => return Ok(packet.clone()),
-            Output::Event(EspEvent::Dropped { reason, .. } | EspEvent::Withheld { reason, .. }) => {
-                return Err(reason.clone().into_owned());
-            }
+            Output::Event(EspEvent::Dropped { reason, .. }) => return Err(reason.to_string()),
+            Output::Event(EspEvent::Withheld { reason, .. }) => return Err(reason.to_string()),
             _ => {}
         }
     }

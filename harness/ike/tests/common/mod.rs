@@ -103,6 +103,7 @@ pub(crate) fn tunnel(end: usize) -> Tunnel {
             proposals: esp_proposals(&["aes256gcm16"]),
             lifetime: Lifetime::default(),
             at_start: false,
+            refuses_tfc: true,
             on_traffic: true,
             narrow: Narrow::Allow,
             retired: false,

@@ -175,6 +175,10 @@ struct Answered {
     mode: EspMode,
     /// True when the peer would make more Child SAs of this configuration, for other packets.
     more: bool,
+    /// Whether the peer takes packets with traffic flow padding.
+    peer_takes_tfc: bool,
+    /// Whether the peer said NON_FIRST_FRAGMENTS_ALSO too.
+    non_first_fragments: bool,
 }
 
 impl Answered {
@@ -212,7 +216,17 @@ impl Answered {
         // So would one that left a whole selector of ours away.
         let fewer = local_ts.len() < sent.local_ts.len() || remote_ts.len() < sent.remote_ts.len();
         let more = said || one_pair || sent.pair || fewer;
-        Ok(Self { suite, spi_out, local_ts, remote_ts, mode, more })
+        let told = |kind| parts.notify(kind).is_some();
+        Ok(Self {
+            suite,
+            spi_out,
+            local_ts,
+            remote_ts,
+            mode,
+            more,
+            peer_takes_tfc: !told(NotifyType::ESP_TFC_PADDING_NOT_SUPPORTED),
+            non_first_fragments: told(NotifyType::NON_FIRST_FRAGMENTS_ALSO),
+        })
     }
 }
 
@@ -255,6 +269,8 @@ fn install(
         replaces: sent.replaces,
         send_at_once,
         more: answered.more || cx.tunnel(core.tunnel).children[sent.config].narrow == Narrow::One,
+        peer_takes_tfc: answered.peer_takes_tfc,
+        non_first_fragments: answered.non_first_fragments,
     };
     let child = Child::install(agreed, &core.as_parent(), cx);
     let missed = !child.carries(&sent.packet);

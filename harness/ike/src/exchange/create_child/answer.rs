@@ -128,6 +128,8 @@ struct Wish {
     remote_ts: Vec<SelectorRange>,
     mode: EspMode,
     non_first_fragments: bool,
+    /// Whether the peer takes packets with traffic flow padding.
+    peer_takes_tfc: bool,
     /// True when other configurations have something of the selectors too.
     more_possible: bool,
 }
@@ -191,6 +193,7 @@ impl Wish {
             remote_ts,
             mode,
             non_first_fragments,
+            peer_takes_tfc: parts.notify(NotifyType::ESP_TFC_PADDING_NOT_SUPPORTED).is_none(),
             more_possible,
         })
     }
@@ -341,7 +344,9 @@ fn grant(
     if wish.mode == EspMode::Transport {
         payloads.push(status(NotifyType::USE_TRANSPORT_MODE));
     }
-    payloads.push(status(NotifyType::ESP_TFC_PADDING_NOT_SUPPORTED));
+    if cx.tunnel(core.tunnel).children[wish.config].refuses_tfc {
+        payloads.push(status(NotifyType::ESP_TFC_PADDING_NOT_SUPPORTED));
+    }
     if wish.non_first_fragments {
         payloads.push(status(NotifyType::NON_FIRST_FRAGMENTS_ALSO));
     }
@@ -364,6 +369,8 @@ fn grant(
         replaces,
         send_at_once: replaces.is_none(),
         more,
+        peer_takes_tfc: wish.peer_takes_tfc,
+        non_first_fragments: wish.non_first_fragments,
     };
     let child = Child::install(agreed, &core.as_parent(), cx);
     established.children.insert(spi_in, child);

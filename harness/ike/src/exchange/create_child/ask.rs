@@ -201,7 +201,9 @@ fn body(core: &Core, leased: &[IpAddr], sent: &Sent, cx: &Context<'_>) -> Vec<Pa
     if child.mode == EspMode::Transport {
         payloads.push(status(NotifyType::USE_TRANSPORT_MODE));
     }
-    payloads.push(status(NotifyType::ESP_TFC_PADDING_NOT_SUPPORTED));
+    if child.refuses_tfc {
+        payloads.push(status(NotifyType::ESP_TFC_PADDING_NOT_SUPPORTED));
+    }
     payloads.push(status(NotifyType::NON_FIRST_FRAGMENTS_ALSO));
     payloads
 }
