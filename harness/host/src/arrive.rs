@@ -3,7 +3,7 @@
 use ikelab_ambient::Instant;
 use ikelab_esp::Verdict;
 use ikelab_net::{Decision, Reassembled};
-use ikelab_trace::{EspEvent, Fact};
+use ikelab_trace::{EspEvent, Fact, OuterEnds};
 use ikelab_wire::ip::{IcmpMessage, IpView, Unreachable, decrement_ttl};
 use ikelab_wire::registry::IpProtocol;
 
@@ -74,20 +74,28 @@ impl Host {
     /// Whether policy lets a packet come in as it came. What carries IPsec itself may always
     /// come in the clear, and so may what never left the host.
     fn may_come_in_the_clear(&mut self, packet: &IpView<'_>, arrival: &Arrival) -> bool {
-        let from_outside = match arrival {
-            Arrival::Link(..) => true,
-            Arrival::Own(_) | Arrival::Inner(_) => false,
+        let iface = match arrival {
+            Arrival::Link(iface, ..) => *iface,
+            Arrival::Own(_) | Arrival::Inner(_) => return true,
         };
-        if !from_outside || self.carries_ipsec(packet) {
+        if self.carries_ipsec(packet) {
             return true;
         }
-        match self.esp.check_inbound_clear(packet) {
+        let verdict = if self.is_inside(iface) {
+            self.esp.check_clear_inside(self.log.now, packet)
+        } else {
+            self.esp.check_inbound_clear(self.log.now, packet)
+        };
+        match verdict {
             Verdict::Accept => true,
             Verdict::Drop(reason) => {
+                let (src, dst) = (packet.src, packet.dst);
+                let ends = OuterEnds { src, dst, flow: packet.flow_label() };
                 self.log.write(Fact::Esp(EspEvent::Dropped {
                     spi: None,
                     sequence: None,
-                    reason: reason.name().into(),
+                    ends: Some(ends),
+                    reason,
                     detail: format!("{} > {}", packet.src, packet.dst),
                 }));
                 false

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use ikelab_esp::Crafted;
 use ikelab_net::Trouble;
 use ikelab_trace::{HostId, LinkId};
 
@@ -67,6 +68,22 @@ pub enum Order {
     Start,
     /// Send an IP packet as it is; or tell why there is none.
     Inject(Result<Vec<u8>, String>),
+    /// Send an ESP packet by hand on the newest SA of a policy.
+    Craft {
+        /// The name of the policy.
+        policy: String,
+        /// What it says.
+        packet: Box<Crafted>,
+    },
+    /// Move the counters of the newest SA of a policy on.
+    Advance {
+        /// The name of the policy.
+        policy: String,
+        /// The last sequence number sent shall be this.
+        sent: u64,
+        /// The highest one seen shall be this.
+        seen: u64,
+    },
     /// Nothing; the step is noted for the reader.
     Note,
 }
@@ -88,7 +105,9 @@ impl Order {
             | Self::Expect(_)
             | Self::Ike(_)
             | Self::Rebind { .. }
-            | Self::Inject(_) => false,
+            | Self::Inject(_)
+            | Self::Craft { .. }
+            | Self::Advance { .. } => false,
         }
     }
 }

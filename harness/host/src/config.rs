@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use ikelab_esp::{Lifetime, OuterPolicy};
 use ikelab_net::{Fault, Interface, NatConfig, Port, Queue, Route};
@@ -33,6 +34,8 @@ pub struct HostConfig {
     pub editor: Option<Box<dyn ikelab_ike::Editor>>,
     /// What is protected, what passes in the clear, what is discarded.
     pub policies: Vec<ikelab_esp::Policy>,
+    /// The places of the interfaces on the protected side of the IPsec boundary, RFC 4301 §3.1.
+    pub inside: Vec<u16>,
     /// What IKE does not negotiate about Child SAs, by the names of policies.
     pub settings: BTreeMap<String, SaSettings>,
     /// What a scenario has in mind for packets that this host sends.
@@ -62,9 +65,20 @@ pub struct SaSettings {
     pub lifetime: Lifetime,
     /// What its outer headers say.
     pub outer: OuterPolicy,
+    /// Packets without content that are sent on it, RFC 4303 §2.6.
+    pub dummies: Option<Dummies>,
     /// Whether the peer has its address from us: then no policy asks for the Child SA, and its
     /// selectors become the policy for as long as it is there.
     pub roaming: bool,
+}
+
+/// Dummy packets, as long as there is an SA that they can go on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Dummies {
+    /// The time from one to the next.
+    pub every: Duration,
+    /// Octets of random content in each.
+    pub size: u16,
 }
 
 impl Default for SaSettings {
@@ -74,6 +88,7 @@ impl Default for SaSettings {
             replay_window: 64,
             lifetime: Lifetime::default(),
             outer: OuterPolicy::default(),
+            dummies: None,
             roaming: false,
         }
     }

@@ -53,10 +53,14 @@ pub struct Host {
     pub(crate) ike_most: usize,
     pub(crate) esp: Esp,
     pub(crate) settings: BTreeMap<String, SaSettings>,
+    /// The places of the interfaces on the protected side.
+    inside: Vec<u16>,
     /// Policies that were made of the selectors of Child SAs, by the inbound SPIs of these.
     pub(crate) roaming: BTreeMap<EspSpi, String>,
     /// Addresses that were its own: nothing leaves from them.
     pub(crate) gone: BTreeSet<IpAddr>,
+    /// When the next dummy packet of a policy goes.
+    pub(crate) dummies: BTreeMap<String, Instant>,
     pub(crate) reassembly: Reassembly,
     pub(crate) pings: Pings,
     pub(crate) flows: Flows,
@@ -78,8 +82,8 @@ pub struct Host {
 /// A packet that came to the network layer, and where it came from.
 #[derive(Debug)]
 pub(crate) enum Arrival {
-    /// It came from a link.
-    Link(PacketId, Octets),
+    /// It came from a link, through the interface in this place.
+    Link(u16, PacketId, Octets),
     /// It was made here, for here.
     Own(Vec<u8>),
     /// It came out of an ESP packet.
@@ -126,8 +130,10 @@ impl Host {
             ike_most: 0,
             esp: Esp::new(config.policies),
             settings: config.settings,
+            inside: config.inside,
             roaming: BTreeMap::new(),
             gone: BTreeSet::new(),
+            dummies: BTreeMap::new(),
             reassembly: Reassembly::default(),
             pings: Pings::default(),
             flows: Flows::default(),
@@ -167,7 +173,8 @@ impl Host {
             return Some(until).filter(|until| *until < Instant::FAR);
         }
         let applications = [self.pings.deadline(), self.flows.deadline(), self.software_deadline()];
-        let deadlines = applications.into_iter().chain([self.ike.deadline()]);
+        let deadlines =
+            applications.into_iter().chain([self.ike.deadline(), self.dummy_deadline()]);
         deadlines.flatten().min()
     }
 
@@ -221,7 +228,7 @@ impl Host {
                 self.arrive_at_nat(now, frame);
             }
             HostKind::Router | HostKind::Host => {
-                self.tray.push_back(Arrival::Link(frame.packet, frame.octets));
+                self.tray.push_back(Arrival::Link(frame.iface, frame.packet, frame.octets));
             }
             HostKind::Attacker => self.tell_software(now, Event::Packet(&frame)),
         }
@@ -307,6 +314,8 @@ impl Host {
             Order::Inject(Err(failed)) => {
                 self.log.write(Fact::Ike(IkeEvent::Lied { rule: "inject".to_owned(), failed }));
             }
+            Order::Craft { policy, packet } => self.craft(now, &policy, &packet),
+            Order::Advance { policy, sent, seen } => self.advance(&policy, sent, seen),
             Order::Note => {}
         }
     }
@@ -342,11 +351,17 @@ impl Host {
         if self.software_deadline().is_some_and(|at| at <= now) {
             self.tell_software(now, Event::Deadline);
         }
+        self.send_dummies(now);
         self.ping(now);
         if self.flows.deadline().is_some_and(|at| at <= now) {
             let turn = self.flows.wake(now);
             self.obey_flows(now, turn);
         }
+    }
+
+    /// Whether an interface is on the protected side of the IPsec boundary.
+    pub(crate) fn is_inside(&self, iface: u16) -> bool {
+        self.inside.contains(&iface)
     }
 
     /// How long a packet towards an address may be when it leaves here.
@@ -408,7 +423,7 @@ impl Arrival {
     /// Where a packet is from that came like this and goes on.
     pub(crate) fn origin(&self) -> Origin {
         match self {
-            Self::Link(packet, _) => Origin::PassedOn(*packet),
+            Self::Link(_, packet, _) => Origin::PassedOn(*packet),
             Self::Own(_) => Origin::Here,
             Self::Inner(_) => Origin::Opened,
         }
@@ -416,7 +431,7 @@ impl Arrival {
 
     pub(crate) fn octets(&self) -> &[u8] {
         match self {
-            Self::Link(_, octets) => octets,
+            Self::Link(_, _, octets) => octets,
             Self::Own(octets) | Self::Inner(octets) => octets,
         }
     }

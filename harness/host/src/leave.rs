@@ -48,6 +48,17 @@ impl Host {
 
     /// Sends a packet as it is, in pieces where it is too long.
     pub(crate) fn send(&mut self, now: Instant, octets: Vec<u8>, origin: Origin) {
+        self.send_within(now, octets, u16::MAX, origin);
+    }
+
+    /// The same, in pieces no longer than the path takes.
+    pub(crate) fn send_within(
+        &mut self,
+        now: Instant,
+        octets: Vec<u8>,
+        path_mtu: u16,
+        origin: Origin,
+    ) {
         let packet = match IpView::parse(&octets) {
             Ok(packet) => packet,
             Err(error) => return self.log.dropped("bad IP packet", error.to_string(), &octets),
@@ -59,6 +70,7 @@ impl Host {
             return self.log.dropped("no route", format!("to {}", packet.dst), &octets);
         };
         let mtu = self.stack.interface(hop.iface).map_or(0, |interface| interface.mtu);
+        let mtu = mtu.min(path_mtu);
         if octets.len() <= usize::from(mtu) {
             return self.transmit(now, hop, octets.into(), origin);
         }

@@ -17,9 +17,11 @@
 //! has no clock and no chance but those it is given, and writes down all that happens to it.
 
 mod arrive;
+mod by_hand;
 mod command;
 mod config;
 mod deliver;
+mod dummies;
 mod flow;
 mod host;
 mod icmp;
@@ -35,7 +37,7 @@ mod tests;
 mod translate;
 
 pub use command::{Change, Command, Move, Order, Ping};
-pub use config::{HostConfig, HostKind, SaSettings};
+pub use config::{Dummies, HostConfig, HostKind, SaSettings};
 pub use flow::{Marks, Send};
 pub use host::{Host, Input};
 pub use pinned::{Pin, Pinned};

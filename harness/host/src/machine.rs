@@ -89,6 +89,7 @@ impl Host {
     fn forget(&mut self) {
         self.ike.restart();
         self.esp.restart();
+        self.dummies.clear();
         for policy in std::mem::take(&mut self.roaming).into_values() {
             self.esp.remove_policy(&policy);
         }

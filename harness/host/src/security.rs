@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use ikelab_ambient::Instant;
-use ikelab_esp::{Action, Dropped, Policy, SaConfig, SaKeys};
+use ikelab_esp::{Action, Dropped, OuterPolicy, Policy, SaConfig, SaKeys, Withheld};
 use ikelab_ike::{Acquire, ChildSa};
 use ikelab_trace::{EspEvent, Fact, Origin};
 use ikelab_wire::ike::EspSpi;
@@ -26,14 +26,24 @@ impl Host {
     /// Hands a packet in the clear to policy.
     pub(crate) fn protect(&mut self, now: Instant, octets: Vec<u8>, origin: Origin) {
         let mut out = Vec::new();
-        self.esp.outbound(now, &mut self.entropy, octets, &mut out);
+        if self.stays_inside(&octets) {
+            self.esp.outbound_inside(now, &mut self.entropy, octets, &mut out);
+        } else {
+            self.esp.outbound(now, &mut self.entropy, octets, &mut out);
+        }
         self.obey_esp(now, out, origin);
+    }
+
+    /// Whether a packet leaves by an interface on the protected side.
+    fn stays_inside(&self, octets: &[u8]) -> bool {
+        let hop = IpView::parse(octets).ok().and_then(|view| self.stack.routes.look_up(view.dst));
+        hop.is_some_and(|hop| self.is_inside(hop.iface))
     }
 
     /// Opens an ESP packet that came in `outer`.
     pub(crate) fn open(&mut self, now: Instant, outer: &IpView<'_>, esp: &[u8]) {
         let mut out = Vec::new();
-        self.esp.inbound(outer, esp, &mut out);
+        self.esp.inbound(now, outer, esp, &mut out);
         let strange = out.iter().find_map(strange_spi);
         self.obey_esp(now, out, Origin::Opened);
         if let Some(spi) = strange {
@@ -71,9 +81,16 @@ impl Host {
                 let (spi_in, mtu) = (config.spi_in, self.mtu_towards(config.remote.ip()));
                 if self.esp.install(config) {
                     self.esp.set_link_mtu(spi_in, mtu);
+                    self.begin_dummies(now, &child);
                 } else {
-                    let reason = "neither encryption nor integrity".into();
-                    self.log.write(Fact::Esp(EspEvent::Withheld { reason, packet: child }));
+                    let reason = Withheld::Unprotected;
+                    let (spi, ends) = (None, None);
+                    self.log.write(Fact::Esp(EspEvent::Withheld {
+                        reason,
+                        packet: child,
+                        spi,
+                        ends,
+                    }));
                 }
             }
             Output::Activate { spi_in } => self.esp.activate(spi_in),
@@ -107,6 +124,7 @@ impl Host {
                 local: sa.local_ts.clone(),
                 remote: sa.remote_ts.clone(),
                 action: Action::Protect,
+                at_boundary: false,
             });
             self.roaming.insert(sa.spi_in, sa.policy.clone());
         }
@@ -132,11 +150,19 @@ impl Host {
     }
 
     /// Does what ESP wants done about a packet that is from there.
-    fn obey_esp(&mut self, now: Instant, outputs: Vec<ikelab_esp::Output>, origin: Origin) {
+    pub(crate) fn obey_esp(
+        &mut self,
+        now: Instant,
+        outputs: Vec<ikelab_esp::Output>,
+        origin: Origin,
+    ) {
         use ikelab_esp::Output;
         for output in outputs {
             match output {
                 Output::Transmit(octets) => self.send(now, octets, Origin::Here),
+                Output::TransmitInPieces { mtu, packet } => {
+                    self.send_within(now, packet, mtu, Origin::Here);
+                }
                 Output::Pass(octets) => self.send(now, octets, origin),
                 Output::Deliver(octets) => self.tray.push_back(Arrival::Inner(octets)),
                 Output::Acquire { child, local, remote } => {
@@ -172,7 +198,7 @@ impl Host {
 fn strange_spi(output: &ikelab_esp::Output) -> Option<EspSpi> {
     match output {
         ikelab_esp::Output::Event(EspEvent::Dropped { spi, reason, .. })
-            if reason == Dropped::UnknownSpi.name() =>
+            if *reason == Dropped::UnknownSpi =>
         {
             *spi
         }
@@ -219,9 +245,14 @@ fn sa_config(child: ChildSa, settings: SaSettings) -> SaConfig {
         remote_ts: child.remote_ts,
         esn: child.esn,
         replay_window: settings.replay_window,
+        non_first_fragments: child.non_first_fragments,
         send_at_once: child.send_at_once,
         replaces: child.replaces,
-        outer: settings.outer,
+        outer: if child.peer_takes_tfc {
+            settings.outer
+        } else {
+            OuterPolicy { tfc_len: 0, ..settings.outer }
+        },
         lifetime: settings.lifetime,
     }
 }

@@ -151,7 +151,7 @@ fn policy_stands_in_the_way_of_what_comes_in_and_what_goes_out() {
         let answered = world.pings().iter().any(|text| text.starts_with("answered"));
         assert!(!answered, "{:?}", world.pings());
         let dropped = |record: &&Record| match &record.fact {
-            Fact::Esp(EspEvent::Dropped { reason, .. }) => reason == coming,
+            Fact::Esp(EspEvent::Dropped { reason, .. }) => reason.name() == coming,
             _ => false,
         };
         assert_eq!(world.records().iter().filter(dropped).count(), 1, "{:?}", world.records());
@@ -383,6 +383,7 @@ fn host(
         later: Vec::new(),
         routes: routers.into_iter().flatten().map(default).collect(),
         ike: ikelab_ike::config::Config::default(),
+        inside: Vec::new(),
         policies: Vec::new(),
         editor: None,
         settings: BTreeMap::new(),
@@ -414,7 +415,7 @@ fn frame(host: usize, iface: u16, octets: &[u8]) -> Frame {
 
 fn everything(action: Action) -> Policy {
     let all = || vec![SelectorRange::from_prefix(ip("0.0.0.0"), 0)];
-    Policy { name: "all".into(), local: all(), remote: all(), action }
+    Policy { name: "all".into(), local: all(), remote: all(), action, at_boundary: false }
 }
 
 fn ip(text: &str) -> IpAddr {

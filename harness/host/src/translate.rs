@@ -21,7 +21,7 @@ impl Host {
     pub(crate) fn arrive_at_nat(&mut self, now: Instant, frame: Frame) {
         let Frame { iface, packet: name, octets, .. } = frame;
         let Some((from, whole)) = self.crossing(now, iface, &octets) else {
-            return self.tray.push_back(Arrival::Link(name, octets));
+            return self.tray.push_back(Arrival::Link(iface, name, octets));
         };
         let Some(octets) = whole else { return };
         let Ok(packet) = IpView::parse(&octets) else { return };
@@ -35,7 +35,7 @@ impl Host {
         };
         match translation {
             Translation::Own => {
-                self.tray.push_back(Arrival::Link(name, packet.octets().into()));
+                self.tray.push_back(Arrival::Link(iface, name, packet.octets().into()));
             }
             Translation::Dropped(reason) => {
                 let detail = format!("{} > {}", packet.src, packet.dst);

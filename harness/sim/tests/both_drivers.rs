@@ -164,7 +164,7 @@ fn a_duplicate_of_an_esp_packet_is_known_as_a_replay() {
     let (pattern, result) = pattern_with("faults: [{duplicate: R1 -> R2 ESP, nth: 2}]", 5);
     assert_eq!(pattern, ".!!!!");
     let replayed = |fact: &Fact| match fact {
-        Fact::Esp(EspEvent::Dropped { reason, .. }) => reason.contains("replay"),
+        Fact::Esp(EspEvent::Dropped { reason, .. }) => reason.name().contains("replay"),
         _ => false,
     };
     assert_eq!(count(&result.trace, replayed), 1);

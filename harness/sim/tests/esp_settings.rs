@@ -57,7 +57,7 @@ fn outer(trace: &Trace) -> Vec<(u8, bool)> {
 
 fn esp_drops(trace: &Trace) -> Vec<&str> {
     let dropped = |fact| match fact {
-        &Fact::Esp(EspEvent::Dropped { ref reason, .. }) => Some(reason.as_ref()),
+        &Fact::Esp(EspEvent::Dropped { reason, .. }) => Some(reason.name()),
         _ => None,
     };
     trace.records.iter().filter_map(|record| dropped(&record.fact)).collect()

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use ikelab_ambient::Instant;
+use ikelab_esp::Crafted;
 use ikelab_host::{Change, Command, Marks, Move, Order, Ping, Send};
-use ikelab_scenario::plan::{self, Action, ClearWhat, Plan};
+use ikelab_scenario::plan::{self, Action, ClearWhat, EspByHand, Plan};
 use ikelab_trace::{HostId, LinkId};
 
 use super::{Agenda, fault, tunnel};
@@ -84,10 +85,29 @@ fn orders(action: &Action) -> Vec<Order> {
             vec![Order::Move(Move { iface: to.iface, from: to.from, to: to.to, via: to.via })]
         }
         plan::Command::Restart => vec![Order::Restart],
+        plan::Command::Seal(packet) => vec![by_hand(packet)],
+        plan::Command::Packet(octets) => vec![Order::Inject(Ok(octets.clone()))],
+        plan::Command::Advance { child, sent, seen } => {
+            vec![Order::Advance { policy: child.clone(), sent: *sent, seen: *seen }]
+        }
         // Packets have times of their own.
         plan::Command::Inject(_) => Vec::new(),
         plan::Command::Note => vec![Order::Note],
     }
+}
+
+fn by_hand(packet: &EspByHand) -> Order {
+    let crafted = Crafted {
+        payload: packet.payload.clone(),
+        next_header: packet.next_header,
+        padding: packet.padding.clone(),
+        pad_len: packet.pad_length,
+        sequence: packet.sequence,
+        forged: packet.forged,
+        outer_ecn: packet.ecn,
+        cut: packet.cut.into(),
+    };
+    Order::Craft { policy: packet.child.clone(), packet: Box::new(crafted) }
 }
 
 /// `site.net` is the Child SA `net` of the tunnel `site`.

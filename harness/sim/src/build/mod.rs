@@ -109,6 +109,7 @@ fn build_host(
         ike,
         editor,
         policies: tunnel::policies(host),
+        inside: tunnel::inside(host),
         settings: tunnel::settings(host),
         faults: fault::of_packets(plan, place, &memory),
         dooms: fault::of_host(plan, place, memories),

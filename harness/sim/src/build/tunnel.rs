@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ikelab_esp::{self as esp, Action, DontFragment, OuterPolicy, Policy, Volume};
-use ikelab_host::{Order, SaSettings};
+use ikelab_esp::{self as esp, Action, DontFragment, Ecn, OuterPolicy, Policy, Volume};
+use ikelab_host::{Dummies, Order, SaSettings};
 use ikelab_ike::config::{
     Child, Childless, Config, Cookie, Lifetime, Narrow, Options, Pool, Retransmit, Tunnel,
     VirtualIp,
@@ -33,9 +33,47 @@ pub(super) fn ike(host: &plan::Host) -> Config {
     }
 }
 
-/// The policies of a host: one for each Child SA configuration.
+/// The policies of a host in their order: those that it lists, then one for each other Child SA
+/// configuration. For peers that get their addresses from it the Child SAs themselves will be
+/// policies; what none of them carries is discarded.
 pub(super) fn policies(host: &plan::Host) -> Vec<Policy> {
-    host.tunnels.iter().flat_map(policies_of).collect()
+    let mut children = host.tunnels.iter().flat_map(policies_of).collect::<Vec<_>>();
+    let mut policies = Vec::new();
+    for (number, entry) in (1..).zip(&host.policies) {
+        let (local, remote, action) = match entry {
+            plan::Policy::Bypass { local, remote } => (local, remote, Action::Bypass),
+            plan::Policy::Discard { local, remote } => (local, remote, Action::Discard),
+            plan::Policy::Protect { child } => {
+                let named = |policy: &mut Policy| policy.name == *child;
+                policies.extend(children.extract_if(.., named));
+                continue;
+            }
+        };
+        let name = format!("policy {number}");
+        policies.push(Policy {
+            name,
+            local: local.clone(),
+            remote: remote.clone(),
+            action,
+            at_boundary: true,
+        });
+    }
+    policies.append(&mut children);
+    policies
+}
+
+/// The interfaces on the protected side of the IPsec boundary: no tunnel goes through them, and a
+/// Child SA protects what lies there.
+pub(super) fn inside(host: &plan::Host) -> Vec<u16> {
+    let protected = |iface: &plan::Iface| {
+        let children = host.tunnels.iter().flat_map(|end| &end.children);
+        let mut ranges = children.flat_map(|child| &child.local);
+        ranges.any(|range| iface.addresses.iter().any(|(address, _)| range.contains(*address)))
+    };
+    let carries = |place: u16| host.tunnels.iter().any(|end| end.iface == place);
+    let places = (0..).zip(&host.ifaces);
+    let inside = places.filter(|(place, iface)| !carries(*place) && protected(iface));
+    inside.map(|(place, _)| place).collect()
 }
 
 /// For peers that get their addresses from this end the Child SAs themselves will be policies; what
@@ -95,10 +133,19 @@ fn sa_settings(child: &plan::Child) -> SaSettings {
         plan::DontFragment::Set => DontFragment::Set,
         plan::DontFragment::Clear => DontFragment::Clear,
     };
+    let ecn = match child.ecn {
+        plan::Ecn::Normal => Ecn::Normal,
+        plan::Ecn::Compatibility => Ecn::Compatibility,
+    };
+    let tfc_len = match child.tfc {
+        plan::Tfc::Refuse | plan::Tfc::Accept => 0,
+        plan::Tfc::Length(length) => length,
+    };
     SaSettings {
         replay_window: child.replay_window,
         lifetime: esp::Lifetime { soft, hard },
-        outer: OuterPolicy { dscp: child.dscp, dont_fragment, tfc_len: 0 },
+        outer: OuterPolicy { dscp: child.dscp, dont_fragment, tfc_len, ecn },
+        dummies: child.dummy.map(|plan::Dummy { every, size }| Dummies { every, size }),
         roaming: false,
     }
 }
@@ -110,6 +157,7 @@ fn policy(tunnel: &str, child: &plan::Child) -> Policy {
         local: child.local.clone(),
         remote: child.remote.clone(),
         action: Action::Protect,
+        at_boundary: false,
     }
 }
 
@@ -125,6 +173,7 @@ fn child(child: &plan::Child) -> Child {
         },
         proposals: child.proposals.iter().map(|proposal| with_pfs(proposal, child.pfs)).collect(),
         lifetime: lifetime(child.rekey_at, child.rekey_jitter, child.lifetime),
+        refuses_tfc: child.tfc == plan::Tfc::Refuse,
         at_start: child.start == plan::Start::AtStart,
         on_traffic: child.start != plan::Start::Manual,
         narrow: match child.narrow {

@@ -70,6 +70,7 @@ pub(crate) fn message(
         src,
         dst,
         arrivals: Vec::new(),
+        dscp_ecn: 0,
         repeated: false,
         life: 0,
         carried: None,
