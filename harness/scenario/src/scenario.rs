@@ -15,7 +15,7 @@ use crate::lint;
 use crate::matrix::{self, Assignment};
 use crate::plan::{Command, Explore, Fault, HostKind, Liar, Pin, Plan};
 use crate::read::world::World;
-use crate::read::{explore, fault, nat, net, peers, pin, routes, tunnel};
+use crate::read::{explore, fault, nat, net, peers, pin, policies, routes, tunnel};
 use crate::reader::{Cx, Fields};
 use crate::requirements::Tables;
 use crate::shape::{self, Form, Shape, may, need};
@@ -200,6 +200,11 @@ pub static SHAPE: Shape = Shape::new(
             need("net", Form::Shape(&net::SHAPE), "Hosts, and the links between them."),
             may("peers", peers::FORM, "Which program plays a host.").or("builtin"),
             may("tunnels", tunnel::FORM, "What the hosts protect between them."),
+            may(
+                "policies",
+                policies::FORM,
+                "What hosts do with packets beside what their tunnels protect, in order.",
+            ),
             may("pin", Form::List(&Form::Shape(&pin::SHAPE)), "Random values that are decided."),
             may("faults", Form::List(&Form::Shape(&fault::SHAPE)), "What goes wrong."),
             may("heal", shape::DURATION, "When the network heals: no fault acts from then on.")
@@ -326,6 +331,9 @@ fn cell(cx: &Cx<'_>, root: &Node, assignment: &Assignment) -> Option<Cell> {
     if let Some(node) = fields.get("tunnels") {
         tunnel::read(cx, &mut world, node);
     }
+    if let Some(node) = fields.get("policies") {
+        policies::read(cx, &mut world, node);
+    }
     nat::hide(&mut world);
     routes::imply(&mut world);
     let pins = fields.get("pin").map(|node| pin::read(cx, &world, node)).unwrap_or_default();
@@ -335,7 +343,7 @@ fn cell(cx: &Cx<'_>, root: &Node, assignment: &Assignment) -> Option<Cell> {
         fields.need("steps").map(|node| step::read(cx, &mut world, node)).unwrap_or_default();
     let strangers = steps.agenda.iter().filter(|action| {
         let attacker = world.hosts.get(usize::from(action.host));
-        matches!(action.command, Command::Inject(_))
+        matches!(action.command, Command::Inject(_) | Command::Seal(_) | Command::Packet(_))
             || attacker.is_some_and(|host| host.kind == HostKind::Attacker)
     });
     world.liars.extend(strangers.map(|action| action.host));

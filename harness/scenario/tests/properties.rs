@@ -4,8 +4,8 @@ mod story;
 
 use ikelab_scenario::Outcome;
 use ikelab_trace::{
-    ChildInstalled, ChildKeysLogged, Costly, EspEvent, EspMode, Fact, Fate, HostEvent, IkeEvent,
-    Octets, Phase, Role, SaId, Suite,
+    ChildInstalled, ChildKeysLogged, Costly, Dropped, EspEvent, EspMode, Fact, Fate, HostEvent,
+    IkeEvent, Octets, Phase, Role, SaId, Suite,
 };
 use ikelab_wire::ike::{EspSpi, IkeSpi};
 use ikelab_wire::payload::{Body, Delete, Nonce, Notify, Proposal, SecurityAssociation};
@@ -207,7 +207,8 @@ fn replayed(spi: u32, sequence: u32) -> Fact {
     Fact::Esp(EspEvent::Dropped {
         spi: Some(EspSpi(spi)),
         sequence: Some(sequence),
-        reason: "replayed".into(),
+        ends: None,
+        reason: Dropped::Replayed,
         detail: String::new(),
     })
 }

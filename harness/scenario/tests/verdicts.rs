@@ -191,7 +191,7 @@ fn conditions_are_looked_at_when_they_are_meant_to_hold() {
             .fact(
                 110_000,
                 R2,
-                Fact::Esp(EspEvent::Withheld { reason: "".into(), packet: String::new() }),
+                Fact::Esp(EspEvent::Acquired { child: String::new(), packet: String::new() }),
             )
     };
     let ladder = "  ladder: |\n    R1 -> R2 IKE_SA_INIT req ike=$A\n";

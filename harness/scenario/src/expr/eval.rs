@@ -82,6 +82,7 @@ pub(crate) fn value(expr: &Expr, eye: Eye<'_>) -> Value {
         }
         Expr::Discarded(place) => many(host(*place).map(|host| &host.discarded)),
         Expr::Dropped(place) => many(host(*place).map(|host| &host.dropped)),
+        Expr::Withheld(place) => many(host(*place).map(|host| &host.withheld)),
         Expr::Sent(place, exchange) => {
             let past = eye.messages.iter().take_while(|message| message.record < eye.records);
             let meant = past.filter(|message| {
@@ -176,6 +177,7 @@ fn count(set: &Expr, fields: &[(SetField, String)], eye: Eye<'_>) -> u64 {
         }),
         Expr::Discarded(place) => because(host(*place).map(|host| &host.discarded), fields),
         Expr::Dropped(place) => because(host(*place).map(|host| &host.dropped), fields),
+        Expr::Withheld(place) => because(host(*place).map(|host| &host.withheld), fields),
         Expr::Children(place) => host(*place).map_or(0, |host| {
             let named = |child: &str| fields.iter().all(|(_, name)| name == child);
             host.children.iter().filter(|child| named(&child.child)).count()

@@ -37,6 +37,8 @@ pub(crate) enum Expr {
     Discarded(u16),
     /// `H.dropped`: what ESP and the policy did not let in.
     Dropped(u16),
+    /// `H.withheld`: what ESP and the policy did not let out.
+    Withheld(u16),
     /// `sent(H, IKE_SA_INIT)`.
     Sent(u16, Option<ExchangeType>),
     /// `events(H, discarded)`.
@@ -106,6 +108,7 @@ impl Expr {
             | Self::Fragments(_)
             | Self::Discarded(_)
             | Self::Dropped(_)
+            | Self::Withheld(_)
             | Self::Sent(..)
             | Self::Events(..)
             | Self::Count(..)
@@ -143,6 +146,7 @@ impl Expr {
             | Self::Fragments(_)
             | Self::Discarded(_)
             | Self::Dropped(_)
+            | Self::Withheld(_)
             | Self::Sent(..)
             | Self::Events(..) => {}
         }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use ikelab_trace::{DISCARDED, DROPPED};
+use ikelab_trace::{DISCARDED, Dropped, Withheld};
 use ikelab_wire::registry::ExchangeType;
 
 use super::{ChildField, Comparison, Expr, SetField, Told};
@@ -410,12 +410,13 @@ impl Parser<'_> {
             | Expr::Events(..)
             | Expr::Fragments(_)
             | Expr::Discarded(_)
-            | Expr::Dropped(_) => Some(set),
+            | Expr::Dropped(_)
+            | Expr::Withheld(_) => Some(set),
             _ => {
                 self.cx.error(
                     span,
                     "this can't be counted",
-                    "expected R1.ike, R1.children, R1.fragments, R1.discarded, R1.dropped, sent(R1) or events(R1)",
+                    "expected R1.ike, R1.children, R1.fragments, R1.discarded, R1.dropped, R1.withheld, sent(R1) or events(R1)",
                 );
                 None
             }
@@ -450,11 +451,15 @@ impl Parser<'_> {
                 SetField::Child
             }
             ("reason", Expr::Discarded(_)) => {
-                self.reason(&value, value_span, &DISCARDED)?;
+                self.reason(&value, value_span, DISCARDED.map(in_one_word))?;
                 SetField::Reason
             }
             ("reason", Expr::Dropped(_)) => {
-                self.reason(&value, value_span, &DROPPED)?;
+                self.reason(&value, value_span, Dropped::ALL.map(Dropped::word))?;
+                SetField::Reason
+            }
+            ("reason", Expr::Withheld(_)) => {
+                self.reason(&value, value_span, Withheld::ALL.map(Withheld::word))?;
                 SetField::Reason
             }
             _ => {
@@ -466,12 +471,16 @@ impl Parser<'_> {
     }
 
     /// The name of a reason for which something is ignored.
-    fn reason(&self, word: &str, span: Span, known: &[&str]) -> Option<()> {
-        let names: Vec<String> = known.iter().map(|name| in_one_word(name)).collect();
-        if names.iter().any(|name| name == word) {
+    fn reason<const N: usize>(
+        &self,
+        word: &str,
+        span: Span,
+        known: [impl AsRef<str>; N],
+    ) -> Option<()> {
+        if known.iter().any(|name| name.as_ref() == word) {
             return Some(());
         }
-        self.cx.unknown(span, "reason", word, names.iter().map(String::as_str));
+        self.cx.unknown(span, "reason", word, known.iter().map(AsRef::as_ref));
         None
     }
 
@@ -484,6 +493,7 @@ impl Parser<'_> {
             "fragments" => Some(Expr::Fragments(host)),
             "discarded" => Some(Expr::Discarded(host)),
             "dropped" => Some(Expr::Dropped(host)),
+            "withheld" => Some(Expr::Withheld(host)),
             "ike" if self.take("(") => {
                 let (variable, span) = self.word("a variable")?;
                 let name = variable.trim_start_matches('$').to_owned();
@@ -506,7 +516,8 @@ impl Parser<'_> {
             "ike" => Some(Expr::IkeSas(host)),
             "child" => self.child(host),
             other => {
-                let names = ["ike", "child", "children", "fragments", "discarded", "dropped"];
+                let names =
+                    ["ike", "child", "children", "fragments", "discarded", "dropped", "withheld"];
                 self.cx.unknown(span, "field", other, names);
                 None
             }

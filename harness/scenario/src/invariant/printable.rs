@@ -18,8 +18,8 @@ pub(super) fn told(run: &Run<'_>) -> Option<Violation> {
 fn texts(fact: &Fact) -> Vec<&str> {
     match fact {
         Fact::Ike(event) => of_ike(event),
-        Fact::Esp(EspEvent::Dropped { reason, detail, .. })
-        | Fact::Net(NetEvent::Dropped { reason, detail, .. }) => vec![reason, detail],
+        Fact::Esp(EspEvent::Dropped { detail, .. }) => vec![detail],
+        Fact::Net(NetEvent::Dropped { reason, detail, .. }) => vec![reason, detail],
         Fact::Esp(_)
         | Fact::Net(_)
         | Fact::Sent(_)

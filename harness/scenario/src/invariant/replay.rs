@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ikelab_trace::{EspEvent, Fact};
+use ikelab_trace::{Dropped, EspEvent, Fact};
 
 use crate::property::Violation;
 use crate::run::Run;
@@ -17,6 +17,10 @@ pub(super) fn moves_with_good_packets(run: &Run<'_>) -> Option<Violation> {
             Fact::Esp(EspEvent::Opened { spi, sequence, .. }) => {
                 accepted.entry((host, spi.0)).or_default().insert(*sequence);
             }
+            // What was moved on by hand is as good as seen.
+            Fact::Esp(EspEvent::Advanced { spi_in, seen, .. }) if *seen > 0 => {
+                accepted.entry((host, spi_in.0)).or_default().insert(*seen);
+            }
             Fact::Esp(EspEvent::Dropped {
                 spi: Some(spi), sequence: Some(number), reason, ..
             }) => {
@@ -25,9 +29,9 @@ pub(super) fn moves_with_good_packets(run: &Run<'_>) -> Option<Violation> {
                     known.is_some_and(|known| known.iter().any(|had| meets(*had)))
                 };
                 let number = u64::from(*number);
-                let wrong = match reason.as_ref() {
-                    "replayed" => !had(&|had| had & 0xffff_ffff == number),
-                    "left of the replay window" => !had(&|had| had > number),
+                let wrong = match reason {
+                    Dropped::Replayed => !had(&|had| had & 0xffff_ffff == number),
+                    Dropped::TooOld => !had(&|had| had > number),
                     _ => false,
                 };
                 if wrong {

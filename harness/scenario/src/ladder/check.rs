@@ -12,7 +12,8 @@ use ikelab_wire::registry::{IpProtocol, KeId, Protocol};
 
 use super::spi;
 use crate::pattern::{
-    Arg, CarriedField, CarriedItem, Field, Item, Pattern, Payloads, Prop, Time, What, suite_words,
+    Arg, CarriedField, CarriedItem, ECN, Field, Item, Pattern, Payloads, Prop, Time, What,
+    suite_words,
 };
 use crate::run::{Carried, Content, IkeContent, Message};
 use crate::source::Span;
@@ -185,6 +186,7 @@ fn carries(item: &CarriedItem, carried: &Carried, message: &Message) -> bool {
         CarriedField::Src(address) => src == *address,
         CarriedField::Dst(address) => dst == *address,
         CarriedField::Length(length) => carried.length == *length,
+        CarriedField::Ecn(ecn) => carried.ecn == Some(*ecn),
     };
     let icmp = item.protocol == IpProtocol::ICMP && carried.protocol == IpProtocol::ICMPV6;
     (carried.protocol == item.protocol || icmp) && item.fields.iter().all(has)
@@ -235,6 +237,14 @@ fn check_prop(prop: &Prop, span: Span, message: &Message, env: &Env) -> Result<E
         (Prop::Length(length), Content::Ike(ike)) => {
             same("len", (*length).into(), ike.octets.len() as u64)
         }
+        (Prop::Length(length), Content::Esp { octets, .. }) => {
+            same("len", (*length).into(), octets.len() as u64)
+        }
+        (Prop::Dscp(dscp), _) => same("dscp", (*dscp).into(), (message.dscp_ecn >> 2).into()),
+        (Prop::Ecn(ecn), _) if *ecn == message.dscp_ecn & 0b11 => Ok(env.clone()),
+        (Prop::Ecn(ecn), _) => {
+            fail(format!("ecn={}", ecn_word(*ecn)), format!("ecn={}", ecn_word(message.dscp_ecn)))
+        }
         (Prop::MessageId(id), Content::Fragment(part)) => {
             same("mid", (*id).into(), part.header.message_id.into())
         }
@@ -270,6 +280,11 @@ fn check_prop(prop: &Prop, span: Span, message: &Message, env: &Env) -> Result<E
             (_, _) => fail("a message that has this property".to_owned(), message.words()),
         },
     }
+}
+
+/// `ect0`.
+fn ecn_word(bits: u8) -> &'static str {
+    ECN.iter().find(|(_, known)| *known == bits & 0b11).map_or("?", |(name, _)| name)
 }
 
 fn spi_is(

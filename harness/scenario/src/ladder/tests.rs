@@ -22,6 +22,7 @@ fn message(letter: u16) -> Message {
         src: address,
         dst: address,
         arrivals: vec![Instant::ZERO],
+        dscp_ecn: 0,
         repeated: false,
         life: 0,
         carried: None,

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use ikelab_wire::registry::IpProtocol;
 
-use super::line::LineCx;
+use super::line::{LineCx, ecn};
 use super::scan::{Scan, Word};
 use crate::source::Span;
 
@@ -33,10 +33,17 @@ pub(crate) enum CarriedField {
     Dst(IpAddr),
     /// Octets of the packet.
     Length(usize),
+    /// The ECN field of its IP header.
+    Ecn(u8),
 }
 
-const PROTOCOLS: [(&str, IpProtocol); 3] =
-    [("ICMP", IpProtocol::ICMP), ("UDP", IpProtocol::UDP), ("TCP", IpProtocol::TCP)];
+/// A dummy packet of ESP has the next header 59, RFC 4303 §2.6.
+const PROTOCOLS: [(&str, IpProtocol); 4] = [
+    ("ICMP", IpProtocol::ICMP),
+    ("UDP", IpProtocol::UDP),
+    ("TCP", IpProtocol::TCP),
+    ("DUMMY", IpProtocol::IPV6_NO_NEXT),
+];
 
 /// Reads what stands between braces; the first is taken already.
 pub(super) fn items(cx: &LineCx<'_>, scan: &mut Scan<'_>) -> Option<Vec<CarriedItem>> {
@@ -97,11 +104,12 @@ fn field(
         "src" => value.text.parse().ok().map(CarriedField::Src),
         "dst" => value.text.parse().ok().map(CarriedField::Dst),
         "len" => value.text.parse().ok().map(CarriedField::Length),
+        "ecn" => ecn(value.text).map(CarriedField::Ecn),
         _ => None,
     });
     if field.is_none() {
         let own = if icmp { "type=8, code=0" } else { "port=53" };
-        let label = format!("expected {own}, src=10.0.0.1, dst=10.0.0.2 or len=84");
+        let label = format!("expected {own}, src=10.0.0.1, dst=10.0.0.2, ecn=ce or len=84");
         cx.cx.error(scan.span(word), format!("unexpected `{}`", word.text), label);
     }
     field

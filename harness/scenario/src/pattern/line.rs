@@ -7,7 +7,7 @@ use super::carried::{self, CarriedItem};
 use super::craft::number;
 use super::item::payloads;
 use super::scan::{Scan, Word};
-use super::{Kind, Ladder, Line, Mark, MessageLine, Pattern, Prop, Time, Variables, What};
+use super::{ECN, Kind, Ladder, Line, Mark, MessageLine, Pattern, Prop, Time, Variables, What};
 use crate::duration;
 use crate::read::world::World;
 use crate::reader::Cx;
@@ -303,8 +303,10 @@ fn what(cx: &LineCx<'_>, scan: &mut Scan<'_>) -> Option<(What, usize)> {
     Some((what, word.start))
 }
 
-const PROPS: [&str; 11] =
-    ["mid", "flags", "port", "ike", "child", "frag", "len", "spi_i", "spi_r", "seq", "delay"];
+const PROPS: [&str; 13] = [
+    "mid", "flags", "port", "ike", "child", "frag", "len", "spi_i", "spi_r", "seq", "ecn", "dscp",
+    "delay",
+];
 
 fn prop(cx: &LineCx<'_>, scan: &Scan<'_>, word: Word<'_>, known: &mut Variables) -> Option<Prop> {
     let (name, value) = word.split('=')?;
@@ -318,6 +320,8 @@ fn prop(cx: &LineCx<'_>, scan: &Scan<'_>, word: Word<'_>, known: &mut Variables)
         "spi_r" => value.text.parse().ok().map(Prop::ResponderSpi),
         "ike" => return ike_variable(cx, scan, value, known),
         "frag" => fragment(value.text),
+        "ecn" => ecn(value.text).map(Prop::Ecn),
+        "dscp" => value.text.parse().ok().map(Prop::Dscp),
         "child" => {
             return cx.world.child(cx.cx, value.text, scan.span(value)).map(Prop::Child);
         }
@@ -336,12 +340,18 @@ fn prop(cx: &LineCx<'_>, scan: &Scan<'_>, word: Word<'_>, known: &mut Variables)
         let label = match name.text {
             "spi_i" | "spi_r" => "expected hex digits",
             "flags" => "expected a number: 0x28, 8",
+            "ecn" => "expected not-ect, ect0, ect1 or ce",
             "frag" => "expected a fragment's number, or number and total: 2, 2/3",
             _ => "expected a number",
         };
         cx.cx.error(scan.span(value), message, label);
     }
     prop
+}
+
+/// `ect0`.
+pub(super) fn ecn(text: &str) -> Option<u8> {
+    ECN.iter().find(|(name, _)| *name == text).map(|(_, bits)| *bits)
 }
 
 /// `2`, `2/3`.

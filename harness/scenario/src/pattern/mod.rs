@@ -124,7 +124,14 @@ pub(crate) enum Prop {
     Fragment(u16, Option<u16>),
     /// The Child SA of an ESP packet, `site.net`.
     Child(String),
+    /// The ECN field of the IP header, `ecn=ect0`.
+    Ecn(u8),
+    /// The six bits before it, `dscp=46`.
+    Dscp(u8),
 }
+
+/// The values of the ECN field, RFC 3168 §5.
+pub(crate) const ECN: [(&str, u8); 4] = [("not-ect", 0), ("ect1", 1), ("ect0", 2), ("ce", 3)];
 
 /// The payloads of a message.
 #[derive(Clone, PartialEq, Debug)]

@@ -65,6 +65,19 @@ pub enum Command {
     Restart,
     /// An interface has another address from now on.
     Move(Move),
+    /// Send an ESP packet by hand.
+    Seal(EspByHand),
+    /// Send a whole IP packet as it is.
+    Packet(Vec<u8>),
+    /// Move the counters of a Child SA on.
+    Advance {
+        /// The Child SA.
+        child: String,
+        /// The last sequence number sent shall be this.
+        sent: u64,
+        /// The highest one seen shall be this.
+        seen: u64,
+    },
     /// Send packets that no engine made.
     Inject(Injection),
     /// Nothing; the text is for the reader.
@@ -156,6 +169,29 @@ pub enum Inject {
     Message(Box<Craft>),
     /// Octets.
     Raw(RawPacket),
+}
+
+/// What an ESP packet by hand says; what is none is as an engine would have it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct EspByHand {
+    /// The Child SA whose keys seal it: `site.net`.
+    pub child: String,
+    /// What stands behind the IV.
+    pub payload: Vec<u8>,
+    /// The next header.
+    pub next_header: u8,
+    /// The padding.
+    pub padding: Option<Vec<u8>>,
+    /// The pad length.
+    pub pad_length: Option<u8>,
+    /// The sequence number; one that is given moves no counter.
+    pub sequence: Option<u64>,
+    /// Whether the integrity check value is wrong.
+    pub forged: bool,
+    /// The ECN field of the outer header.
+    pub ecn: u8,
+    /// How many octets are cut off its end.
+    pub cut: u16,
 }
 
 /// Octets in an IP packet.

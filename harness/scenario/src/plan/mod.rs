@@ -15,7 +15,9 @@ mod tunnel;
 
 use ikelab_ambient::{Instant, Purpose};
 
-pub use agenda::{Action, ClearWhat, Command, Inject, Injection, Move, Ping, RawPacket, Send};
+pub use agenda::{
+    Action, ClearWhat, Command, EspByHand, Inject, Injection, Move, Ping, RawPacket, Send,
+};
 pub use fault::{Carries, Fault, FaultKind, Harm, Packets, Trouble, When};
 pub use lie::{
     Base, Craft, CraftPayload, Does, Edit, FragmentEdit, FragmentField, HeaderField, Liar,
@@ -24,10 +26,10 @@ pub use lie::{
 pub use matcher::Matcher;
 pub use options::{HalfOpen, IkeOptions};
 pub use order::{Explore, Queue, Stream};
-pub use topology::{Host, HostKind, Iface, Link, Mapping, Nat, Rate, Room, Route};
+pub use topology::{Host, HostKind, Iface, Link, Mapping, Nat, Policy, Rate, Room, Route};
 pub use tunnel::{
-    Child, Childless, Cookie, DontFragment, End, EspMode, Ike, Narrow, Pool, Retransmit, Start,
-    VirtualIp,
+    Child, Childless, Cookie, DontFragment, Dummy, Ecn, End, EspMode, Ike, Narrow, Pool,
+    Retransmit, Start, Tfc, VirtualIp,
 };
 
 /// One run, ready to be driven.

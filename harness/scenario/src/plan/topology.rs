@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use ikelab_wire::payload::SelectorRange;
+
 use super::End;
 
 /// A virtual host.
@@ -23,6 +25,32 @@ pub struct Host {
     pub drops_ip_fragments: bool,
     /// Its ends of tunnels.
     pub tunnels: Vec<End>,
+    /// Its policies in their order; children that none of them names stand behind them.
+    pub policies: Vec<Policy>,
+}
+
+/// What a host does with some packets, in both directions, RFC 4301 §4.4.1.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Policy {
+    /// They pass in the clear.
+    Bypass {
+        /// This side.
+        local: Vec<SelectorRange>,
+        /// The other side.
+        remote: Vec<SelectorRange>,
+    },
+    /// They are dropped.
+    Discard {
+        /// This side.
+        local: Vec<SelectorRange>,
+        /// The other side.
+        remote: Vec<SelectorRange>,
+    },
+    /// They go through a child.
+    Protect {
+        /// The child: `site.net`.
+        child: String,
+    },
 }
 
 /// What kind of machine a host is.

@@ -169,6 +169,12 @@ pub struct Child {
     pub dscp: Option<u8>,
     /// The DF bit of outer headers over IPv4.
     pub dont_fragment: DontFragment,
+    /// What outer headers say of congestion.
+    pub ecn: Ecn,
+    /// Traffic flow padding.
+    pub tfc: Tfc,
+    /// Dummy packets that it sends; none: no such packets.
+    pub dummy: Option<Dummy>,
     /// What makes this end ask for it.
     pub start: Start,
     /// Whether extended sequence numbers are wanted.
@@ -197,6 +203,35 @@ pub enum DontFragment {
     Set,
     /// That it may be.
     Clear,
+}
+
+/// What an outer header says of congestion, RFC 6040 §4.1.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ecn {
+    /// What the inner one says.
+    Normal,
+    /// Nothing: it is not ECN-capable.
+    Compatibility,
+}
+
+/// Traffic flow confidentiality padding, RFC 4303 §2.7.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Tfc {
+    /// It is not sent, and the peer is told not to send any.
+    Refuse,
+    /// It is not sent, and taken.
+    Accept,
+    /// Inner packets are made to look this long, where the peer takes that.
+    Length(u16),
+}
+
+/// Dummy packets, RFC 4303 §2.6.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Dummy {
+    /// How long from one to the next.
+    pub every: Duration,
+    /// Octets of each, without ESP.
+    pub size: u16,
 }
 
 /// What makes an end ask for a Child SA.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ikelab_trace::{EspEvent, Fact};
+use ikelab_trace::{Dropped, EspEvent, Fact};
 
 use super::{Arg, Violation};
 use crate::run::{Content, Run};
@@ -20,7 +20,7 @@ pub(super) fn check(run: &Run<'_>, args: &[Arg]) -> Option<Violation> {
                 sequence: Some(sequence),
                 reason,
                 ..
-            }) if reason.contains("replay") => {
+            }) if matches!(reason, Dropped::Replayed | Dropped::TooOld) => {
                 accepted.insert((*spi, u64::from(*sequence)));
             }
             _ => {}

@@ -10,7 +10,7 @@ use super::values::{
     REKEY_AT, RekeyAt, group, off_or, positive, proposals, rekey_at, settle_rekey,
 };
 use super::world::{EndNow, Tunnel, World};
-use crate::plan::{Child, DontFragment, EspMode, Narrow, Start, VirtualIp};
+use crate::plan::{Child, DontFragment, Dummy, Ecn, EspMode, Narrow, Start, Tfc, VirtualIp};
 use crate::quantity;
 use crate::reader::{Cx, Fields, host_bits, parse_prefix};
 use crate::shape::{self, Form, Key, Shape, may, need};
@@ -19,6 +19,8 @@ use crate::yaml::{Kind, Node};
 
 /// RFC 4303 §3.4.3 recommends 64.
 const REPLAY_WINDOW: u32 = 64;
+/// Ours: as long as a short echo request.
+const DUMMY_SIZE: u64 = 64;
 
 /// What one place of the file says about a Child SA.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -35,6 +37,9 @@ pub(crate) struct ChildLayer {
     pub(crate) packets_soft: Option<u64>,
     pub(crate) dscp: Option<Option<u8>>,
     pub(crate) dont_fragment: Option<DontFragment>,
+    pub(crate) ecn: Option<Ecn>,
+    pub(crate) tfc: Option<Tfc>,
+    pub(crate) dummy: Option<Dummy>,
     pub(crate) start: Option<Start>,
     pub(crate) esn: Option<bool>,
     pub(crate) replay_window: Option<u32>,
@@ -126,6 +131,21 @@ const LAYER_KEYS: &[Key] = &[
     .or("copy"),
     may("df", Form::Words(&shape::words(&DF)), "The DF bit of the outer header over IPv4.")
         .or("copy"),
+    may(
+        "ecn",
+        Form::Words(&shape::words(&ECN)),
+        "The mode of the tunnel's ingress, RFC 6040: the outer header copies the ECN field, or is not \
+         ECN-capable.",
+    )
+    .or("normal"),
+    may(
+        "tfc",
+        Form::Any(&[Form::Words(&["refuse", "accept"]), Form::Integer(1, 65_535)]),
+        "Traffic flow padding, RFC 4303 section 2.7: refused, accepted, or how long inner packets are \
+         made to look where the peer and the path take that.",
+    )
+    .or("refuse"),
+    may("dummy", Form::Shape(&DUMMY), "Dummy packets that this end sends, RFC 4303 section 2.6."),
     may("start", Form::Words(&shape::words(&STARTS)), "What makes an end ask for it.")
         .or("on-traffic"),
     may("esn", Form::Boolean, "Extended sequence numbers.").or("false"),
@@ -147,6 +167,18 @@ const LAYER_KEYS: &[Key] = &[
 /// RFC 4303 §3.4.3 wants 32 at least; the most is ours.
 const WINDOW_MIN: u64 = 32;
 const WINDOW_MAX: u64 = 4_096;
+
+static DUMMY: Shape = Shape::new(
+    "dummy",
+    "Packets of random octets with next header 59, as long as there is an SA to send them on.",
+    &[&[
+        need("every", shape::DURATION, "How long from one to the next."),
+        may("size", Form::Integer(0, 65_000), "Octets of each, without ESP.").or("64"),
+    ]],
+);
+
+/// RFC 6040 §4.1.
+const ECN: [(&str, Ecn); 2] = [("normal", Ecn::Normal), ("compatibility", Ecn::Compatibility)];
 
 /// RFC 4301 §8.1.
 const DF: [(&str, DontFragment); 3] =
@@ -185,6 +217,9 @@ pub(crate) fn child_layer(cx: &Cx<'_>, node: &Node, shape: &'static Shape) -> Ch
         packets_soft: fields.integer("packets_soft", 1, u64::MAX),
         dscp: fields.text("dscp").and_then(|_| dscp(&fields)),
         dont_fragment: fields.choice("df", &DF),
+        ecn: fields.choice("ecn", &ECN),
+        tfc: fields.get("tfc").and_then(|node| tfc(cx, node)),
+        dummy: fields.get("dummy").and_then(|node| dummy(cx, node)),
         replay_window: fields.get("replay_window").and_then(|node| window(cx, node)),
         narrow: fields.choice("narrow", &NARROW),
         transport_between_endpoints: false,
@@ -197,6 +232,30 @@ fn dscp(fields: &Fields<'_, '_>) -> Option<Option<u8>> {
         return Some(None);
     }
     fields.integer("dscp", 0, 63).and_then(|dscp| u8::try_from(dscp).ok()).map(Some)
+}
+
+/// `refuse`, `accept`, or a length.
+fn tfc(cx: &Cx<'_>, node: &Node) -> Option<Tfc> {
+    match cx.text(node, "tfc")?.value.as_str() {
+        "refuse" => Some(Tfc::Refuse),
+        "accept" => Some(Tfc::Accept),
+        _ => {
+            let length = cx.integer(node, "tfc", 1, 65_535)?;
+            u16::try_from(length).ok().map(Tfc::Length)
+        }
+    }
+}
+
+/// `{every: 1s, size: 64}`.
+fn dummy(cx: &Cx<'_>, node: &Node) -> Option<Dummy> {
+    let fields = Fields::of(cx, node, &DUMMY)?;
+    let every = cx.duration(fields.need("every")?, "every")?;
+    if every.is_zero() {
+        cx.error(node.span, "dummy packets without end at one moment", "expected `every: 1s`");
+        return None;
+    }
+    let size = fields.integer("size", 0, 65_000).unwrap_or(DUMMY_SIZE);
+    Some(Dummy { every, size: u16::try_from(size).ok()? })
 }
 
 /// 0, or what a receiver keeps.
@@ -233,6 +292,9 @@ impl ChildLayer {
             packets_soft: self.packets_soft.or(below.packets_soft),
             dscp: self.dscp.or(below.dscp),
             dont_fragment: self.dont_fragment.or(below.dont_fragment),
+            ecn: self.ecn.or(below.ecn),
+            tfc: self.tfc.or(below.tfc),
+            dummy: self.dummy.or(below.dummy),
             start: self.start.or(below.start),
             esn: self.esn.or(below.esn),
             replay_window: self.replay_window.or(below.replay_window),
@@ -442,6 +504,9 @@ fn settle_child(
         packets_soft: layer.packets_soft.or(layer.packets.map(nine_tenths)),
         dscp: layer.dscp.flatten(),
         dont_fragment: layer.dont_fragment.unwrap_or(DontFragment::Copy),
+        ecn: layer.ecn.unwrap_or(Ecn::Normal),
+        tfc: layer.tfc.unwrap_or(Tfc::Refuse),
+        dummy: layer.dummy,
         start,
         esn,
         replay_window: layer.replay_window.unwrap_or(REPLAY_WINDOW),

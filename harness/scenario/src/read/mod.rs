@@ -11,6 +11,7 @@ mod options;
 pub(crate) mod peers;
 mod personality;
 pub(crate) mod pin;
+pub(crate) mod policies;
 pub(crate) mod preset;
 mod rate;
 pub(crate) mod routes;

@@ -136,6 +136,7 @@ fn host(cx: &Cx<'_>, name: &Text, node: &Node) -> Option<Host> {
         nat,
         drops_ip_fragments: fields.boolean("drops_ip_fragments").unwrap_or(false),
         tunnels: Vec::new(),
+        policies: Vec::new(),
     })
 }
 

@@ -17,6 +17,8 @@ pub struct Carried {
     pub ports: Option<(u16, u16)>,
     /// Type and code of ICMP.
     pub icmp: Option<(u8, u8)>,
+    /// The ECN field; none in transport mode.
+    pub ecn: Option<u8>,
     /// Octets of the packet; of what follows the IP header in transport mode.
     pub length: usize,
 }
@@ -28,6 +30,7 @@ impl Carried {
             addresses: Some((view.src, view.dst)),
             ports: view.ports(),
             icmp: view.icmp_type_code(),
+            ecn: Some(view.dscp_ecn & 0b11),
             length,
         }
     }
@@ -37,7 +40,8 @@ impl Carried {
         if matches!(inner.next_header, 4 | 41)
             && let Ok(view) = IpView::parse(&inner.payload)
         {
-            return Self::of_packet(&view, inner.payload.len());
+            // Octets behind the packet are traffic flow padding, RFC 4303 §2.7.
+            return Self::of_packet(&view, view.octets().len());
         }
         let protocol = IpProtocol(inner.next_header);
         let octets = inner.payload.as_slice();
@@ -51,6 +55,7 @@ impl Carried {
             addresses: None,
             ports: matches!(protocol, IpProtocol::UDP | IpProtocol::TCP).then(ports).flatten(),
             icmp: matches!(protocol, IpProtocol::ICMP | IpProtocol::ICMPV6).then(icmp).flatten(),
+            ecn: None,
             length: octets.len(),
         }
     }

@@ -44,6 +44,8 @@ pub struct Message {
     /// When copies of it arrive at the host that it is addressed to, and find it up; or, where
     /// nobody has the address, at the end of their way.
     pub arrivals: Vec<Instant>,
+    /// The octet of DSCP and ECN in its IP header.
+    pub dscp_ecn: u8,
     /// The same octets went the same way before.
     pub repeated: bool,
     /// In which life of its sender it was sent: how often that had come up again.
@@ -195,6 +197,7 @@ impl Conversation {
                 src,
                 dst,
                 arrivals: Vec::new(),
+                dscp_ecn: view.dscp_ecn,
                 repeated,
                 life: lives.get(&entry.host).copied().unwrap_or(0),
                 carried: carried(&view, sent.octets.len(), &read),

@@ -27,6 +27,8 @@ pub(crate) struct HostState {
     pub(crate) discarded: Vec<(Instant, String)>,
     /// The same of ESP and of packets that should have been ESP.
     pub(crate) dropped: Vec<(Instant, String)>,
+    /// And what they did not let out.
+    pub(crate) withheld: Vec<(Instant, String)>,
 }
 
 /// A live IKE SA.
@@ -110,7 +112,10 @@ impl<'a> Fold<'a> {
         match &record.fact {
             Fact::Ike(event) => take(host, event, record.at, &self.addressees),
             Fact::Esp(EspEvent::Dropped { reason, .. }) => {
-                host.dropped.push((record.at, in_one_word(reason)));
+                host.dropped.push((record.at, reason.word().to_owned()));
+            }
+            Fact::Esp(EspEvent::Withheld { reason, .. }) => {
+                host.withheld.push((record.at, reason.word().to_owned()));
             }
             Fact::Host(HostEvent::Down { .. }) => host.forget(),
             _ => {}

@@ -1,13 +1,16 @@
 //! `steps:` what the operator and the traffic do. One file for each kind of step.
 
+mod advance;
 mod change;
 mod clear;
 mod inject;
 mod move_to;
 mod note;
+mod packet;
 mod ping;
 mod rekey;
 mod restart;
+mod seal;
 mod send;
 mod updown;
 mod wait;
@@ -45,8 +48,8 @@ type Reader = fn(&Cx<'_>, &mut World, &Node) -> Option<Draft>;
 /// `steps:`, an entry.
 pub(crate) static SHAPE: Shape =
     Shape::new("step", "Something that is done. Exactly one kind.", &[DETAILS, KINDS]).one_of(&[
-        "ping", "send", "up", "down", "rekey", "clear", "change", "move", "inject", "restart",
-        "wait", "wait_for", "note",
+        "ping", "send", "up", "down", "rekey", "clear", "change", "move", "inject", "seal",
+        "packet", "restart", "advance", "wait", "wait_for", "note",
     ]);
 
 /// Keys that say more about a step.
@@ -71,6 +74,9 @@ const KINDS: &[Key] = &[
         shape::HOST,
         "A host goes down with all that it knows, and is up again at once.",
     ),
+    may("seal", Form::Shape(&seal::SHAPE), "A host sends an ESP packet by hand."),
+    may("packet", Form::Shape(&packet::SHAPE), "A host sends an IP packet as it is."),
+    may("advance", Form::Shape(&advance::SHAPE), "A host moves the counters of an SA on."),
     may("wait", shape::DURATION, "Nothing, for so long."),
     may("wait_for", Form::Shape(&wait_for::SHAPE), "Nothing, until a condition holds."),
     may("note", shape::TEXT, "A remark in the transcript."),
@@ -89,6 +95,9 @@ fn reader(key: &str) -> Option<Reader> {
         "move" => Some(move_to::read),
         "inject" => Some(inject::read),
         "restart" => Some(restart::read),
+        "seal" => Some(seal::read),
+        "packet" => Some(packet::read),
+        "advance" => Some(advance::read),
         "wait" => Some(wait::read),
         "wait_for" => Some(wait_for::read),
         "note" => Some(note::read),

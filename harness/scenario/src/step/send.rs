@@ -8,6 +8,7 @@ use std::time::Duration;
 use ikelab_trace::Transport;
 
 use super::{Draft, words};
+use crate::pattern::ECN;
 use crate::plan::{Command, Send};
 use crate::quantity;
 use crate::read::world::World;
@@ -52,8 +53,6 @@ pub(super) static SHAPE: Shape = Shape::new(
 );
 
 const TRANSPORTS: [(&str, Transport); 2] = [("udp", Transport::Udp), ("tcp", Transport::Tcp)];
-/// RFC 3168 §5.
-const ECN: [(&str, u8); 4] = [("not-ect", 0), ("ect1", 1), ("ect0", 2), ("ce", 3)];
 
 pub(super) fn read(cx: &Cx<'_>, world: &mut World, node: &Node) -> Option<Draft> {
     let fields = Fields::of(cx, node, &SHAPE)?;
