@@ -229,8 +229,10 @@ pub(crate) struct Which {
 pub(crate) enum Show {
     /// The IKE SAs of a host.
     IkeSas(Moment),
-    /// The ESP SAs of a host.
-    IpsecSas(Moment),
+    /// The ESP SAs of a host, and its counters of packets that did not pass.
+    IpsecSas(Printed),
+    /// The auditable events of a host until a moment, RFC 4301 and RFC 4303.
+    Audit(Printed),
     /// The exchange table of a host.
     Stats(Moment),
     /// What became of the flows of a run: messages, octets, speed and latency.
@@ -242,6 +244,16 @@ pub(crate) enum Show {
 pub(crate) struct Finished {
     /// The folder of a run, or the name of a scenario whose last run is in reports/latest.
     pub(crate) run: PathBuf,
+}
+
+/// A moment of a run, for people or for machines.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Printed {
+    #[command(flatten)]
+    pub(crate) moment: Moment,
+    /// Print JSON instead of text.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// A moment of a run.

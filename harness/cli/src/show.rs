@@ -4,9 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use ikelab_ambient::Instant;
-use ikelab_report::{Reading, flows, ike_sas, ipsec_sas, stats};
+use ikelab_report::{AuditLog, IpsecSas, Reading, audit, flows, ike_sas, ipsec_sas, stats};
 use ikelab_scenario::parse_duration;
 use ikelab_trace::Trace;
+use serde::Serialize;
 
 use crate::args::{Moment, Show};
 use crate::exit::Exit;
@@ -30,8 +31,9 @@ pub(crate) fn show(show: &Show, terminal: &mut Terminal) -> Exit {
 fn view(show: &Show) -> Result<String, String> {
     match show {
         Show::Flows(finished) => Ok(flows(&read(&finished.run)?)),
-        Show::IkeSas(moment) | Show::IpsecSas(moment) | Show::Stats(moment) => {
-            view_at(show, moment, &read(&moment.run)?)
+        Show::IkeSas(moment) | Show::Stats(moment) => view_at(show, moment, &read(&moment.run)?),
+        Show::IpsecSas(printed) | Show::Audit(printed) => {
+            view_at(show, &printed.moment, &read(&printed.moment.run)?)
         }
     }
 }
@@ -57,10 +59,18 @@ fn view_at(show: &Show, moment: &Moment, trace: &Trace) -> Result<String, String
     let reading = Reading::new(trace);
     Ok(match show {
         Show::IkeSas(_) => ike_sas(&reading, host, at, true),
+        Show::IpsecSas(printed) if printed.json => json(&IpsecSas::at(trace, host, at))?,
         Show::IpsecSas(_) => ipsec_sas(trace, host, at),
+        Show::Audit(printed) if printed.json => json(&AuditLog::until(trace, host, at))?,
+        Show::Audit(_) => audit(trace, host, at),
         Show::Stats(_) => stats(&reading, host, at),
         Show::Flows(_) => flows(trace),
     })
+}
+
+fn json(view: &impl Serialize) -> Result<String, String> {
+    let text = serde_json::to_string_pretty(view).map_err(|why| why.to_string())?;
+    Ok(text + "\n")
 }
 
 /// The trace of a run: in the folder that is named, or in the only run below it, or in the last run

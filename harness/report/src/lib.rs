@@ -22,4 +22,6 @@ pub use reading::{Reading, Seen};
 pub use results::{CellResult, OrderCount, Outcome, Results, Summary};
 pub use terminal::{closing_line, ending, name_width, scenario_lines, terminal};
 pub use transcript::{Class, transcript};
-pub use view::{ike_sas, ipsec_sas, sas, stats};
+pub use view::{
+    AuditEvent, AuditLog, ChildSa, EspSa, IpsecSas, audit, ike_sas, ipsec_sas, sas, stats,
+};

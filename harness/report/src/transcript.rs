@@ -295,16 +295,20 @@ fn ike(event: &IkeEvent) -> Option<(Class, String)> {
 fn esp(event: &EspEvent) -> Option<(Class, String)> {
     match event {
         EspEvent::Sealed { .. } | EspEvent::Opened { .. } => None,
-        EspEvent::Dropped { spi, sequence, reason, detail } => {
+        EspEvent::Dropped { spi, sequence, reason, detail, ends: _ } => {
             let spi = spi.map(|spi| format!(" {spi}")).unwrap_or_default();
             let sequence = sequence.map(|number| format!(" seq={number}")).unwrap_or_default();
-            let why = because(reason, detail);
+            let why = because(reason.name(), detail);
             Some((Class::Fault, format!("ESP{spi}{sequence} dropped: {why}")))
         }
+        EspEvent::Advanced { spi_out, sent, spi_in, seen } => Some((
+            Class::Fault,
+            format!("counters moved on: {spi_out} sent {sent}, {spi_in} seen {seen}"),
+        )),
         EspEvent::Acquired { child, packet } => {
             Some((Class::Spd, format!("{child} asked for by {packet}")))
         }
-        EspEvent::Withheld { reason, packet } => {
+        EspEvent::Withheld { reason, packet, .. } => {
             Some((Class::Spd, format!("withheld: {reason}: {packet}")))
         }
     }

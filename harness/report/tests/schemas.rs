@@ -3,13 +3,15 @@
 use std::path::Path;
 
 use ikelab_dissect::Decoded;
-use ikelab_report::{CellResult, Results};
+use ikelab_report::{AuditLog, CellResult, IpsecSas, Results};
 use schemars::{Schema, schema_for};
 
 #[test]
 fn the_published_schemas_are_those_of_what_is_written() {
     check("decode", "What `ikelab decode --json` prints", schema_for!(Decoded));
     check("run", "What `ikelab run --json` prints", schema_for!(Results));
+    check("ipsec-sas", "What `ikelab show ipsec-sas --json` prints", schema_for!(IpsecSas));
+    check("audit", "What `ikelab show audit --json` prints", schema_for!(AuditLog));
     check("results", "`results.json` in the directory of a run", schema_for!(CellResult));
 }
 

@@ -1,5 +1,6 @@
 //! What a host knew at a moment of a finished run: its SAs, and its exchanges counted.
 
+mod audit;
 mod ike_sas;
 mod ipsec_sas;
 mod state;
@@ -10,8 +11,9 @@ use ikelab_trace::{HostId, Trace};
 
 use crate::reading::Reading;
 
+pub use audit::{AuditEvent, AuditLog, audit};
 pub use ike_sas::ike_sas;
-pub use ipsec_sas::ipsec_sas;
+pub use ipsec_sas::{ChildSa, EspSa, IpsecSas, ipsec_sas};
 pub use stats::stats;
 
 /// What `sas(HOST, TIME)` in a scenario's snapshot prints: the IKE SAs in detail, and the ESP SAs.

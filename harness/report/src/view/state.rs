@@ -1,17 +1,23 @@
 //! The SAs of a host, folded from what it said until a moment.
 
+use std::collections::BTreeMap;
+
 use ikelab_ambient::Instant;
 use ikelab_trace::{
-    ChildInstalled, EspEvent, Established, Fact, HostEvent, HostId, IkeEvent, Phase, Role, SaId,
-    Trace,
+    ChildInstalled, Dropped, EspEvent, Established, Fact, HostEvent, HostId, IkeEvent, Phase, Role,
+    SaId, Trace, Withheld,
 };
-use ikelab_wire::ike::IkeSpi;
+use ikelab_wire::ike::{EspSpi, IkeSpi};
 
 /// The SAs of a host.
 #[derive(Debug, Default)]
 pub(super) struct State<'a> {
     pub(super) ike: Vec<IkeSa<'a>>,
     pub(super) children: Vec<Child<'a>>,
+    /// Inbound packets that ESP and policy dropped, by the SA that is there, if it is, and reason.
+    pub(super) dropped: BTreeMap<(Option<EspSpi>, Dropped), u64>,
+    /// Outbound packets that they dropped, by the SA that would have carried them.
+    pub(super) withheld: BTreeMap<(Option<EspSpi>, Withheld), u64>,
 }
 
 #[derive(Debug)]
@@ -108,21 +114,43 @@ impl<'a> State<'a> {
         sa
     }
 
+    fn child_in(&mut self, spi: EspSpi) -> Option<&mut Child<'a>> {
+        self.children.iter_mut().find(|child| child.installed.spi_in == spi)
+    }
+
+    fn child_out(&mut self, spi: EspSpi) -> Option<&mut Child<'a>> {
+        self.children.iter_mut().find(|child| child.installed.spi_out == spi)
+    }
+
     fn esp_event(&mut self, event: &EspEvent) {
         match event {
             EspEvent::Sealed { spi, sequence, octets } => {
-                let mut children = self.children.iter_mut();
-                if let Some(child) = children.find(|child| child.installed.spi_out == *spi) {
+                if let Some(child) = self.child_out(*spi) {
                     child.outbound.add(*sequence, *octets);
                 }
             }
             EspEvent::Opened { spi, sequence, octets } => {
-                let mut children = self.children.iter_mut();
-                if let Some(child) = children.find(|child| child.installed.spi_in == *spi) {
+                if let Some(child) = self.child_in(*spi) {
                     child.inbound.add(*sequence, *octets);
                 }
             }
-            EspEvent::Dropped { .. } | EspEvent::Acquired { .. } | EspEvent::Withheld { .. } => {}
+            EspEvent::Dropped { spi, reason, .. } => {
+                let spi = spi.filter(|spi| self.child_in(*spi).is_some());
+                *self.dropped.entry((spi, *reason)).or_default() += 1;
+            }
+            EspEvent::Withheld { spi, reason, .. } => {
+                let spi = spi.filter(|spi| self.child_out(*spi).is_some());
+                *self.withheld.entry((spi, *reason)).or_default() += 1;
+            }
+            EspEvent::Advanced { spi_in, spi_out, sent, seen } => {
+                if let Some(child) = self.child_out(*spi_out) {
+                    child.outbound.last_sequence = *sent;
+                }
+                if let Some(child) = self.child_in(*spi_in) {
+                    child.inbound.last_sequence = *seen;
+                }
+            }
+            EspEvent::Acquired { .. } => {}
         }
     }
 }
