@@ -1,4 +1,5 @@
-//! Takes the measures and writes them to the file that is named on the command line.
+//! Takes the measures and writes them to the file that is named on the command line. With
+//! `--only WORDS` it takes those of packets whose names have these words.
 
 #![expect(clippy::disallowed_types, reason = "a benchmark reads a clock")]
 
@@ -17,12 +18,24 @@ use ikelab_sim::{Driver, run};
 const ROUNDS: u64 = 400;
 /// How often the day is run.
 const DAYS: usize = 3;
+/// How often the transfer is run.
+const TRANSFERS: usize = 5;
 
 fn main() {
-    let path = std::env::args().skip(1).find(|word| !word.starts_with('-'));
-    let mut measures = handshakes();
-    measures.extend(days());
-    measures.extend(packets::measures());
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    let only = words.iter().position(|word| word == "--only");
+    let path = words.get(..only.unwrap_or(words.len())).and_then(<[String]>::first);
+    let measures = match only.and_then(|place| words.get(place + 1)) {
+        Some(only) if only == "bulk" => bulk(),
+        Some(only) => packets::measures(only),
+        None => {
+            let mut measures = handshakes();
+            measures.extend(days());
+            measures.extend(bulk());
+            measures.extend(packets::measures(""));
+            measures
+        }
+    };
     let measures = Measures { measures };
     let text = serde_json::to_string_pretty(&measures).expect("measures are plain data");
     for measure in &measures.measures {
@@ -70,6 +83,35 @@ fn days() -> Vec<Measure> {
         Measure::time("lifetime 120 s for 24 virtual hours, direct", direct, baseline, alone),
         Measure::time("lifetime 120 s for 24 virtual hours, turmoil", turmoil, baseline, alone),
     ]
+}
+
+/// A bulk transfer over TCP through two gateways on both drivers, beside the direct driver without
+/// IPsec and beside its cipher calls alone.
+fn bulk() -> Vec<Measure> {
+    let (sealed, plain) = (scene::bulk(true), scene::bulk(false));
+    let of = |plan| run(plan, Driver::Direct).expect("the transfer passes").trace;
+    let (frames, lengths) = (scene::frames(&of(&sealed)), scene::sealed(&of(&sealed)));
+    let plain_frames = scene::frames(&of(&plain));
+    let timed = |what: &dyn Fn()| median((0..TRANSFERS).map(|_| time(what)).collect());
+    let without = timed(&|| drop(black_box(run(&plain, Driver::Direct))));
+    let cipher = timed(&|| assert!(straight::packets(&lengths)));
+    let rate = |frames: usize, time: Duration| frames as f64 / time.as_secs_f64();
+    let mut measures = Vec::new();
+    for (driver, name) in [(Driver::Direct, "direct"), (Driver::Turmoil, "turmoil")] {
+        let with = timed(&|| drop(black_box(run(&sealed, driver))));
+        let name = format!("4 MB over TCP through two gateways, {name}");
+        let (value, baseline_value) = (rate(frames, with), rate(plain_frames, without));
+        measures.push(Measure {
+            name: name.clone(),
+            value,
+            unit: "frames/s",
+            baseline: "without IPsec, direct".into(),
+            baseline_value,
+            ratio: value / baseline_value,
+        });
+        measures.push(Measure::time(&name, with, "its cipher calls alone", cipher));
+    }
+    measures
 }
 
 /// Both ends of one key exchange of the scenario's group.

@@ -48,6 +48,7 @@ const FOR_TESTS: &[&str] = &["boon", "csv", "hex-literal", "insta", "proptest"];
 const OWNED: &[(&str, &[&str])] = &[
     ("aes", &["crypto", "bench"]),
     ("aes-gcm", &["crypto", "bench"]),
+    ("allocation-counter", &["bench"]),
     ("cbc", &["crypto", "bench"]),
     ("ccm", &["crypto"]),
     ("chacha20", &["crypto"]),
@@ -66,6 +67,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("p384", &["crypto"]),
     ("p521", &["crypto"]),
     ("pcap-file", &["dissect", "report"]),
+    ("polyval", &["crypto"]),
     ("proptest", &["wire"]),
     ("strsim", &["scenario"]),
     ("quick-junit", &["report"]),

@@ -45,13 +45,16 @@ enum Way {
     Open,
 }
 
-/// Takes all measures of packets.
-pub(crate) fn measures() -> Vec<Measure> {
+/// Takes the measures of packets whose names have these words.
+pub(crate) fn measures(only: &str) -> Vec<Measure> {
     let mut measures = Vec::new();
     for (suite, protection) in SUITES {
         for (way, verb) in [(Way::Seal, "seal"), (Way::Open, "open")] {
             for size in SIZES {
                 let name = format!("esp {verb} {suite} {size}");
+                if !name.contains(only) {
+                    continue;
+                }
                 let mut path = path::Path::new(protection, size, (1, 1), way);
                 let text_len = path.text_len();
                 let bare = bare::subject(protection, text_len, way);
@@ -67,9 +70,12 @@ pub(crate) fn measures() -> Vec<Measure> {
     let (_, gcm) = SUITES[0];
     for (way, verb) in [(Way::Seal, "seal"), (Way::Open, "open")] {
         for (flows, which) in [(1, "one in use"), (MANY, "all in use")] {
+            let name = format!("esp {verb} 64 with {MANY} SAs, {which}");
+            if !name.contains(only) {
+                continue;
+            }
             let mut many = path::Path::new(gcm, 64, (MANY, flows), way);
             let one = Box::new(path::Path::new(gcm, 64, (1, 1), way));
-            let name = format!("esp {verb} 64 with {MANY} SAs, {which}");
             measures.extend(compare(&name, &mut many, vec![("with 1 SA".into(), one)]));
         }
     }

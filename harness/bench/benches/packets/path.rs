@@ -125,7 +125,7 @@ impl Subject for Path {
             Way::Open => {
                 for packet in &self.batch {
                     let outer = IpView::parse(packet).expect("an outer packet");
-                    self.far.inbound(&outer, outer.payload(), &mut self.out);
+                    self.far.inbound(Instant::ZERO, &outer, outer.payload(), &mut self.out);
                 }
             }
         }
@@ -171,6 +171,7 @@ fn config(number: u32, protection: Protection) -> SaConfig {
         remote_ts: selector(FAR),
         esn: false,
         replay_window: 64,
+        non_first_fragments: true,
         send_at_once: true,
         replaces: None,
         outer: OuterPolicy::default(),
@@ -196,5 +197,6 @@ fn policy(config: &SaConfig) -> Policy {
         local: config.local_ts.clone(),
         remote: config.remote_ts.clone(),
         action: Action::Protect,
+        at_boundary: false,
     }
 }
