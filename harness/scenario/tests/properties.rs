@@ -2,6 +2,7 @@
 
 mod story;
 
+use ikelab_ambient::Instant;
 use ikelab_scenario::Outcome;
 use ikelab_trace::{
     ChildInstalled, ChildKeysLogged, Costly, Dropped, EspEvent, EspMode, Fact, Fate, HostEvent,
@@ -457,4 +458,25 @@ fn what_is_told_has_no_character_that_steers_a_terminal() {
     for detail in ["a\nroot", "a\u{1b}[2J", "a\u{9b}1J"] {
         assert_eq!(broken(told(detail)), ["no character that a peer wrote steers a log"]);
     }
+}
+
+#[test]
+fn a_packet_past_its_lifetime_is_told_unless_the_clock_was_set() {
+    let installed = || match installed(0x11, 0x22) {
+        Fact::Ike(IkeEvent::ChildInstalled(mut child)) => {
+            child.expires_at = Some(Instant::from_secs(5));
+            Fact::Ike(IkeEvent::ChildInstalled(child))
+        }
+        other => other,
+    };
+    let sealed = || Fact::Esp(EspEvent::Sealed { spi: EspSpi(0x22), sequence: 1, octets: 100 });
+    let opened = || Fact::Esp(EspEvent::Opened { spi: EspSpi(0x11), sequence: 1, octets: 100 });
+    let set =
+        || Fact::Host(HostEvent::Clock { reads: Instant::from_secs(1), speed: 1_000_000_000 });
+    let begin = || Story::default().fact(1, R1, installed());
+    let late = |story: Story| laws(story).iter().any(|one| one.contains("lifetime ended at 5"));
+    assert!(!late(begin().fact(5_000, R1, sealed())));
+    assert!(late(begin().fact(5_001, R1, sealed())));
+    assert!(late(begin().fact(5_001, R1, opened())));
+    assert!(!late(begin().fact(4_000, R1, set()).fact(5_001, R1, opened())));
 }
