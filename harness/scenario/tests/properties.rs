@@ -285,7 +285,10 @@ fn an_offence_stands_under_never_and_a_law_under_always() {
     for (expect, place) in [
         ("always: [esp_on_deleted_spi()]", "write it under `never:`"),
         ("never: [\"bounded(sas, 2)\"]", "write it under `always:`"),
-        ("always: [\"bounded(sheep, 2)\"]", "expected one of: sas, ike, half_open, requests"),
+        (
+            "always: [\"bounded(sheep, 2)\"]",
+            "expected one of: sas, ike, half_open, requests, fragments, fragment_octets",
+        ),
         ("always: [quiet_after(60)]", "write a number and a unit: 500ms, 120s, 1h30m"),
         ("always: [quiet_after()]", "expected quiet_after(t)"),
         ("always: [\"quiet_after(1s, 2s)\"]", "expected quiet_after(t)"),
@@ -439,10 +442,10 @@ fn what_an_engine_remembers_and_tells_is_counted() {
         ("always: [\"memory(R2, 0, 0)\"]", Outcome::Pass),
         ("always: [\"count(events(R1, computed)) <= 1\"]", Outcome::Pass),
         ("always: [\"count(events(R1, computed)) <= 0\"]", Outcome::Fail),
-        ("always: [\"rate(events(R1), 1s) <= 1\"]", Outcome::Pass),
-        ("at: [{t: 8s, check: \"count(events(R1, computed)) == 1\"}]", Outcome::Pass),
-        ("at: [{t: 2s, check: \"count(events(R1)) == 2\"}]", Outcome::Pass),
-        ("at: [{t: 2s, check: \"count(events(R1, refused)) == 1\"}]", Outcome::Fail),
+        ("always: [\"rate(events(R1), 1ms) <= 1\"]", Outcome::Pass),
+        ("at: [{t: 8ms, check: \"count(events(R1, computed)) == 1\"}]", Outcome::Pass),
+        ("at: [{t: 2ms, check: \"count(events(R1)) == 2\"}]", Outcome::Pass),
+        ("at: [{t: 2ms, check: \"count(events(R1, refused)) == 1\"}]", Outcome::Fail),
     ] {
         assert_eq!(self::outcome(story(), expect).0, outcome, "{expect}");
     }
