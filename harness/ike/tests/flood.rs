@@ -5,13 +5,13 @@
 use std::net::{IpAddr, SocketAddr};
 
 use ikelab_ambient::{Instant, Seeded};
-use ikelab_ike::config::{Config, Cookie};
+use ikelab_ike::config::{Config, Cookie, Tunnel};
 use ikelab_ike::{Engine, Input, Output};
 use ikelab_trace::IkeEvent;
 
 mod common;
 
-use common::tunnel;
+use common::{ike_proposals, tunnel};
 
 const INITIATOR: [u8; 8] = [0x11; 8];
 
@@ -95,8 +95,13 @@ fn classes() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
+/// The tunnel of the end that is flooded, whose policy has what [`OFFER`] offers.
+fn flooded() -> Tunnel {
+    Tunnel { proposals: ike_proposals(&["aes256-sha256-x25519"]), ..tunnel(1) }
+}
+
 fn engine(cookie: Cookie) -> (Engine, SocketAddr, SocketAddr) {
-    let mut tunnel = tunnel(1);
+    let mut tunnel = flooded();
     tunnel.cookie = cookie;
     let (local, remote) = (tunnel.local, tunnel.remote);
     let engine = Engine::new(Config::new(vec![tunnel]));
@@ -158,7 +163,7 @@ fn outcome(out: &[Output]) -> (Vec<&str>, usize) {
 
 #[test]
 fn one_source_has_its_share_of_half_open_ike_sas_and_others_have_theirs() {
-    let mut tunnel = tunnel(1);
+    let mut tunnel = flooded();
     tunnel.remote = IpAddr::from([0; 4]);
     let local = SocketAddr::new(tunnel.local, 500);
     let per_source = Some(3);
