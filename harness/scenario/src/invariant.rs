@@ -36,7 +36,7 @@ const fn law(
 }
 
 /// All of them.
-pub(crate) const INVARIANTS: [Invariant; 18] = [
+pub(crate) const INVARIANTS: [Invariant; 19] = [
     law("no plaintext leaves for a protected policy", None, any_cleartext),
     law("no SPI is used again", None, never_reused),
     law(
