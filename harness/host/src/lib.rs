@@ -18,7 +18,6 @@
 
 mod arrive;
 mod by_hand;
-mod clock;
 mod command;
 mod config;
 mod deliver;
@@ -37,7 +36,6 @@ mod software;
 mod tests;
 mod translate;
 
-pub use clock::{Clock, Jump, Speed};
 pub use command::{Change, Command, Move, Order, Ping};
 pub use config::{Dummies, HostConfig, HostKind, SaSettings};
 pub use flow::{Marks, Send};

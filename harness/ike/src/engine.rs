@@ -472,7 +472,7 @@ impl Turn<'_> {
         if let Some(at) = sa.armed.take() {
             self.deadlines.remove(&(at, spi));
         }
-        if matches!(sa.phase, Phase::Closed { until } if until <= self.now) {
+        if matches!(sa.phase, Phase::Closed { until, .. } if until <= self.now) {
             self.state.spis.ike.remove(&spi);
             if sa.core.role == ikelab_trace::Role::Responder {
                 self.state.requests.retain(|_, made| *made != spi);

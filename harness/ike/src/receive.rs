@@ -209,7 +209,7 @@ fn response(sa: &mut Sa, came: &Came<'_>, cx: &mut Context<'_>) -> Result<(), Di
 fn init_response(sa: &mut Sa, came: &Came<'_>, cx: &mut Context<'_>) -> Result<(), Discard> {
     expect(came, ExchangeType::IKE_SA_INIT)?;
     let message = Message::parse(came.octets).map_err(Discard::Malformed)?;
-    let before = std::mem::replace(&mut sa.phase, Phase::Closed { until: cx.now });
+    let before = std::mem::replace(&mut sa.phase, Phase::gone(cx.now));
     let Phase::InitSent(sent) = before else { unreachable!("just seen") };
     sa.phase = init::accept(&mut sa.core, sent, &message, came.octets, cx);
     Ok(())
@@ -219,7 +219,7 @@ fn auth_response(sa: &mut Sa, came: &Came<'_>, cx: &mut Context<'_>) -> Result<(
     expect(came, ExchangeType::IKE_AUTH)?;
     let Phase::AuthSent(sent) = &mut sa.phase else { unreachable!("just seen") };
     let Some(opened) = open(&mut sa.core, &mut sent.channel, came, cx)? else { return Ok(()) };
-    let before = std::mem::replace(&mut sa.phase, Phase::Closed { until: cx.now });
+    let before = std::mem::replace(&mut sa.phase, Phase::gone(cx.now));
     let Phase::AuthSent(sent) = before else { unreachable!("just seen") };
     sa.core.window.close(auth::MESSAGE_ID);
     sa.phase = auth::accept(&mut sa.core, *sent, &opened, cx);
@@ -247,7 +247,7 @@ fn request(sa: &mut Sa, came: &Came<'_>, cx: &mut Context<'_>) -> Result<(), Dis
             // A NAT or a change to port 4500 (RFC 7296 §2.23): answers go where the request came from.
             sa.core.path.local = came.local;
             sa.core.path.remote = came.remote;
-            let before = std::mem::replace(&mut sa.phase, Phase::Closed { until: cx.now });
+            let before = std::mem::replace(&mut sa.phase, Phase::gone(cx.now));
             let Phase::InitResponded(responded) = before else { unreachable!("just seen") };
             sa.phase = auth::respond(&mut sa.core, *responded, &opened, cx);
             Ok(())
@@ -275,8 +275,9 @@ fn request(sa: &mut Sa, came: &Came<'_>, cx: &mut Context<'_>) -> Result<(), Dis
             established_request(sa, came, &opened, cx);
             Ok(())
         }
-        Phase::Closed { .. } if arrival == Arrival::Repeated => {
+        Phase::Closed { channel: Some(channel), .. } if arrival == Arrival::Repeated => {
             only_the_first(&Sealed::of(came)?)?;
+            channel.open(came.octets)?;
             answer_again(sa, message_id, came.ends(), cx)
         }
         Phase::Closed { .. } => Err(Discard::Closed),

@@ -27,8 +27,10 @@ use crate::window::{Datagrams, Window};
 
 /// Ours: how long we wait after TEMPORARY_FAILURE, and up to as long again at random.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
-/// Ours: with the wait above, several minutes (RFC 7296 §2.25).
-const TEMPORARY_FAILURES_MAX: u32 = 30;
+/// Ours: how long that wait becomes at most; it doubles with each one in a row.
+const RETRY_AFTER_MOST: Duration = Duration::from_secs(40);
+/// Ours: with the waits above, several minutes (RFC 7296 §2.25).
+const TEMPORARY_FAILURES_MAX: u32 = 8;
 /// Ours: how long a peer may take to delete an IKE SA that it replaced.
 const DELETE_PATIENCE: Duration = Duration::from_secs(120);
 
@@ -117,8 +119,9 @@ pub(crate) enum Phase {
     AuthSent(Box<auth::Sent>),
     /// It carries exchanges.
     Established(Box<Established>),
-    /// Gone; it only answers repeated requests from memory, until this time.
-    Closed { until: Instant },
+    /// Gone; it only answers repeated requests from memory, until this time, after a look at whether
+    /// they are authentic.
+    Closed { until: Instant, channel: Option<Box<Channel>> },
 }
 
 /// An IKE SA that carries exchanges.
@@ -459,7 +462,14 @@ impl Sa {
         // A peer that repeats like us has given up by then.
         let memory = (1..=retransmit.tries).map(|tries| retransmit.wait(tries)).sum();
         let until = cx.now + memory;
-        self.phase = Phase::Closed { until };
+        let channel = match std::mem::replace(&mut self.phase, Phase::gone(cx.now)) {
+            Phase::Established(established) => Some(Box::new(established.channel)),
+            Phase::InitSent(_)
+            | Phase::InitResponded(_)
+            | Phase::AuthSent(_)
+            | Phase::Closed { .. } => None,
+        };
+        self.phase = Phase::Closed { until, channel };
         self.say_phase(reason, cx);
     }
 
@@ -492,7 +502,7 @@ impl Sa {
                 let keepalive = self.core.keepalive_at(tunnel).filter(|_| !established.replaced);
                 established.deadline(tunnel.liveness).into_iter().chain(keepalive).min()
             }
-            Phase::Closed { until } => Some(*until),
+            Phase::Closed { until, .. } => Some(*until),
         };
         let core = self.core.window.deadline().into_iter().chain(self.core.fragments.deadline());
         core.chain(own).min()
@@ -500,6 +510,11 @@ impl Sa {
 }
 
 impl Phase {
+    /// Gone, and nothing is remembered.
+    pub(crate) fn gone(now: Instant) -> Self {
+        Self::Closed { until: now, channel: None }
+    }
+
     pub(crate) fn name(&self) -> PhaseName {
         match self {
             Self::InitSent(_) => PhaseName::InitSent,
@@ -599,7 +614,9 @@ impl Established {
         if self.temporary_failures > TEMPORARY_FAILURES_MAX {
             return self.want(Want::DeleteIke);
         }
-        let at = cx.now + RETRY_AFTER + cx.jitter(RETRY_AFTER);
+        let wait = RETRY_AFTER * 2_u32.pow(self.temporary_failures - 1);
+        let wait = wait.min(RETRY_AFTER_MOST);
+        let at = cx.now + wait + cx.jitter(wait);
         self.later.push((at, want));
     }
 

@@ -144,7 +144,7 @@ pub(crate) fn end(sa: &mut Sa, reason: &'static str, cx: &mut Context<'_>) {
     };
     auth::give_up(&sa.core, None, &wanted, cx);
     sa.close(reason, cx);
-    sa.phase = Phase::Closed { until: cx.now };
+    sa.phase = Phase::gone(cx.now);
 }
 
 fn exchange_of(datagrams: &[Vec<u8>]) -> ExchangeType {

@@ -402,7 +402,13 @@ fn a_closed_ike_sa_answers_only_what_it_answered_before() {
     cable.inject(1, &octets);
     assert_eq!(cable.discarded(1), ["closed SA"]);
     assert_eq!(cable.sent.len(), sent);
+    // What it answered before is answered when it is authentic.
     let delete = cable.sent[4].octets.clone();
+    let mut forged = delete.clone();
+    *forged.last_mut().unwrap() ^= 1;
+    cable.inject(1, &forged);
+    assert_eq!(cable.discarded(1), ["closed SA", "forged"]);
+    assert_eq!(cable.sent.len(), sent);
     cable.inject(1, &delete);
     assert_eq!(cable.sent.len(), sent + 1);
 }

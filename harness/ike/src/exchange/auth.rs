@@ -104,7 +104,7 @@ fn without_credential(core: &Core, wanted: &[Want], cx: &mut Context<'_>) -> Pha
     let reason = "there is no key any more to prove who we are with";
     cx.refused(Some(core.id), &Refusal::new(NotifyType::AUTHENTICATION_FAILED, reason));
     give_up(core, None, wanted, cx);
-    Phase::Closed { until: cx.now }
+    Phase::gone(cx.now)
 }
 
 /// Goes on with other message ids, where a test wants to see the last of them.
@@ -143,7 +143,7 @@ pub(crate) fn respond(
             cx.refused(Some(core.id), &refusal);
             let payloads = [Body::Notify(refusal.notify).into()];
             core.answer(&mut channel, (EXCHANGE, MESSAGE_ID), &payloads, core.path.ends(), cx);
-            return Phase::Closed { until };
+            return Phase::Closed { until, channel: Some(Box::new(channel)) };
         }
     };
     core.tunnel = peer.tunnel;
@@ -203,10 +203,10 @@ pub(crate) fn accept(core: &mut Core, sent: Sent, opened: &Opened, cx: &mut Cont
                 let wanted = first.into_iter().chain(wanted).collect();
                 let (tunnel, attempt) = (core.tunnel, core.attempt + 1);
                 cx.effects.push(Effect::Again { tunnel, wanted, attempt });
-                return Phase::Closed { until: cx.now };
+                return Phase::gone(cx.now);
             }
             give_up(core, child.as_ref(), &wanted, cx);
-            return Phase::Closed { until: cx.now };
+            return Phase::gone(cx.now);
         }
         Err(Failed::Misbehaved(why)) => {
             cx.misbehaved(Some(core.id), why);
