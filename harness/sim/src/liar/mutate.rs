@@ -255,7 +255,8 @@ mod tests {
         let address = IpAddr::from([10, 0, 0, 1]);
         let ends = (address, address);
         let entropy = &mut entropy;
-        let mut maker = Maker { entropy, heard: None, meant: None, ends, spoken: &[] };
+        let mut maker =
+            Maker { entropy, heard: None, meant: None, ends, spoken: &[], signer: None };
         mutate(&mut form, count, &mut maker);
         let words = form.mutations.clone();
         match form.out().remove(0) {
