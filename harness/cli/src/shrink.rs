@@ -243,7 +243,7 @@ impl Lab {
     /// Faults that say less: the first of its packets, always, with nothing beside.
     fn simpler(&mut self, mut edit: Edit) -> Edit {
         for place in 0..edit.entries("faults") {
-            for field in ["for", "at", "bits"] {
+            for field in ["for", "at", "bits", "queue"] {
                 let simpler = edit.without_field("faults", place, field);
                 edit = self.take(edit, simpler);
             }

@@ -31,7 +31,7 @@ impl Host {
         if packet.fragment.is_none() {
             return self.deliver_if_allowed(now, packet, arrival);
         }
-        match self.reassembly.take(now, packet) {
+        match self.reassembly.take(self.clock.read(now), packet) {
             Reassembled::Waiting => {}
             Reassembled::Dropped(reason) => self.log.dropped(reason, "", packet.octets()),
             Reassembled::Whole(octets) => match IpView::parse(&octets) {

@@ -8,7 +8,7 @@ use ikelab_esp::Crafted;
 use ikelab_net::Trouble;
 use ikelab_trace::{HostId, LinkId};
 
-use crate::{SaSettings, Send};
+use crate::{Jump, SaSettings, Send, Speed};
 
 /// An order, and the step of the scenario that gives it.
 #[derive(Clone, Debug)]
@@ -57,6 +57,13 @@ pub enum Order {
         /// The outside address from now on; none: it stays.
         address: Option<IpAddr>,
     },
+    /// Have a clock that is set, or runs at another speed.
+    Clock {
+        /// How fast it runs from now on; none: as it does.
+        speed: Option<Speed>,
+        /// How far it is set.
+        jump: Option<Jump>,
+    },
     /// Go down, and lose all but the configuration.
     Crash {
         /// After how long it comes up by itself; none: it does not.
@@ -94,6 +101,7 @@ impl Order {
     pub(crate) fn needs_nobody(&self) -> bool {
         match self {
             Self::Link { .. }
+            | Self::Clock { .. }
             | Self::Crash { .. }
             | Self::Restart
             | Self::Start

@@ -8,7 +8,7 @@ use ikelab_esp::{Lifetime, OuterPolicy};
 use ikelab_net::{Fault, Interface, NatConfig, Port, Queue, Route};
 use ikelab_trace::HostId;
 
-use crate::{Pin, Software};
+use crate::{Clock, Pin, Software};
 
 /// What a host is made from.
 #[derive(Debug)]
@@ -52,6 +52,8 @@ pub struct HostConfig {
     pub drops_fragments: bool,
     /// What the host runs in place of a stack, where it is an attacker; none: nothing.
     pub software: Option<Box<dyn Software>>,
+    /// Its own clock.
+    pub clock: Clock,
     /// The seed of the run.
     pub seed: u64,
 }

@@ -18,7 +18,7 @@ use crate::log::Log;
 use crate::machine::Power;
 use crate::ping::Pings;
 use crate::{
-    Change, Command, Event, HostConfig, HostKind, Move, Order, Pinned, SaSettings, Software,
+    Change, Clock, Command, Event, HostConfig, HostKind, Move, Order, Pinned, SaSettings, Software,
 };
 
 /// How many packets one input may lead to within a host: a handful is usual.
@@ -41,6 +41,8 @@ pub struct Host {
     /// The places of the scenario's faults that have happened to the host itself.
     struck: BTreeSet<u32>,
     pub(crate) power: Power,
+    /// What the timers of IKE, ESP and NAT go by.
+    pub(crate) clock: Clock,
     /// How often it came up again.
     pub(crate) life: u32,
     /// Whether it brings up by itself what is to be there from the start.
@@ -123,6 +125,7 @@ impl Host {
             dooms: Faults::new(config.dooms),
             struck: BTreeSet::new(),
             power: Power::On,
+            clock: config.clock,
             life: 0,
             starts: false,
             seed: config.seed,
@@ -174,7 +177,7 @@ impl Host {
         }
         let applications = [self.pings.deadline(), self.flows.deadline(), self.software_deadline()];
         let deadlines =
-            applications.into_iter().chain([self.ike.deadline(), self.dummy_deadline()]);
+            applications.into_iter().chain([self.ike_deadline(), self.dummy_deadline()]);
         deadlines.flatten().min()
     }
 
@@ -304,6 +307,7 @@ impl Host {
             Order::Move(to) => self.move_to(now, to),
             Order::Link { link, change } => self.change_link(link, change),
             Order::Rebind { address } => self.rebind(address),
+            Order::Clock { speed, jump } => self.set_clock(now, speed, jump),
             Order::Crash { restart_after } => self.crash(now, false, restart_after),
             Order::Restart => {
                 self.crash(now, false, None);
@@ -345,7 +349,7 @@ impl Host {
 
     /// Lets everything act that is due: IKE first, then the applications.
     fn wake(&mut self, now: Instant) {
-        if self.ike.deadline().is_some_and(|at| at <= now) {
+        if self.ike_deadline().is_some_and(|at| at <= now) {
             self.tell_ike(now, ikelab_ike::Input::Deadline);
         }
         if self.software_deadline().is_some_and(|at| at <= now) {

@@ -33,7 +33,7 @@ impl Host {
             }
             // RFC 4301 §8.2: what is sealed must be shorter from now on.
             IcmpMessage::TooBig { mtu, original }
-                if self.esp.packet_too_big(now, *mtu, original) => {}
+                if self.esp.packet_too_big(self.clock.read(now), *mtu, original) => {}
             IcmpMessage::TooBig { mtu, original } => match Quoted::read(original) {
                 Some(quoted) if quoted.is_ours_to_shorten(&mut self.flows, *mtu) => {}
                 Some(quoted) if self.shortens_ike(now, &quoted, *mtu) => {}

@@ -18,6 +18,7 @@
 
 mod arrive;
 mod by_hand;
+mod clock;
 mod command;
 mod config;
 mod deliver;
@@ -36,6 +37,7 @@ mod software;
 mod tests;
 mod translate;
 
+pub use clock::{Clock, Jump, Speed};
 pub use command::{Change, Command, Move, Order, Ping};
 pub use config::{Dummies, HostConfig, HostKind, SaSettings};
 pub use flow::{Marks, Send};

@@ -98,6 +98,7 @@ impl Host {
             nat.restart();
         }
         self.reassembly = Reassembly::default();
+        self.dummies.clear();
         self.pings = Pings::default();
         self.flows = Flows::default();
         self.tray.clear();

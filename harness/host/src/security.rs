@@ -17,7 +17,8 @@ use crate::{Host, SaSettings};
 impl Host {
     /// Tells the IKE engine something, and does what it wants done.
     pub(crate) fn tell_ike(&mut self, now: Instant, input: ikelab_ike::Input<'_>) {
-        for output in self.ike.handle(now, &mut self.entropy, input) {
+        let local = self.local(now);
+        for output in self.ike.handle(local, &mut self.entropy, input) {
             self.obey_ike(now, output);
         }
         self.ike_most = self.ike_most.max(self.ike.entries());
@@ -26,10 +27,11 @@ impl Host {
     /// Hands a packet in the clear to policy.
     pub(crate) fn protect(&mut self, now: Instant, octets: Vec<u8>, origin: Origin) {
         let mut out = Vec::new();
+        let local = self.local(now);
         if self.stays_inside(&octets) {
-            self.esp.outbound_inside(now, &mut self.entropy, octets, &mut out);
+            self.esp.outbound_inside(local, &mut self.entropy, octets, &mut out);
         } else {
-            self.esp.outbound(now, &mut self.entropy, octets, &mut out);
+            self.esp.outbound(local, &mut self.entropy, octets, &mut out);
         }
         self.obey_esp(now, out, origin);
     }
@@ -110,7 +112,7 @@ impl Host {
             Output::Assign { address } => self.stack.assign(address),
             Output::Unassign { address } => self.stack.unassign(address),
             Output::AcquireFailed { child } => self.esp.acquire_failed(&child),
-            Output::Event(event) => self.log.write(Fact::Ike(event)),
+            Output::Event(event) => self.log.write(Fact::Ike(self.in_true_time(event))),
         }
     }
 

@@ -389,6 +389,7 @@ fn host(
         settings: BTreeMap::new(),
         faults: Vec::new(),
         dooms: Vec::new(),
+        clock: crate::Clock::new(Duration::ZERO, crate::Speed::TRUE),
         queues: Vec::new(),
         pins: Vec::new(),
         nat: None,

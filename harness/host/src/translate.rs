@@ -28,10 +28,11 @@ impl Host {
         if packet.ttl <= 1 {
             return self.turn_away(now, &packet, "time to live exceeded");
         }
+        let local = self.local(now);
         let Some(nat) = &mut self.nat else { return };
         let translation = match from {
-            From::Inside => nat.outbound(now, &packet),
-            From::Outside => nat.inbound(now, &packet),
+            From::Inside => nat.outbound(local, &packet),
+            From::Outside => nat.inbound(local, &packet),
         };
         match translation {
             Translation::Own => {
@@ -79,7 +80,7 @@ impl Host {
             self.log.dropped("NAT: not the outside address", "", octets);
             return Some((from, None));
         }
-        match self.reassembly.take(now, &packet) {
+        match self.reassembly.take(self.clock.read(now), &packet) {
             Reassembled::Whole(whole) => Some((from, Some(whole))),
             Reassembled::Waiting => Some((from, None)),
             Reassembled::Dropped(reason) => {

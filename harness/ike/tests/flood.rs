@@ -2,15 +2,16 @@
 //!
 //! A million of each class take a while: `cargo test -p ikelab-ike --release --test flood -- --ignored`.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use ikelab_ambient::{Instant, Seeded};
-use ikelab_ike::config::{Config, Cookie};
-use ikelab_ike::{Engine, Input};
+use ikelab_ike::config::{Config, Cookie, Tunnel};
+use ikelab_ike::{Engine, Input, Output};
+use ikelab_trace::IkeEvent;
 
 mod common;
 
-use common::tunnel;
+use common::{ike_proposals, tunnel};
 
 const INITIATOR: [u8; 8] = [0x11; 8];
 
@@ -94,8 +95,13 @@ fn classes() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
+/// The tunnel of the end that is flooded, whose policy has what [`OFFER`] offers.
+fn flooded() -> Tunnel {
+    Tunnel { proposals: ike_proposals(&["aes256-sha256-x25519"]), ..tunnel(1) }
+}
+
 fn engine(cookie: Cookie) -> (Engine, SocketAddr, SocketAddr) {
-    let mut tunnel = tunnel(1);
+    let mut tunnel = flooded();
     tunnel.cookie = cookie;
     let (local, remote) = (tunnel.local, tunnel.remote);
     let engine = Engine::new(Config::new(vec![tunnel]));
@@ -112,7 +118,7 @@ fn flood(octets: &[u8], count: u32) -> (usize, u64) {
         let now = Instant::from_nanos(u64::from(number) * 100_000);
         let input = Input::Datagram { local, remote, octets };
         let out = engine.handle(now, &mut entropy, input);
-        told += out.iter().filter(|out| matches!(out, ikelab_ike::Output::Event(_))).count() as u64;
+        told += out.iter().filter(|out| matches!(out, Output::Event(_))).count() as u64;
         most = most.max(engine.entries());
     }
     (most, told)
@@ -143,6 +149,45 @@ fn twenty_thousand_requests_of_others_are_answered_with_cookies_and_forgotten() 
         assert_eq!(out.len(), 1, "one cookie, and nothing computed: {out:?}");
         assert_eq!(engine.entries(), 0);
     }
+}
+
+/// The reasons for which messages were ignored, and how many were answered.
+fn outcome(out: &[Output]) -> (Vec<&str>, usize) {
+    let ignored = out.iter().filter_map(|out| match out {
+        Output::Event(IkeEvent::Discarded { reason, .. }) => Some(reason.as_ref()),
+        _ => None,
+    });
+    let answered = out.iter().filter(|out| matches!(out, Output::Transmit { .. })).count();
+    (ignored.collect(), answered)
+}
+
+#[test]
+fn one_source_has_its_share_of_half_open_ike_sas_and_others_have_theirs() {
+    let mut tunnel = flooded();
+    tunnel.remote = IpAddr::from([0; 4]);
+    let local = SocketAddr::new(tunnel.local, 500);
+    let per_source = Some(3);
+    let config = Config { half_open_per_source: per_source, ..Config::new(vec![tunnel]) };
+    let mut engine = Engine::new(config);
+    let mut entropy = Seeded::new(1, "flood");
+    let ke = ke(31, 32);
+    let mut ask = |at: u64, from: [u8; 4], nonce: u8| {
+        let octets = message(34, 8, &[(33, OFFER), (34, &ke), (40, &[nonce; 32])]);
+        let remote = SocketAddr::from((from, 500));
+        let now = Instant::from_secs(at);
+        engine.handle(now, &mut entropy, Input::Deadline);
+        let out =
+            engine.handle(now, &mut entropy, Input::Datagram { local, remote, octets: &octets });
+        let (ignored, answered) = outcome(&out);
+        (ignored.first().map(|reason| (*reason).to_owned()), answered)
+    };
+    for nonce in 0..3 {
+        assert_eq!(ask(0, [10, 7, 7, 7], nonce), (None, 1));
+    }
+    let full = Some("half-open limit of a source".to_owned());
+    assert_eq!(ask(1, [10, 7, 7, 7], 3), (full, 0));
+    assert_eq!(ask(1, [10, 7, 7, 8], 4), (None, 1), "another source");
+    assert_eq!(ask(60, [10, 7, 7, 7], 5), (None, 1), "the others have ended");
 }
 
 /// Kibibytes of this process that are in memory.

@@ -167,9 +167,18 @@ fn event(fact: &Fact) -> Option<String> {
         Fact::Step { text, .. } => Some(text.clone()),
         Fact::Host(HostEvent::Down { .. }) => Some("goes down".to_owned()),
         Fact::Host(HostEvent::Up { .. }) => Some("comes up".to_owned()),
+        Fact::Host(HostEvent::Clock { reads, speed }) => Some(clock(*reads, *speed)),
         Fact::Host(HostEvent::Missed { text, .. }) => Some(format!("is down, and misses: {text}")),
         Fact::Sent(_) | Fact::Ike(_) | Fact::Esp(_) | Fact::Net(_) | Fact::App(_) => None,
     }
+}
+
+/// What a clock does, in words.
+pub(crate) fn clock(reads: Instant, speed: u64) -> String {
+    let (whole, billionths) = (speed / 1_000_000_000, speed % 1_000_000_000);
+    let speed = format!("{whole}.{billionths:09}");
+    let speed = speed.trim_end_matches('0').trim_end_matches('.');
+    format!("has a clock that reads {reads} and runs {speed} times as fast as it should")
 }
 
 /// What stays the same when a packet is passed on: not addresses, hops, and UDP's ports.

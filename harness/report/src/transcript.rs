@@ -213,6 +213,9 @@ fn fact(fact: &Fact) -> Option<(Class, String)> {
         Fact::Host(HostEvent::Up { life }) => {
             Some((Class::Fault, format!("comes up: life {}", life + 1)))
         }
+        Fact::Host(HostEvent::Clock { reads, speed }) => {
+            Some((Class::Fault, crate::ladder::clock(*reads, *speed)))
+        }
         Fact::Host(HostEvent::Missed { text, .. }) => {
             Some((Class::Fault, format!("misses step {text}: it is down")))
         }

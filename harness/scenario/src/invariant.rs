@@ -5,6 +5,7 @@ mod after_close;
 mod esp_sequence;
 mod iv;
 mod lies;
+mod lifetime;
 mod owner;
 mod printable;
 mod readable;
@@ -35,7 +36,7 @@ const fn law(
 }
 
 /// All of them.
-pub(crate) const INVARIANTS: [Invariant; 18] = [
+pub(crate) const INVARIANTS: [Invariant; 19] = [
     law("no plaintext leaves for a protected policy", None, any_cleartext),
     law("no SPI is used again", None, never_reused),
     law(
@@ -52,6 +53,11 @@ pub(crate) const INVARIANTS: [Invariant; 18] = [
     law("initialization vectors are unique per key", Some("R5282-3.1-02"), iv::unique),
     law("every Child SA has its IKE SA", Some("R7296-1.4.1-03"), owner::lives),
     law("nothing is left of an SA that is closed", None, after_close::silent),
+    law(
+        "no packet goes through a Child SA past its lifetime",
+        Some("R7296-2.8-01"),
+        lifetime::kept,
+    ),
     law("an end that gives up a Child SA tells its peer", None, told::of_deletion),
     law(
         "the replay window moves with good packets only",

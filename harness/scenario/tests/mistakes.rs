@@ -132,6 +132,22 @@ const MISTAKES: &[(&str, &str, &str)] = &[
         "faults:\n  - {duplicate: «R1 -> R2 ESP», link: wan}\npin:\n  -",
     ),
     ("a link fault without its link", "pin:\n  -", "faults:\n  - «{»jitter: 5ms}\npin:\n  -"),
+    ("clock: nothing happens", "pin:\n  -", "faults:\n  - {clock: «R1», at: 1s}\npin:\n  -"),
+    (
+        "clock: a speed that is none",
+        "pin:\n  -",
+        "faults:\n  - {clock: R1, speed: «fast»}\npin:\n  -",
+    ),
+    (
+        "clock: a jump that is none",
+        "pin:\n  -",
+        "faults:\n  - {clock: R1, jump: «--1h»}\npin:\n  -",
+    ),
+    (
+        "clock: a jump that lasts",
+        "pin:\n  -",
+        "faults:\n  - {clock: R1, jump: 1h, «for»: 2s}\npin:\n  -",
+    ),
     ("restart: nobody", "clear: {host: R1, what: ike}", "restart: «R3»"),
     (
         "explores one stream",

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ikelab_ambient::Instant;
-use ikelab_scenario::plan::{Command, EspMode, Plan, Route};
+use ikelab_scenario::plan::{Command, EspMode, Fault, Plan, Route};
 use ikelab_scenario::{Scenario, Tables, parse};
 use ikelab_wire::registry::{KeId, TransformType};
 
@@ -122,4 +122,38 @@ fn seeds_follow_from_the_name_or_from_the_file() {
     assert_eq!(scenario.seeds.clone().count(), 1);
     assert_ne!(scenario.seeds, read(REKEY).seeds);
     assert_eq!(read(&SITE.replace("duration: 2m", "duration: 2m\nseeds: 1..200")).seeds, 1..=200);
+}
+
+/// Each kind of trouble with machines and links that a storm may have.
+const STORM: &str = "
+faults:
+  - {crash: R1, at: 1s, restart_after: 1s}
+  - {clock: R1, jump: 1h, at: 1s}
+  - {rate: 1Mbit, link: wan, at: 1s}
+  - {jitter: 1ms, link: wan, at: 1s}
+  - {delay: 1ms, link: wan, at: 1s}
+steps:
+";
+
+#[test]
+fn a_swarm_switches_each_kind_of_trouble_off_for_some_seeds() {
+    let text = SITE.replace("delay: 5ms", "delay: 5ms, rate: 1Mbit, corrupt: 1%");
+    let text = text.replace("\nsteps:\n", STORM);
+    let scenario = read(&text);
+    let kinds = ["clock", "crash", "delay", "jitter", "link corrupt", "link rate", "rate"];
+    let mut counts = [0; 7];
+    for seed in 0..64 {
+        let mut plan = scenario.plan(&scenario.cells[0], seed);
+        let off = plan.swarm();
+        for (kind, count) in kinds.iter().zip(&mut counts) {
+            let is_off = off.iter().any(|off| off == kind);
+            *count += u32::from(is_off);
+            let fault = plan.faults.iter().find(|fault| fault.kind.name() == *kind);
+            assert_eq!(fault.map(Fault::is_off), fault.map(|_| is_off), "{kind}");
+        }
+        let link = &plan.links[0];
+        assert_eq!(link.rate.is_none(), off.contains(&"link rate".to_owned()));
+        assert_eq!(link.corrupt == 0.0, off.contains(&"link corrupt".to_owned()));
+    }
+    assert!(counts.iter().all(|count| (16..48).contains(count)), "{counts:?}");
 }

@@ -2,6 +2,7 @@
 
 mod story;
 
+use ikelab_ambient::Instant;
 use ikelab_scenario::Outcome;
 use ikelab_trace::{
     ChildInstalled, ChildKeysLogged, Costly, Dropped, EspEvent, EspMode, Fact, Fate, HostEvent,
@@ -284,7 +285,10 @@ fn an_offence_stands_under_never_and_a_law_under_always() {
     for (expect, place) in [
         ("always: [esp_on_deleted_spi()]", "write it under `never:`"),
         ("never: [\"bounded(sas, 2)\"]", "write it under `always:`"),
-        ("always: [\"bounded(sheep, 2)\"]", "expected one of: sas, ike, half_open, requests"),
+        (
+            "always: [\"bounded(sheep, 2)\"]",
+            "expected one of: sas, ike, half_open, requests, fragments, fragment_octets",
+        ),
         ("always: [quiet_after(60)]", "write a number and a unit: 500ms, 120s, 1h30m"),
         ("always: [quiet_after()]", "expected quiet_after(t)"),
         ("always: [\"quiet_after(1s, 2s)\"]", "expected quiet_after(t)"),
@@ -438,10 +442,10 @@ fn what_an_engine_remembers_and_tells_is_counted() {
         ("always: [\"memory(R2, 0, 0)\"]", Outcome::Pass),
         ("always: [\"count(events(R1, computed)) <= 1\"]", Outcome::Pass),
         ("always: [\"count(events(R1, computed)) <= 0\"]", Outcome::Fail),
-        ("always: [\"rate(events(R1), 1s) <= 1\"]", Outcome::Pass),
-        ("at: [{t: 8s, check: \"count(events(R1, computed)) == 1\"}]", Outcome::Pass),
-        ("at: [{t: 2s, check: \"count(events(R1)) == 2\"}]", Outcome::Pass),
-        ("at: [{t: 2s, check: \"count(events(R1, refused)) == 1\"}]", Outcome::Fail),
+        ("always: [\"rate(events(R1), 1ms) <= 1\"]", Outcome::Pass),
+        ("at: [{t: 8ms, check: \"count(events(R1, computed)) == 1\"}]", Outcome::Pass),
+        ("at: [{t: 2ms, check: \"count(events(R1)) == 2\"}]", Outcome::Pass),
+        ("at: [{t: 2ms, check: \"count(events(R1, refused)) == 1\"}]", Outcome::Fail),
     ] {
         assert_eq!(self::outcome(story(), expect).0, outcome, "{expect}");
     }
@@ -457,4 +461,25 @@ fn what_is_told_has_no_character_that_steers_a_terminal() {
     for detail in ["a\nroot", "a\u{1b}[2J", "a\u{9b}1J"] {
         assert_eq!(broken(told(detail)), ["no character that a peer wrote steers a log"]);
     }
+}
+
+#[test]
+fn a_packet_past_its_lifetime_is_told_unless_the_clock_was_set() {
+    let installed = || match installed(0x11, 0x22) {
+        Fact::Ike(IkeEvent::ChildInstalled(mut child)) => {
+            child.expires_at = Some(Instant::from_secs(5));
+            Fact::Ike(IkeEvent::ChildInstalled(child))
+        }
+        other => other,
+    };
+    let sealed = || Fact::Esp(EspEvent::Sealed { spi: EspSpi(0x22), sequence: 1, octets: 100 });
+    let opened = || Fact::Esp(EspEvent::Opened { spi: EspSpi(0x11), sequence: 1, octets: 100 });
+    let set =
+        || Fact::Host(HostEvent::Clock { reads: Instant::from_secs(1), speed: 1_000_000_000 });
+    let begin = || Story::default().fact(1, R1, installed());
+    let late = |story: Story| laws(story).iter().any(|one| one.contains("lifetime ended at 5"));
+    assert!(!late(begin().fact(5_000, R1, sealed())));
+    assert!(late(begin().fact(5_001, R1, sealed())));
+    assert!(late(begin().fact(5_001, R1, opened())));
+    assert!(!late(begin().fact(4_000, R1, set()).fact(5_001, R1, opened())));
 }

@@ -266,7 +266,7 @@ fn a_link_fault_that_met_no_packet_is_named() {
     let after = "at: 90s, for: 5s";
     let faults = format!(
         "faults: [{{loss: 10%, link: wan, {after}}}, {{partition: [R1, R2], {after}}}, \
-         {{link_down: wan, {after}}}, {{jitter: 1ms, link: wan, at: 5m}}, \
+         {{link_down: wan, {after}}}, {{jitter: 1ms, link: wan, {after}}}, \
          {{rate: 1Mbit, link: wan, at: 1s, for: 2s}}, {{mtu: 1000, link: wan, {after}}}, \
          {{partition: [R1, R2], at: 60s, for: 1s}}]"
     );
@@ -342,4 +342,45 @@ fn a_slow_link_takes_its_time_for_every_octet_and_has_room_for_so_many() {
         _ => false,
     };
     assert!(count(&result.trace, full) > 200, "three of four find no room");
+}
+
+#[test]
+fn a_clock_that_runs_fast_or_is_set_moves_the_timers_of_its_host_and_no_other() {
+    // What is lost at 0 s is sent again after the two seconds of whoever sent it.
+    let again = |faults: &str| {
+        let lost = "{drop: R1 -> R2 IKE_SA_INIT req, nth: 1}";
+        let (_, result) = pattern_with(&format!("faults: [{lost}{faults}]"), 5);
+        assert!(result.idle_faults.is_empty());
+        let again =
+            |record: &&Record| matches!(record.fact, Fact::Ike(IkeEvent::Retransmitted { .. }));
+        result.trace.records.iter().find(again).unwrap().at.as_nanos() / 1_000_000
+    };
+    assert_eq!(again(""), 2_000);
+    assert_eq!(again(", {clock: R1, speed: 1.25}"), 1_600);
+    assert_eq!(again(", {clock: R2, speed: 1.25}"), 2_000);
+    assert_eq!(again(", {clock: R1, speed: 2, for: 1s}"), 1_000);
+    assert_eq!(again(", {clock: R1, speed: 2, for: 500ms}"), 1_500);
+    assert_eq!(again(", {clock: R1, jump: 1h, at: 700ms}"), 700);
+    assert_eq!(again(", {clock: R1, jump: -5s, at: 700ms}"), 7_000);
+}
+
+#[test]
+fn when_the_network_heals_who_is_down_comes_up_and_clocks_run_right() {
+    let faults = "faults: [{crash: R2, at: 5s}, {clock: R1, speed: 2}, \
+                  {rate: 1kbit, link: wan, at: 6s}]";
+    let text = SITE_TO_SITE.replace("LINK", "").replace("SIZE", "56").replace("COUNT", "3");
+    let text = text.replace("steps:", &format!("{faults}\nsteps:"));
+    let scenario = parse("heal.yaml", &text, &Arc::new(Tables::builtin()))
+        .unwrap_or_else(|found| panic!("{found:#?}"));
+    let mut plan = scenario.plan(&scenario.cells[0], 1);
+    let heal = Instant::from_secs(20);
+    plan.heal_at(heal);
+    let result = run_on_both(&plan);
+    let told = |host: u16, fact: Fact| {
+        let here = |record: &&Record| (record.at, record.host) == (heal, HostId(host));
+        result.trace.records.iter().filter(here).any(|record| record.fact == fact)
+    };
+    assert!(told(1, Fact::Host(HostEvent::Up { life: 1 })));
+    let reads = Instant::from_secs(40);
+    assert!(told(0, Fact::Host(HostEvent::Clock { reads, speed: 1_000_000_000 })));
 }

@@ -1,5 +1,6 @@
 //! What can happen to a host as a machine.
 
+use ikelab_ambient::Instant;
 use serde::{Deserialize, Serialize};
 
 /// Something that happened to the machine itself.
@@ -16,6 +17,13 @@ pub enum HostEvent {
     Up {
         /// Its life, from 1; the one that the run began with is 0.
         life: u32,
+    },
+    /// Its clock was set, or runs at another speed from now on.
+    Clock {
+        /// What it reads now.
+        reads: Instant,
+        /// How fast it runs, in billionths of true speed.
+        speed: u64,
     },
     /// It was told something while it was down.
     Missed {

@@ -35,7 +35,8 @@ impl Lives {
                     own.push(Down { from, with_packet: *with_packet, until });
                 }
                 (HostEvent::Up { .. }, Some(last)) => last.until = record.at,
-                (HostEvent::Up { .. }, None) | (HostEvent::Missed { .. }, _) => {}
+                (HostEvent::Up { .. }, None)
+                | (HostEvent::Clock { .. } | HostEvent::Missed { .. }, _) => {}
             }
         }
         Self { downs }

@@ -463,7 +463,10 @@ mod tests {
             let mut port = port(Conditions::default(), 1);
             port.begin(0, trouble);
             let fates = port.send(Instant::ZERO, ip(2), &packet(), &[]);
-            let at = arrivals(&[fates.clone()]).iter().map(|at| at.as_nanos() / 1_000).collect();
+            let at = arrivals(std::slice::from_ref(&fates))
+                .iter()
+                .map(|at| at.as_nanos() / 1_000)
+                .collect();
             (reason(&fates).to_owned(), at)
         };
         let (lost, arrives) = (

@@ -56,7 +56,9 @@ impl<'a> State<'a> {
                 Fact::Esp(event) => state.esp_event(event),
                 // A machine that goes down loses all.
                 Fact::Host(HostEvent::Down { .. }) => state = Self::default(),
-                Fact::Host(HostEvent::Up { .. } | HostEvent::Missed { .. })
+                Fact::Host(
+                    HostEvent::Up { .. } | HostEvent::Clock { .. } | HostEvent::Missed { .. },
+                )
                 | Fact::Sent(_)
                 | Fact::Net(_)
                 | Fact::App(_)

@@ -269,9 +269,10 @@ fn struck(bench: &Bench<'_>, fault: &Fault) -> Option<Instant> {
             let (down, up) = Lives::of(bench.run.trace).last(HostId(*host), fault.at)?;
             return Some(up.unwrap_or(down));
         }
-        FaultKind::Link { .. } | FaultKind::NatRebind { .. } | FaultKind::Partition { .. } => {
-            return Some(end(fault));
-        }
+        FaultKind::Link { .. }
+        | FaultKind::NatRebind { .. }
+        | FaultKind::Clock { .. }
+        | FaultKind::Partition { .. } => return Some(end(fault)),
     };
     let meets = |message: &&Message| {
         let carries = match (which.what, &message.content) {

@@ -56,6 +56,15 @@ pub enum FaultKind {
         /// After how long it comes up by itself; none: it does not.
         restart_after: Option<Duration>,
     },
+    /// A host's clock, which its timers go by, is set or runs at another speed.
+    Clock {
+        /// The host.
+        host: u16,
+        /// How fast it runs meanwhile, in billionths of true speed; none: as it does.
+        speed: Option<u64>,
+        /// How far it is set at the beginning.
+        jump: Option<Jump>,
+    },
     /// These hosts do not reach each other over the links that join them.
     Partition {
         /// The hosts.
@@ -76,6 +85,7 @@ impl FaultKind {
             Self::Link { trouble, .. } => trouble.name(),
             Self::NatRebind { .. } => "nat_rebind",
             Self::Crash { .. } => "crash",
+            Self::Clock { .. } => "clock",
             Self::Partition { .. } => "partition",
         }
     }
@@ -120,6 +130,15 @@ impl Trouble {
             Self::Down => "link_down",
         }
     }
+}
+
+/// How far a clock is set, and in which direction.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Jump {
+    /// It reads so much later.
+    Ahead(Duration),
+    /// It reads so much earlier.
+    Back(Duration),
 }
 
 /// Messages with which something happens.

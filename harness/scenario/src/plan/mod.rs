@@ -18,7 +18,7 @@ use ikelab_ambient::{Instant, Purpose};
 pub use agenda::{
     Action, ClearWhat, Command, EspByHand, Inject, Injection, Move, Ping, RawPacket, Send,
 };
-pub use fault::{Carries, Fault, FaultKind, Harm, Packets, Trouble, When};
+pub use fault::{Carries, Fault, FaultKind, Harm, Jump, Packets, Trouble, When};
 pub use lie::{
     Base, Craft, CraftPayload, Does, Edit, FragmentEdit, FragmentField, HeaderField, Liar,
     Otherwise, PayloadField, Resend, Rule, Select, Target, Value,

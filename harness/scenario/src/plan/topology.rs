@@ -23,6 +23,8 @@ pub struct Host {
     pub nat: Option<Nat>,
     /// True when it passes no IP fragments on.
     pub drops_ip_fragments: bool,
+    /// How fast its clock runs, in billionths of true speed.
+    pub clock: u64,
     /// Its ends of tunnels.
     pub tunnels: Vec<End>,
     /// Its policies in their order; children that none of them names stand behind them.

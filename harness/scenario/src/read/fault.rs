@@ -3,7 +3,7 @@
 use ikelab_ambient::Instant;
 
 use super::world::World;
-use super::{nat, rate};
+use super::{clock, nat, rate};
 use crate::duration;
 use crate::pattern::{Pattern, Prop, What, fault_pattern};
 use crate::plan::{Carries, Fault, FaultKind, Harm, HostKind, Matcher, Packets, Trouble, When};
@@ -33,6 +33,7 @@ pub(crate) static SHAPE: Shape = Shape::new(
     "link_down",
     "nat_rebind",
     "crash",
+    "clock",
 ]);
 
 /// Faults that happen to single packets.
@@ -72,6 +73,7 @@ const OTHERS: &[Key] = &[
         "The host that goes down, at `at` or with a message (`when`), and loses all but its \
          configuration.",
     ),
+    may("clock", shape::HOST, "The host whose clock is set (`jump`) or runs at another `speed`."),
 ];
 /// Keys that say more about a fault.
 const DETAILS: &[Key] = &[
@@ -95,6 +97,8 @@ const DETAILS: &[Key] = &[
         .or("never"),
     may("bits", Form::Integer(1, 100_000), "How many bits of a corrupted packet are turned over.")
         .or("1"),
+    may("speed", shape::SPEED, "How fast a clock runs meanwhile: 1.01.").or("as it does"),
+    may("jump", shape::JUMP, "How far a clock is set, ahead or back."),
     may("link", shape::LINK, "The link that it happens to."),
     may("queue", shape::ROOM, "What may wait for a `rate`.").or("the link's own, or 100 packets"),
     may(
@@ -130,6 +134,7 @@ fn fault(cx: &Cx<'_>, world: &World, node: &Node) -> Option<Fault> {
         "link_down" => link_down(cx, world, &fields)?,
         "nat_rebind" => nat_rebind(cx, world, &fields)?,
         "crash" => crash(cx, world, &fields)?,
+        "clock" => clock(cx, world, &fields)?,
         _ => packets(cx, world, &fields, key)?,
     };
     Some(Fault { at, until, text, kind })
@@ -147,10 +152,22 @@ fn refuse_idle_details(cx: &Cx<'_>, fields: &Fields<'_, '_>, key: &str) {
         "rate" => &["link", "queue"],
         "nat_rebind" => &["address"],
         "crash" => &["when", "nth", "restart_after"],
+        "clock" => &["speed", "jump"],
         _ => &[],
     };
-    let details =
-        ["nth", "by", "until", "bits", "link", "queue", "address", "when", "restart_after"];
+    let details = [
+        "nth",
+        "by",
+        "until",
+        "bits",
+        "link",
+        "queue",
+        "address",
+        "when",
+        "restart_after",
+        "speed",
+        "jump",
+    ];
     for detail in details {
         if let Some(span) = fields.key(detail).filter(|_| !meant.contains(&detail)) {
             cx.error(span, format!("`{detail}` says nothing about `{key}`"), "");
@@ -167,6 +184,11 @@ fn packets(
 ) -> Option<(String, FaultKind)> {
     let text = fields.text(key)?;
     if text.value == "none" {
+        return None;
+    }
+    if ["delay", "duplicate", "corrupt"].contains(&key) && !text.value.contains('-') {
+        let label = "expected a message; or say the `link` that does it to its packets";
+        cx.error(text.span, format!("`{key}` is `{}`", text.value), label);
         return None;
     }
     let pattern = fault_pattern(cx, world, text)?;
@@ -368,6 +390,21 @@ fn crash(cx: &Cx<'_>, world: &World, fields: &Fields<'_, '_>) -> Option<(String,
     let when = Some(When { which, nth: nth(fields) });
     let words = format!("crash {} at {}", name.value, text.value);
     Some((words, FaultKind::Crash { host, when, restart_after }))
+}
+
+/// A clock is set, or runs at another speed.
+fn clock(cx: &Cx<'_>, world: &World, fields: &Fields<'_, '_>) -> Option<(String, FaultKind)> {
+    let name = cx.text(fields.need("clock")?, "clock")?;
+    let host = world.host_in(cx, name)?;
+    let speed = clock::speed(cx, fields, "speed");
+    let jump = clock::jump(cx, fields);
+    if fields.key("speed").is_none() && fields.key("jump").is_none() {
+        cx.error(name.span, "a clock to which nothing happens", "say `speed` or `jump`");
+    }
+    if let (None, Some(span)) = (fields.key("speed"), fields.key("for")) {
+        cx.error(span, "`for` says nothing about `jump`", "it happens at one moment");
+    }
+    Some((format!("clock {}", name.value), FaultKind::Clock { host, speed, jump }))
 }
 
 /// Complains about faults that begin when the run is over.

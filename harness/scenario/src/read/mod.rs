@@ -1,6 +1,7 @@
 //! The sections of a file that make up a plan, one file each.
 
 pub(crate) mod child;
+mod clock;
 pub(crate) mod explore;
 pub(crate) mod fault;
 pub(crate) mod ike;

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::world::World;
-use super::{nat, rate};
+use super::{clock, nat, rate};
 use crate::plan::{Host, HostKind, Iface, Link, Route};
 use crate::reader::{Cx, Fields};
 use crate::shape::{self, Form, Shape, may, need};
@@ -61,6 +61,8 @@ static HOST: Shape = Shape::new(
         .or("5m"),
         may("drops_ip_fragments", Form::Boolean, "Whether it passes no IP fragments on.")
             .or("false"),
+        may("clock", shape::SPEED, "How fast its clock runs, which its timers go by: 1.01.")
+            .or("1"),
     ]],
 );
 
@@ -135,6 +137,7 @@ fn host(cx: &Cx<'_>, name: &Text, node: &Node) -> Option<Host> {
         routes,
         nat,
         drops_ip_fragments: fields.boolean("drops_ip_fragments").unwrap_or(false),
+        clock: clock::speed(cx, &fields, "clock").unwrap_or(clock::TRUE),
         tunnels: Vec::new(),
         policies: Vec::new(),
     })

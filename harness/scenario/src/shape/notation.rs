@@ -116,6 +116,12 @@ pub(crate) const RATE: Form = Form::Written(&Notation::new(
     "Bits each second, a number and bit, kbit, Mbit or Gbit: 10Mbit.",
     "^[0-9]+ *[kMG]?bit$",
 ));
+pub(crate) const SPEED: Form = Form::Number(0.001, 1000.0);
+pub(crate) const JUMP: Form = Form::Written(&Notation::new(
+    "jump",
+    "A duration, or one with a minus before it: 1h, -1h.",
+    "^-?([0-9]+(\\.[0-9]+)?(us|ms|s|m|h|d))+$",
+));
 pub(crate) const ROOM: Form = Form::Written(&Notation::new(
     "room",
     "What may wait: 50 packets, or a volume, 64kB.",

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::rc::Rc;
+use std::time::Duration;
 
 use ikelab_ambient::Instant;
-use ikelab_host::{Change, Command, Order};
+use ikelab_host::{Change, Clock, Command, Jump, Order, Speed};
 use ikelab_net::{Fault, Harm, Insight, Kind, Queue, Trouble, Victims};
 use ikelab_scenario::plan::{self, Carries, FaultKind, Packets, Plan, When};
 use ikelab_trace::{HostId, LinkId};
@@ -39,6 +40,7 @@ pub(super) fn of_packets(plan: &Plan, place: u16, memory: &Memory) -> Vec<Fault>
         FaultKind::Packets { .. }
         | FaultKind::Crash { .. }
         | FaultKind::Link { .. }
+        | FaultKind::Clock { .. }
         | FaultKind::NatRebind { .. }
         | FaultKind::Partition { .. } => None,
     };
@@ -75,6 +77,7 @@ pub(super) fn looks_inside(plan: &Plan, place: u16) -> bool {
         }
         FaultKind::Crash { when: None, .. }
         | FaultKind::Link { .. }
+        | FaultKind::Clock { .. }
         | FaultKind::NatRebind { .. }
         | FaultKind::Partition { .. } => false,
     };
@@ -123,25 +126,59 @@ pub(super) fn of_machines(plan: &Plan, place: u16) -> Agenda {
             FaultKind::Crash { host, when: None, restart_after } if *host == place => {
                 Order::Crash { restart_after: *restart_after }
             }
+            FaultKind::Clock { host, speed, jump } if *host == place => {
+                Order::Clock { speed: speed.map(Speed::billionths), jump: jump.map(self::jump) }
+            }
             FaultKind::NatRebind { .. }
             | FaultKind::Crash { .. }
             | FaultKind::Packets { .. }
             | FaultKind::Link { .. }
+            | FaultKind::Clock { .. }
             | FaultKind::Partition { .. } => return None,
         };
         Some((fault.at, Command { step: None, fault: Some(index), order }))
     });
+    // A clock that ran at another speed runs again as it did.
+    let own = plan.hosts.get(usize::from(place)).map(|host| Speed::billionths(host.clock));
+    let again = plan.faults.iter().filter_map(|fault| match &fault.kind {
+        FaultKind::Clock { host, speed: Some(_), .. } if *host == place => {
+            let order = Order::Clock { speed: own, jump: None };
+            Some((fault.until, Command { step: None, fault: None, order }))
+        }
+        _ => None,
+    });
+    let again = again.filter(|(until, _)| *until < Instant::FAR);
     // Whoever is down when the network heals comes up.
     let start = |at| (at, Command { step: None, fault: None, order: Order::Start });
-    orders.chain(plan.heal.map(start)).collect()
+    orders.chain(again).chain(plan.heal.map(start)).collect()
+}
+
+/// The clock of the host in a place. It begins late enough to be set back as far as it will be.
+pub(super) fn clock(plan: &Plan, place: u16, host: &plan::Host) -> Clock {
+    let back = plan.faults.iter().filter_map(|fault| match &fault.kind {
+        FaultKind::Clock { host, jump: Some(plan::Jump::Back(by)), .. } if *host == place => {
+            Some(*by)
+        }
+        _ => None,
+    });
+    let first = back.fold(Duration::ZERO, Duration::saturating_add);
+    Clock::new(first, Speed::billionths(host.clock))
+}
+
+fn jump(jump: plan::Jump) -> Jump {
+    match jump {
+        plan::Jump::Ahead(by) => Jump::Ahead(by),
+        plan::Jump::Back(by) => Jump::Back(by),
+    }
 }
 
 /// What a fault brings to the links of the host in a place, as long as it lasts.
 fn troubles(plan: &Plan, place: u16, fault: &FaultKind) -> Vec<(u16, Trouble)> {
     match fault {
-        FaultKind::Packets { .. } | FaultKind::NatRebind { .. } | FaultKind::Crash { .. } => {
-            Vec::new()
-        }
+        FaultKind::Packets { .. }
+        | FaultKind::NatRebind { .. }
+        | FaultKind::Crash { .. }
+        | FaultKind::Clock { .. } => Vec::new(),
         FaultKind::Link { link, trouble } => vec![(*link, self::trouble(*trouble))],
         FaultKind::Partition { hosts } => {
             let others = hosts.iter().filter(|host| **host != place && hosts.contains(&place));

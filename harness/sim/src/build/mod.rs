@@ -117,6 +117,7 @@ fn build_host(
         pins: pins(plan, place),
         nat: host.nat.and_then(|nat| self::nat(host, nat)),
         drops_fragments: host.drops_ip_fragments,
+        clock: fault::clock(plan, place, host),
         software: crafted.map(|crafted| Box::new(crafted) as Box<dyn Software>),
         seed: plan.seed,
     })
