@@ -3,20 +3,23 @@
 pub(crate) mod barred;
 mod size;
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use ikelab_ambient::Instant;
-use ikelab_wire::payload::Proposal;
-use ikelab_wire::registry::TransformType;
+use ikelab_wire::payload::{Proposal, SelectorRange};
+use ikelab_wire::registry::{IpProtocol, TransformType};
 
-use crate::plan::{Child, End, Ike};
+use crate::plan::{Child, End, Ike, VirtualIp};
 use crate::read::nat;
-use crate::read::world::World;
+use crate::read::world::{EndNow, World};
 use crate::reader::{Cx, host_bits};
 use crate::source::Span;
 
 pub(crate) fn check(cx: &Cx<'_>, world: &World, until: Instant) {
+    check_overlaps(cx, world);
+    check_places(cx, world);
     for tunnel in &world.tunnels {
         let end = |place: u16| {
             let host = world.hosts.get(usize::from(place))?;
@@ -37,6 +40,70 @@ pub(crate) fn check(cx: &Cx<'_>, world: &World, until: Instant) {
             check_child(cx, span, until, mine, theirs);
         }
     }
+}
+
+/// L10: an end that looks for its peer where the peer is not, once all steps are done.
+fn check_places(cx: &Cx<'_>, world: &World) {
+    for tunnel in &world.tunnels {
+        for (here, there) in [(0, 1), (1, 0)] {
+            let (end, peer) = (&tunnel.now[here].end, &tunnel.now[there].end);
+            if end.remote.is_unspecified() || end.remote == peer.local {
+                continue;
+            }
+            let name =
+                |side: usize| world.host_names().nth(tunnel.ends[side].into()).unwrap_or("?");
+            let message = format!(
+                "L10: {} looks for {} of `{}` at {}, which is at {} in the end",
+                name(here),
+                name(there),
+                tunnel.name,
+                end.remote,
+                peer.local
+            );
+            let label = format!("say `remote: any` at {}, or `change` its `remote`", name(here));
+            cx.warning(tunnel.span, message, label);
+        }
+    }
+}
+
+/// L9: the first child that has a packet takes it; another that has it too never sees it.
+fn check_overlaps(cx: &Cx<'_>, world: &World) {
+    let mut ends: BTreeMap<u16, Vec<(&EndNow, &str)>> = BTreeMap::new();
+    for tunnel in &world.tunnels {
+        for (host, end) in tunnel.ends.into_iter().zip(&tunnel.now) {
+            if end.end.virtual_ip == VirtualIp::None {
+                ends.entry(host).or_default().push((end, &tunnel.name));
+            }
+        }
+    }
+    for (host, ends) in ends {
+        let host = world.host_names().nth(usize::from(host)).unwrap_or("?");
+        let of = |(end, tunnel): &(&'_ EndNow, &'_ str)| {
+            let children = end.end.children.clone().into_iter().zip(end.children.clone());
+            let tunnel = (*tunnel).to_owned();
+            children
+                .map(move |(child, draft)| (format!("{tunnel}.{}", child.name), child, draft.span))
+        };
+        let children: Vec<(String, Child, Span)> =
+            ends.iter().flat_map(of).take(CHILDREN_MAX).collect();
+        for (place, (name, child, span)) in children.iter().enumerate() {
+            let first = children.iter().take(place).find(|(_, other, _)| {
+                meets(&other.local, &child.local) && meets(&other.remote, &child.remote)
+            });
+            if let Some((first, _, _)) = first {
+                let message =
+                    format!("L9: the networks of `{first}` and `{name}` overlap at {host}");
+                cx.warning(*span, message, format!("packets of both go to `{first}`, the first"));
+            }
+        }
+    }
+}
+
+/// Each is compared with each: more than so many are no scenario to be read by people.
+const CHILDREN_MAX: usize = 500;
+
+fn meets(some: &[SelectorRange], others: &[SelectorRange]) -> bool {
+    some.iter().any(|one| others.iter().any(|other| overlap(one, other)))
 }
 
 fn check_ike(cx: &Cx<'_>, span: Span, until: Instant, one: &End, other: &End) {
@@ -142,9 +209,23 @@ fn check_size(cx: &Cx<'_>, span: Span, world: &World, end: &End) {
 }
 
 fn check_child(cx: &Cx<'_>, span: Span, until: Instant, mine: &Child, theirs: &Child) {
+    let soon = |at| Instant::ZERO + at <= until;
     if !meet(&mine.proposals, &theirs.proposals) {
         let message = format!("L1: the proposals of child `{}` can't meet", mine.name);
         cx.warning(span, message, "the Child SA will be refused");
+    }
+    // Networks that could not be read have been told of.
+    let sides = [&mine.local, &mine.remote, &theirs.local, &theirs.remote];
+    let known = sides.into_iter().all(|side| !side.is_empty());
+    let meet_there = meets(&mine.local, &theirs.remote) && meets(&mine.remote, &theirs.local);
+    if known && !meet_there {
+        let message = format!("L1: the selectors of the ends of child `{}` can't meet", mine.name);
+        cx.warning(span, message, "TS_UNACCEPTABLE: the ends have no address in common");
+    }
+    let ends = mine.lifetime.into_iter().chain(theirs.lifetime).min();
+    if mine.rekey_at.is_none() && theirs.rekey_at.is_none() && ends.is_some_and(soon) {
+        let message = format!("L3: no end replaces child `{}`", mine.name);
+        cx.warning(span, message, "it ends with its lifetime, and packets wait for another");
     }
     if mine.pfs != theirs.pfs {
         let message = format!("L1: the ends of child `{}` differ in `pfs`", mine.name);
@@ -158,7 +239,6 @@ fn check_child(cx: &Cx<'_>, span: Span, until: Instant, mine: &Child, theirs: &C
         check_amount(cx, span, child, "packets", (child.packets_soft, child.packets));
         check_amount(cx, span, child, "volume", (child.volume_soft, child.volume));
     }
-    let soon = |at| Instant::ZERO + at <= until;
     let jitter = mine.rekey_jitter.max(theirs.rekey_jitter);
     if jitter.is_zero() && mine.rekey_at.is_some_and(soon) && mine.rekey_at == theirs.rekey_at {
         let message = format!("L2: both ends replace child `{}` at once", mine.name);
@@ -180,6 +260,18 @@ fn check_amount(
         let message = format!("L3: `{what}_soft` of child `{}` is above `{what}`", child.name);
         cx.warning(span, message, format!("{soft} comes after {hard}: it ends first"));
     }
+}
+
+/// Whether two selectors have a packet in common.
+fn overlap(one: &SelectorRange, other: &SelectorRange) -> bool {
+    let addresses = one.start <= other.end && other.start <= one.end;
+    let any = |protocol| protocol == IpProtocol::ANY;
+    let protocols = one.protocol == other.protocol || any(one.protocol) || any(other.protocol);
+    // OPAQUE, from 65535 to 0, is within all ports only.
+    let ports = one.start_port <= other.end_port && other.start_port <= one.end_port;
+    let same = (one.start_port, one.end_port) == (other.start_port, other.end_port);
+    let family = one.start.is_ipv4() == other.start.is_ipv4();
+    family && addresses && protocols && (ports || same)
 }
 
 /// Whether some proposal of the one has, for every type, a transform that one of the other has.

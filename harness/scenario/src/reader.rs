@@ -314,6 +314,11 @@ impl<'a, 'n> Fields<'a, 'n> {
         self.entries.iter().find(|(known, _)| known.value == key).map(|(_, node)| node)
     }
 
+    /// True when a key is none that the shape has: perhaps the one that is missed is misspelt.
+    pub(crate) fn has_unknown(&self) -> bool {
+        self.entries.iter().any(|(key, _)| self.shape.key(&key.value).is_none())
+    }
+
     /// Where a key stands.
     pub(crate) fn key(&self, key: &str) -> Option<Span> {
         self.entries.iter().find(|(known, _)| known.value == key).map(|(known, _)| known.span)

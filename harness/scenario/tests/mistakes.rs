@@ -100,7 +100,6 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ("replay window too small", "between: [192", "replay_window: «31», between: [192"),
     ("bad view", "\"sas(R1, 10s)\"", "«\"sas(R1)\"»"),
     ("not supported yet: property", "no_cleartext(site.net)", "«flowing»(R1, R2)"),
-    ("not supported yet: step", "clear: {host: R1, what: ike}", "«move»: R1"),
     (
         "a known issue without a reason",
         "pin:\n  -",
@@ -266,6 +265,110 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ("too many seeds", "duration: 2m", "duration: 2m\nseeds: «1..10000000000»"),
     ("a title with a colon", "title: A file", "title: Rekey«»: A file"),
     ("a blank before a unit", "every: 1s", "every: «1 s»"),
+    ("change: nothing", "clear: {host: R1, what: ike}", "change: «{»tunnel: site}"),
+    (
+        "change: unknown tunnel",
+        "clear: {host: R1, what: ike}",
+        "change: {tunnel: «sitte», ike: {dpd: 5s}}",
+    ),
+    (
+        "change: unknown host",
+        "clear: {host: R1, what: ike}",
+        "change: {tunnel: site, host: «R3», ike: {dpd: 5s}}",
+    ),
+    (
+        "change: an id of both",
+        "clear: {host: R1, what: ike}",
+        "change: {tunnel: site, «id»: a.example.org}",
+    ),
+    (
+        "change: removes what is not there",
+        "clear: {host: R1, what: ike}",
+        "change: {tunnel: site, remove_child: «nett»}",
+    ),
+    (
+        "change: changes what is not there",
+        "clear: {host: R1, what: ike}",
+        "change: {tunnel: site, change_child: {name: «nett», lifetime: 5m}}",
+    ),
+    (
+        "change: adds what is there",
+        "clear: {host: R1, what: ike}",
+        "change: {tunnel: site, add_child: «{»name: net, between: [192.168.1.0/25, 192.168.2.0/25]}}",
+    ),
+    (
+        "change: a word about the host",
+        "clear: {host: R1, what: ike}",
+        "change: {tunnel: site, ike: {«invalid_ike_spi»: true}}",
+    ),
+    ("change: no secret", "clear: {host: R1, what: ike}", "change: {tunnel: site, auth: «none»}"),
+    (
+        "change: another family",
+        "clear: {host: R1, what: ike}",
+        "change: {tunnel: site, host: R1, remote: «\"2001:db8::1\"»}",
+    ),
+    (
+        "change: unknown key",
+        "clear: {host: R1, what: ike}",
+        "change: {tunnel: site, ike: {«dpdd»: 5s}}",
+    ),
+    (
+        "move: unknown interface",
+        "clear: {host: R1, what: ike}",
+        "move: {host: R1, iface: «wann», to: 10.0.0.9}",
+    ),
+    (
+        "move: no address",
+        "clear: {host: R1, what: ike}",
+        "move: {host: R1, iface: wan, to: «10.0.0»}",
+    ),
+    (
+        "move: an address of another",
+        "clear: {host: R1, what: ike}",
+        "move: {host: R1, iface: wan, to: «10.0.0.2»}",
+    ),
+    (
+        "move: another family",
+        "clear: {host: R1, what: ike}",
+        "move: {host: R1, iface: wan, to: «\"2001:db8::9/64\"»}",
+    ),
+    (
+        "move: a neighbour out of reach",
+        "clear: {host: R1, what: ike}",
+        "move: {host: R1, iface: wan, to: 10.0.0.9/24, via: «10.1.0.1»}",
+    ),
+    ("narrow: no such word", "between: [192", "narrow: «maybe», between: [192"),
+    (
+        "childless: no such word",
+        "{cookie: \"${cookie}\"}",
+        "{cookie: \"${cookie}\", childless: «yes»}",
+    ),
+    ("remote: nowhere", "R2: {via: wan, ike", "R2: {via: wan, remote: «nowhere», ike"),
+    (
+        "peers: unknown preset",
+        "pin:\n  -",
+        "peers: {R1: {impl: builtin, preset: «moderm»}}\npin:\n  -",
+    ),
+    (
+        "peers: unknown option",
+        "pin:\n  -",
+        "peers: {R1: {impl: builtin, options: {ike: {«dpdd»: 5s}}}}\npin:\n  -",
+    ),
+    (
+        "peers: a crafted one with a preset",
+        "pin:\n  -",
+        "peers: {R1: {impl: crafted, «preset»: modern, behave: [{otherwise: silence}]}}\npin:\n  -",
+    ),
+    (
+        "peers: unknown personality",
+        "pin:\n  -",
+        "peers: {R1: {impl: builtin, personality: «asa-lik»}}\npin:\n  -",
+    ),
+    (
+        "two tunnels that differ in what is of the host",
+        "pin:\n  -",
+        "  two:\n    auth: {psk: b}\n    ends: {R1: {via: wan, id: a.example, ike: {half_open: {max: 5}}}, R2: {via: wan}}\n    children: [{name: x, between: [10.1.0.0/24, 10.2.0.0/24]}]\n  three:\n    auth: {psk: b}\n    ends: {R1: {via: wan, id: b.example, ike: {«half_open»: {max: 6}}}, R2: {via: wan}}\n    children: [{name: y, between: [10.3.0.0/24, 10.4.0.0/24]}]\npin:\n  -",
+    ),
     ("no secret", "auth: {psk: \"a secret\"}", "preset: default"),
 ];
 
@@ -426,6 +529,57 @@ fn warnings_stop_no_run() {
 fn warned(text: &str) -> Vec<String> {
     let scenario = read(text).unwrap_or_else(|found| panic!("{}", found[0]));
     scenario.warnings.iter().map(|one| one.message.clone()).collect()
+}
+
+/// Each lint: what makes it warn, and that the file does not without it.
+#[test]
+fn every_lint_warns_of_what_it_is_for() {
+    assert_eq!(warned(BASE), [""; 0]);
+    let ends = "R2: {via: wan, ike: {cookie: \"${cookie}\"}}";
+    let of_r2 = |words: &str| format!("R2: {{via: wan, ike: {{cookie: never, {words}}}}}");
+    let child = "- {name: net, between: [192.168.1.0/24, 192.168.2.0/24]}";
+    let of_child = |words: &str| child.replace("24]}", &format!("24], {words}}}"));
+    let proposals = "proposals: [\"aes256-sha256-${want}\"]";
+    let cases: [(&str, &[(&str, String)]); 18] = [
+        ("L1: the IKE proposals", &[(ends, of_r2("proposals: [aes128gcm16-prfsha256-x25519]"))]),
+        ("L1: the proposals of child", &[(child, of_child("ends: {R2: {proposals: [aes128-sha1]}}"))]),
+        ("L1: the ends of child `net` differ in `pfs`", &[(child, of_child("ends: {R2: {pfs: x25519}}"))]),
+        ("L1: the selectors", &[(child, of_child("ends: {R2: {between: [192.168.7.0/24, 192.168.2.0/24]}}"))]),
+        ("L2: both ends of `site`", &[("lifetime: 1h", "lifetime: 10s".to_owned()), (", ike: {rekey_at: \"80%\"}", String::new())]),
+        ("L2: both ends replace child", &[(child, of_child("lifetime: 10s"))]),
+        ("L3: no end of `site`", &[("lifetime: 1h", "lifetime: 10s, rekey_at: never".to_owned()), (", ike: {rekey_at: \"80%\"}", String::new())]),
+        ("L3: no end replaces child", &[(child, of_child("lifetime: 10s, rekey_at: never"))]),
+        ("L4: IKE_SA_INIT of", &[("delay: 5ms", "mtu: 576, delay: 5ms".to_owned()), (proposals, "proposals: [aes256-sha256-modp4096]".to_owned()), ("KE group=${want}, ", String::new())]),
+        ("L4: IKE_AUTH of", &[("delay: 5ms", "mtu: 576, delay: 5ms".to_owned()), ("id: 10.0.0.1", format!("id: {}.example", "a".repeat(400)))]),
+        ("L5: a NAT is on the way", &[("R1: {ifaces: {lan: 192.168.1.1/24, wan: 10.0.0.1/24}}", "R1: {ifaces: {lan: 192.168.1.1/24, wan: 10.9.0.1/24}, routes: [default via 10.9.0.2]}\n    N: {kind: nat, inside: 10.9.0.2/24, outside: 10.0.0.1/24}".to_owned()), ("wan: {between: [R1.wan, R2.wan]", "in: {between: [R1.wan, N.inside]}\n    wan: {between: [N.outside, R2.wan]".to_owned())]),
+        ("L6: the peer's id is", &[(ends, format!("{}}}", of_r2("dpd: off").trim_end_matches('}')).replace("via: wan", "via: wan, expect_id: \"fqdn:r1.example\"").replace("dpd: off", "dpd: off}")), ("id: 10.0.0.1", "id: \"key-id:r1.example\"".to_owned())]),
+        ("L6: `expect_id` is not", &[(ends, of_r2("dpd: off").replace("via: wan", "via: wan, expect_id: r3.example"))]),
+        ("L7: this known issue", &[("pin:\n  -", "known_issues:\n  - {peer: strongswan, outcome: fail, why: x}\npin:\n  -".to_owned())]),
+        ("L8: this preset offers", &[("auth: {psk", "preset: legacy\n    auth: {psk".to_owned()), ("proposals: [\"aes256-sha256-${want}\"], ", String::new()), ("KE group=${want}, ", String::new())]),
+        ("L8: `aes256-sha256-modp1024` has", &[(proposals, "proposals: [aes256-sha256-modp1024]".to_owned()), ("KE group=${want}, ", String::new())]),
+        ("L9: the networks of `site.net` and `site.net2`", &[(child, format!("{child}\n      - {{name: net2, between: [192.168.1.0/25, 192.168.0.0/16]}}"))]),
+        (
+            "L10: R2 looks for R1 of `site` at 10.0.0.1",
+            &[(
+                "clear: {host: R1, what: ike}",
+                "move: {host: R1, iface: wan, to: 10.0.0.9}".to_owned(),
+            )],
+        ),
+    ];
+    for (lint, changes) in cases {
+        let mut text = BASE.to_owned();
+        for (old, new) in changes {
+            assert_eq!(text.matches(old).count(), 1, "{lint}: {old:?}");
+            text = text.replacen(old, new, 1);
+        }
+        // The matrix may have lost its use.
+        let text = text.replace(
+            "exclude:\n    - {want: ecp384, cookie: always}",
+            "only:\n    - {want: ecp256, cookie: never}",
+        );
+        let found = warned(&text);
+        assert!(found.iter().any(|one| one.starts_with(lint)), "{lint}: {found:?}");
+    }
 }
 
 #[test]

@@ -86,7 +86,9 @@ fn entry(expect: &ExpectCx<'_>, node: &Node) -> Option<Eventually> {
     let fields = Fields::of(cx, node, &SHAPE)?;
     let text = cx.text(fields.need("check")?, "check")?;
     let (within, by) = (fields.duration("within"), fields.duration("by"));
-    bounded(expect, text.span, within.is_some() || by.is_some());
+    // One that could not be read has been told of.
+    let bound = fields.get("within").is_some() || fields.get("by").is_some();
+    bounded(expect, text.span, bound);
     let after = match fields.text("after") {
         Some(text) => after(expect, text)?,
         None => After::Start,

@@ -40,6 +40,7 @@ pub(crate) fn ladder(cx: &Cx<'_>, world: &World, text: &Text) -> (Ladder, Variab
     let line_cx = LineCx { cx, world, binds: true };
     let mut variables = Variables::default();
     let mut lines = Vec::new();
+    let mut empty = true;
     let mut start = 0;
     for raw in text.value.split_inclusive('\n') {
         let range = start..start + raw.trim_end().len();
@@ -48,6 +49,7 @@ pub(crate) fn ladder(cx: &Cx<'_>, world: &World, text: &Text) -> (Ladder, Variab
         if scan.is_empty() || scan.rest().starts_with('#') {
             continue;
         }
+        empty = false;
         if scan.rest() == "..." {
             lines.push(Line::Gap);
             continue;
@@ -63,7 +65,7 @@ pub(crate) fn ladder(cx: &Cx<'_>, world: &World, text: &Text) -> (Ladder, Variab
         }
         lines.push(Line::Message(Box::new(line)));
     }
-    if lines.is_empty() {
+    if empty {
         cx.error(text.span, "the ladder has no line", "");
     }
     (Ladder { lines, span: text.span }, variables)

@@ -14,6 +14,7 @@ use crate::plan::{Child, DontFragment, Dummy, Ecn, EspMode, Narrow, Start, Tfc, 
 use crate::quantity;
 use crate::reader::{Cx, Fields, host_bits, parse_prefix};
 use crate::shape::{self, Form, Key, Shape, may, need};
+use crate::source::Span;
 use crate::text::Text;
 use crate::yaml::{Kind, Node};
 
@@ -341,6 +342,8 @@ pub(crate) struct ChildDraft {
     pub(crate) name: String,
     pub(crate) layer: ChildLayer,
     pub(crate) sides: Sides,
+    /// Where its networks stand.
+    pub(crate) span: Span,
 }
 
 impl ChildDraft {
@@ -362,8 +365,9 @@ pub(crate) fn child(
     let fields = Fields::of(cx, node, &SHAPE)?;
     let (name, between) = (fields.need("name"), fields.need("between"));
     let own = own_words(cx, world, context, fields.get("ends"));
+    let sides = between.and_then(|node| sides(cx, world, context, node));
     let name = cx.text(name?, "name")?.value.clone();
-    let sides = sides(cx, world, context, between?)?;
+    let (between, sides) = (between?, sides?);
     let mut own = own.into_iter().enumerate().map(|(side, own)| ChildDraft {
         name: name.clone(),
         layer: own
@@ -372,6 +376,7 @@ pub(crate) fn child(
             .over(shared.clone())
             .over(context.below[side].clone()),
         sides: own.sides.unwrap_or_else(|| sides.clone()),
+        span: between.span,
     });
     Some((name.clone(), [own.next()?, own.next()?]))
 }

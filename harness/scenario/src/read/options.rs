@@ -3,6 +3,7 @@
 use crate::plan::{HalfOpen, IkeOptions};
 use crate::reader::{Cx, Fields};
 use crate::shape::{self, Form, Key, Shape, may};
+use crate::source::Span;
 use crate::text::Text;
 use crate::yaml::Node;
 
@@ -122,6 +123,9 @@ pub(crate) struct OptionsLayer {
     fragmentation_probes: Option<Vec<u16>>,
     pub(crate) vendor_ids: Option<Vec<Vec<u8>>>,
     half_open: Option<HalfOpen>,
+    /// Where what holds for all of a host is said.
+    invalid_ike_spi_at: Option<Span>,
+    half_open_at: Option<Span>,
 }
 
 impl OptionsLayer {
@@ -146,6 +150,8 @@ impl OptionsLayer {
                 texts.into_iter().filter_map(|text| vendor_id(cx, text)).collect()
             }),
             half_open: fields.get("half_open").and_then(|node| half_open(cx, node)),
+            invalid_ike_spi_at: fields.key("invalid_ike_spi"),
+            half_open_at: fields.key("half_open"),
         }
     }
 
@@ -165,6 +171,37 @@ impl OptionsLayer {
             fragmentation_probes: self.fragmentation_probes.or(below.fragmentation_probes),
             vendor_ids: self.vendor_ids.or(below.vendor_ids),
             half_open: self.half_open.or(below.half_open),
+            invalid_ike_spi_at: self.invalid_ike_spi_at.or(below.invalid_ike_spi_at),
+            half_open_at: self.half_open_at.or(below.half_open_at),
+        }
+    }
+
+    /// True when it says something that holds for all of a host.
+    pub(super) fn says_of_host(&self) -> bool {
+        self.half_open_at.is_some() || self.invalid_ike_spi_at.is_some()
+    }
+
+    /// What holds for all of a host: two tunnels can't say it in different ways.
+    pub(super) fn check_host(&self, cx: &Cx<'_>, other: &Self, host: &str, tunnels: [&str; 2]) {
+        let differ = |key: &str, at: [Option<Span>; 2]| {
+            let [Some(here), Some(there)] = at else { return };
+            let place = cx.source.position(there.start);
+            let file = cx.source.path_at(there.start);
+            let message = format!(
+                "`{key}` is of the host: tunnels `{}` and `{}` of {host} differ in it",
+                tunnels[1], tunnels[0]
+            );
+            let label = format!(
+                "`{}` says otherwise at {file}:{}:{}",
+                tunnels[1], place.line, place.column
+            );
+            cx.error(here, message, label);
+        };
+        if self.half_open != other.half_open {
+            differ("half_open", [self.half_open_at, other.half_open_at]);
+        }
+        if self.invalid_ike_spi != other.invalid_ike_spi {
+            differ("invalid_ike_spi", [self.invalid_ike_spi_at, other.invalid_ike_spi_at]);
         }
     }
 

@@ -114,6 +114,9 @@ fn told(cx: &Cx<'_>, fields: &Fields<'_, '_>, crafted: bool) -> Option<Told> {
             cx.error(span, format!("`{key}` is for the builtin peer"), "this one only has rules");
         }
     }
+    if crafted {
+        return None;
+    }
     let preset = fields.text("preset").and_then(|text| {
         let found = preset::NAMES.into_iter().find(|name| *name == text.value);
         if found.is_none() {

@@ -100,6 +100,24 @@ pub(crate) fn read(cx: &Cx<'_>, world: &mut World, node: &Node) {
         cx.name("tunnel", name);
         world.broken |= tunnel(cx, world, name, node).is_none();
     }
+    check_hosts(cx, world);
+}
+
+/// What holds for all of a host is said once, or in the same way.
+fn check_hosts(cx: &Cx<'_>, world: &World) {
+    let ends = world.tunnels.iter().flat_map(|tunnel| {
+        let sides = tunnel.ends.into_iter().zip(&tunnel.now);
+        sides.map(move |(host, now)| (host, tunnel.name.as_str(), &now.ike.options))
+    });
+    let ends: Vec<_> = ends.collect();
+    for (place, (host, name, options)) in ends.iter().enumerate() {
+        let earlier =
+            ends.iter().take(place).find(|(other, _, known)| other == host && known.says_of_host());
+        if let Some((_, before, known)) = earlier {
+            let host = world.host_names().nth(usize::from(*host)).unwrap_or("?");
+            options.check_host(cx, known, host, [name, before]);
+        }
+    }
 }
 
 fn tunnel(cx: &Cx<'_>, world: &mut World, name: &Text, node: &Node) -> Option<()> {

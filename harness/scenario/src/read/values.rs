@@ -6,6 +6,7 @@ use ikelab_wire::payload::Proposal;
 use ikelab_wire::registry::{KeId, Protocol, short};
 
 use crate::duration;
+use crate::lint::barred;
 use crate::nearest::nearest;
 use crate::reader::{Cx, Fields};
 use crate::shape::{self, Form};
@@ -90,7 +91,15 @@ pub(super) fn proposals(cx: &Cx<'_>, node: &Node, protocol: Protocol) -> Option<
     let mut proposals = Vec::new();
     for (number, text) in (1_u8..).zip(cx.texts(node, "proposals")) {
         match Proposal::from_text(&text.value, protocol, number) {
-            Ok(proposal) => proposals.push(proposal),
+            Ok(proposal) => {
+                let weak = barred::of(std::slice::from_ref(&proposal));
+                if !weak.is_empty() {
+                    let message = format!("L8: `{}` has {}", text.value, weak.join(", "));
+                    let label = "RFC 8247 bars or discourages it: for look-alikes only";
+                    cx.warning(text.span, message, label);
+                }
+                proposals.push(proposal);
+            }
             Err(why) => {
                 let word = text.value.get(why.at..).and_then(|rest| rest.split('-').next());
                 let word = word.unwrap_or_default();

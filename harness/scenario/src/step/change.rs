@@ -222,6 +222,7 @@ impl Changed {
         if self.has(&name) {
             let message = format!("tunnel `{}` has a child `{name}` already", self.tunnel.name);
             cx.error(node.span, message, "to say something else about it: `change_child`");
+            return;
         }
         if !self.tunnel.children.contains(&name) {
             self.tunnel.children.push(name.clone());

@@ -199,8 +199,10 @@ fn step(cx: &Cx<'_>, world: &mut World, node: &Node, now: Instant) -> Option<Rea
     let name = fields.text("name").map(|text| text.value.clone());
     let mut kinds = SHAPE.one_of.iter().filter(|key| fields.get(key).is_some());
     let (Some(key), second) = (kinds.next(), kinds.next()) else {
-        let label = format!("expected one of: {}", SHAPE.one_of.join(", "));
-        cx.error(fields.span, "a step that does nothing", label);
+        if !fields.has_unknown() {
+            let label = format!("expected one of: {}", SHAPE.one_of.join(", "));
+            cx.error(fields.span, "a step that does nothing", label);
+        }
         return None;
     };
     let key_span = fields.key(key)?;

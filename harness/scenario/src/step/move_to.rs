@@ -36,7 +36,7 @@ pub(super) fn read(cx: &Cx<'_>, world: &mut World, node: &Node) -> Option<Draft>
     let place = world.host_in(cx, host_text);
     let to = cx.text(to?, "to").and_then(|text| Some((text, cx.prefix(text, "address")?)));
     let (host, iface) = match place {
-        Some(place) => (place, world.iface(cx, &reference, iface_text.span)?.1),
+        Some(place) => (place, interface(cx, world, place, iface_text)?),
         None => return None,
     };
     let (text, to) = to?;
@@ -52,6 +52,16 @@ pub(super) fn read(cx: &Cx<'_>, world: &mut World, node: &Node) -> Option<Draft>
     let words = format!("{reference} moves to {}/{}", to.0, to.1);
     let command = Command::Move(Move { iface, from: from.0, to, via });
     Some(Draft { actions: vec![(host, command)], text: words, takes: Duration::ZERO })
+}
+
+fn interface(cx: &Cx<'_>, world: &World, host: u16, name: &Text) -> Option<u16> {
+    let ifaces = &world.hosts.get(usize::from(host))?.ifaces;
+    let found = ifaces.iter().position(|iface| iface.name == name.value);
+    if found.is_none() {
+        let names: Vec<&str> = ifaces.iter().map(|iface| iface.name.as_str()).collect();
+        cx.unknown(name.span, "interface", &name.value, names);
+    }
+    u16::try_from(found?).ok()
 }
 
 /// The address that goes.
