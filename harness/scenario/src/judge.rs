@@ -2,6 +2,7 @@
 
 use ikelab_trace::Trace;
 
+use crate::diagnostic::Label;
 use crate::expect::{Bench, Complaint};
 use crate::invariant::INVARIANTS;
 use crate::ladder::Env;
@@ -42,12 +43,15 @@ impl Scenario {
             expectations: Vec::new(),
         };
         let mut take =
-            |kind: &'static str, text: &str, span: Span, complaint: Option<Complaint>| {
+            |written: (&'static str, &str, Span), vacuous: bool, complaint: Option<Complaint>| {
+                let (kind, text, span) = written;
                 let outcome = complaint
                     .as_ref()
                     .map_or(Outcome::Pass, |complaint| self.softened(complaint.outcome));
                 let line = Some(self.source.position(span.start).line);
-                verdict.expectations.push(Judged { kind, text: text.to_owned(), line, outcome });
+                let text = text.to_owned();
+                let vacuous = vacuous && complaint.is_none();
+                verdict.expectations.push(Judged { kind, text, line, outcome, vacuous });
                 // What only waits for the ladder's variables adds nothing to the ladder's own finding.
                 let told = complaint.filter(|complaint| !complaint.follows);
                 verdict.findings.extend(told.map(|complaint| self.finding(kind, complaint)));
@@ -62,21 +66,32 @@ impl Scenario {
                 }
                 Err(complaint) => Some(*complaint),
             };
-            take("ladder", "ladder", ladder.ladder.span, complaint);
+            let vacuous = ladder.is_vacuous(&bench);
+            take(("ladder", "ladder", ladder.ladder.span), vacuous, complaint);
         }
         for (wait, met) in cell.steps.waits.iter().zip(&waits) {
             let complaint = met.is_none().then(|| settle::complaint(&bench, wait, &run.earlier));
-            take("wait_for", &wait.text, wait.span, complaint);
+            take(("wait_for", &wait.text, wait.span), false, complaint);
         }
         for expectation in &cell.expectations.others {
             let complaint = expectation.judge(&bench);
-            take(expectation.kind(), expectation.text(), expectation.span(), complaint);
+            let written = (expectation.kind(), expectation.text(), expectation.span());
+            take(written, expectation.is_vacuous(&bench), complaint);
+        }
+        if !verdict.shows_something() && cell.snapshots.is_empty() {
+            verdict.findings.push(self.vacuous(cell));
         }
         for invariant in &INVARIANTS {
             let violation = (invariant.check)(&run);
             let outcome = if violation.is_some() { Outcome::Fail } else { Outcome::Pass };
             let text = invariant.says.to_owned();
-            verdict.expectations.push(Judged { kind: "invariant", text, line: None, outcome });
+            verdict.expectations.push(Judged {
+                kind: "invariant",
+                text,
+                line: None,
+                outcome,
+                vacuous: false,
+            });
             let Some(violation) = violation else { continue };
             let asks = |id: &str| {
                 self.tables.requirement(id).map(|row| (row.id.clone(), row.paraphrase.clone()))
@@ -99,6 +114,26 @@ impl Scenario {
         let worst = verdict.findings.iter().map(|finding| finding.outcome).max();
         verdict.outcome = worst.unwrap_or(Outcome::Pass);
         verdict
+    }
+
+    /// What is said of a run that met nothing of what is expected.
+    fn vacuous(&self, cell: &Cell) -> Finding {
+        let ladder = cell.expectations.ladder.as_ref().map(|ladder| ladder.ladder.span);
+        let others = cell.expectations.others.iter().map(|one| one.span());
+        let first = ladder.into_iter().chain(others).next();
+        let words = "this holds, as of every run in which nothing happens";
+        Finding {
+            outcome: Outcome::Inconclusive,
+            code: "E-VACUOUS",
+            message: "nothing came about of what the expectations speak of".to_owned(),
+            path: self.source.path.clone(),
+            context: String::new(),
+            label: first.map(|span| Label::new(&self.source, span, words)),
+            others: Vec::new(),
+            at: None,
+            requirements: Vec::new(),
+            story: Vec::new(),
+        }
     }
 
     fn finding(&self, kind: &str, complaint: Complaint) -> Finding {

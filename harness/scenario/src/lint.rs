@@ -16,8 +16,10 @@ use crate::read::nat;
 use crate::read::world::{EndNow, World};
 use crate::reader::{Cx, host_bits};
 use crate::source::Span;
+use crate::step::Steps;
 
-pub(crate) fn check(cx: &Cx<'_>, world: &World, until: Instant) {
+pub(crate) fn check(cx: &Cx<'_>, world: &World, steps: &Steps, until: Instant) {
+    check_flows(cx, steps, until);
     check_overlaps(cx, world);
     check_places(cx, world);
     for tunnel in &world.tunnels {
@@ -104,6 +106,19 @@ const CHILDREN_MAX: usize = 500;
 
 fn meets(some: &[SelectorRange], others: &[SelectorRange]) -> bool {
     some.iter().any(|one| others.iter().any(|other| overlap(one, other)))
+}
+
+/// L11: what a flow would still send when the run is over is never sent.
+fn check_flows(cx: &Cx<'_>, steps: &Steps, until: Instant) {
+    for action in &steps.agenda {
+        let Some((messages, takes)) = action.command.pace() else { continue };
+        let last = action.at + takes;
+        let place = usize::try_from(action.step).ok().and_then(|step| steps.times.get(step));
+        let Some((_, span, _)) = place.filter(|_| last >= until) else { continue };
+        let message = format!("L11: the run is over at {until}s, and this flow sends until {last}s");
+        let label = format!("it has {messages} messages: send fewer, or give the run a `duration`");
+        cx.warning(*span, message, label);
+    }
 }
 
 fn check_ike(cx: &Cx<'_>, span: Span, until: Instant, one: &End, other: &End) {

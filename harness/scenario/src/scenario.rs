@@ -77,6 +77,15 @@ pub struct Cell {
     pub(crate) expectations: Expectations,
 }
 
+impl Cell {
+    /// Whether the file expects nothing of it but views that were accepted before.
+    #[must_use]
+    pub fn expects_views_alone(&self) -> bool {
+        let Expectations { ladder, others, .. } = &self.expectations;
+        ladder.is_none() && others.is_empty() && self.steps.waits.is_empty()
+    }
+}
+
 impl Scenario {
     /// The plan of a cell with a seed.
     #[must_use]
@@ -373,7 +382,7 @@ fn cell(cx: &Cx<'_>, root: &Node, assignment: &Assignment) -> Option<Cell> {
     if let Some(node) = fields.get("faults") {
         fault::check_times(cx, node, until);
     }
-    lint::check(cx, &world, until);
+    lint::check(cx, &world, &steps, until);
     let programs = peers::programs(&world, fields.get("peers"));
     let known_issues = fields
         .get("known_issues")

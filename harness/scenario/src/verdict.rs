@@ -73,6 +73,9 @@ pub struct Judged {
     pub line: Option<usize>,
     /// How it came out.
     pub outcome: Outcome,
+    /// Whether it held only because the run met nothing that it speaks of.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub vacuous: bool,
 }
 
 /// Something that is not as expected.
@@ -114,6 +117,12 @@ fn seconds<S: Serializer>(at: &Option<Instant>, serializer: S) -> Result<S::Ok, 
 }
 
 impl Verdict {
+    /// Whether the run met anything that an expectation of the file speaks of.
+    #[must_use]
+    pub fn shows_something(&self) -> bool {
+        self.expectations.iter().any(|one| one.kind != "invariant" && !one.vacuous)
+    }
+
     /// The verdict on a cell that could not be run.
     #[must_use]
     pub fn unsupported(reason: &str) -> Self {

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use ikelab_ambient::Instant;
+use ikelab_trace::{Fact, Record};
 
 use super::{Bench, Complaint, ExpectCx, Expectation};
 use crate::expr::{self, Comparison, Expr, Eye};
 use crate::ladder::check;
 use crate::pattern::{self, Pattern};
 use crate::property::{self, Manner, Property};
-use crate::run::{Fold, Moment};
+use crate::run::{Fold, Moment, Run};
 use crate::source::Span;
 use crate::text::Text;
 use crate::verdict::Outcome;
@@ -130,6 +131,19 @@ impl Expectation for Throughout {
             }
         }
     }
+
+    fn is_vacuous(&self, bench: &Bench<'_>) -> bool {
+        match &self.condition {
+            Condition::Property(property) => !property.met(bench.run),
+            Condition::Message(_) | Condition::Expr(_) => is_silent(bench.run),
+        }
+    }
+}
+
+/// Whether nothing happened at all that a condition on messages or states could have met.
+fn is_silent(run: &Run<'_>) -> bool {
+    let told = |record: &Record| matches!(record.fact, Fact::Ike(_) | Fact::Esp(_));
+    run.conversation.messages.is_empty() && !run.trace.records.iter().any(told)
 }
 
 /// The variable of an expression that has no value.

@@ -79,6 +79,12 @@ impl LadderExpectation {
         })
     }
 
+    /// Whether it held only because there was nothing to explain.
+    pub(crate) fn is_vacuous(&self, bench: &Bench<'_>) -> bool {
+        !self.ladder.demands()
+            && !bench.run.conversation.messages.iter().any(|one| self.covers(one))
+    }
+
     /// The variables that the messages bind, or what is wrong.
     pub(crate) fn judge(&self, bench: &Bench<'_>) -> Result<Env, Box<Complaint>> {
         let all = &bench.run.conversation.messages;

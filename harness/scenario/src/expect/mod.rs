@@ -43,6 +43,11 @@ pub(crate) trait Expectation: fmt::Debug + Send + Sync {
     fn span(&self) -> Span;
     /// What is wrong, if anything is.
     fn judge(&self, bench: &Bench<'_>) -> Option<Complaint>;
+    /// Whether it held only because the run met nothing that it speaks of. What names a moment, a
+    /// flow or a number is met by every run.
+    fn is_vacuous(&self, _: &Bench<'_>) -> bool {
+        false
+    }
 }
 
 /// What an expectation is judged with.

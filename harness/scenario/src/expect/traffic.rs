@@ -290,6 +290,24 @@ impl Traffic {
     }
 }
 
+impl Traffic {
+    /// That the run was over before all messages had been sent.
+    fn unsent(&self, bench: &Bench<'_>, flows: &[&FlowSummary]) -> Option<String> {
+        let planned = |action: &crate::plan::Action| {
+            let flow = match &action.command {
+                Command::Ping(ping) => ping.flow,
+                Command::Send(send) => send.flow,
+                _ => return None,
+            };
+            self.flows.contains(&flow).then(|| action.command.pace())?
+        };
+        let planned: u64 = bench.run.agenda.iter().filter_map(planned).map(|(all, _)| all).sum();
+        let sent: u64 = flows.iter().map(|flow| flow.pattern.chars().count() as u64).sum();
+        let unsent = planned.checked_sub(sent).filter(|unsent| *unsent > 0)?;
+        Some(format!("; {unsent} more were not sent before the run ended at {}s", bench.until))
+    }
+}
+
 impl Expectation for Traffic {
     fn kind(&self) -> &'static str {
         "traffic"
@@ -306,7 +324,8 @@ impl Expectation for Traffic {
     fn judge(&self, bench: &Bench<'_>) -> Option<Complaint> {
         let all = FlowSummary::all(bench.run.trace);
         let flows: Vec<_> = all.iter().filter(|flow| self.flows.contains(&flow.flow)).collect();
-        let (span, message, label) = self.complaint(&flows)?;
+        let (span, mut message, label) = self.complaint(&flows)?;
+        message.push_str(&self.unsent(bench, &flows).unwrap_or_default());
         Some(Complaint::new(Outcome::Fail, bench, span, message, label))
     }
 }

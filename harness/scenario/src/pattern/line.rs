@@ -41,6 +41,7 @@ pub(crate) fn ladder(cx: &Cx<'_>, world: &World, text: &Text) -> (Ladder, Variab
     let mut variables = Variables::default();
     let mut lines = Vec::new();
     let mut empty = true;
+    let mut unread = false;
     let mut start = 0;
     for raw in text.value.split_inclusive('\n') {
         let range = start..start + raw.trim_end().len();
@@ -57,6 +58,7 @@ pub(crate) fn ladder(cx: &Cx<'_>, world: &World, text: &Text) -> (Ladder, Variab
         let whole = Word { text: scan.rest(), start: scan.at() };
         let Some(line) = message_line(&line_cx, &mut scan, &mut variables) else {
             bind_all(&scan, whole, &mut variables);
+            unread = true;
             continue;
         };
         if line.mark == Mark::AnyOrder && !matches!(lines.last(), Some(Line::Message(_))) {
@@ -68,7 +70,12 @@ pub(crate) fn ladder(cx: &Cx<'_>, world: &World, text: &Text) -> (Ladder, Variab
     if empty {
         cx.error(text.span, "the ladder has no line", "");
     }
-    (Ladder { lines, span: text.span }, variables)
+    let ladder = Ladder { lines, span: text.span };
+    if ladder.lines.contains(&Line::Gap) && !ladder.demands() && !unread {
+        let label = "say a line that has to come; a ladder that nothing can fail shows nothing";
+        cx.error(text.span, "the ladder asks for no message", label);
+    }
+    (ladder, variables)
 }
 
 /// Takes the variables of a line that could not be read as bound: one mistake is enough.

@@ -31,6 +31,16 @@ pub(crate) struct Ladder {
     pub(crate) span: Span,
 }
 
+impl Ladder {
+    /// Whether some message has to come.
+    pub(crate) fn demands(&self) -> bool {
+        self.lines.iter().any(|line| match line {
+            Line::Message(line) => line.mark != Mark::Optional && line.repeat.0 > 0,
+            Line::Gap => false,
+        })
+    }
+}
+
 /// A line of a ladder that is not a comment.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum Line {

@@ -137,6 +137,24 @@ pub struct Send {
     pub dont_fragment: Option<bool>,
 }
 
+impl Command {
+    /// How many messages a step's flow has, and how long after the first the last of them is sent;
+    /// none for what is no flow with a pace.
+    pub(crate) fn pace(&self) -> Option<(u64, Duration)> {
+        let last = |messages: u64, every: Duration| {
+            let gaps = u32::try_from(messages.saturating_sub(1)).unwrap_or(u32::MAX);
+            (messages, every.saturating_mul(gaps))
+        };
+        match self {
+            Self::Ping(ping) => Some(last(ping.count.into(), ping.every)),
+            Self::Send(send) => {
+                Some(last(send.octets.div_ceil(u64::from(send.size.max(1))), send.every?))
+            }
+            _ => None,
+        }
+    }
+}
+
 /// What to delete.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ClearWhat {

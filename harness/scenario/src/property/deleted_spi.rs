@@ -2,7 +2,7 @@
 //! than `grace` ago. It stands under `never`.
 //!
 //! A Delete names SPIs inbound at its sender (RFC 7296 §1.4.1), in the request and in the response;
-//! a Delete of the IKE SA means all Child SAs that it has by then.
+//! a Delete of the IKE SA means all Child SAs that it still has when that is acknowledged.
 
 use std::collections::BTreeMap;
 
@@ -28,7 +28,7 @@ pub(super) fn find(run: &Run<'_>, args: &[Arg]) -> Option<Violation> {
 }
 
 /// By receiver and SPI: when its deletion was acknowledged.
-fn gone(run: &Run<'_>) -> BTreeMap<(u16, u32), Instant> {
+pub(super) fn gone(run: &Run<'_>) -> BTreeMap<(u16, u32), Instant> {
     let mut gone = BTreeMap::new();
     for exchange in exchanges(&run.conversation) {
         if exchange.request.header.exchange != ExchangeType::INFORMATIONAL {
@@ -50,10 +50,12 @@ fn gone(run: &Run<'_>) -> BTreeMap<(u16, u32), Instant> {
     gone
 }
 
-/// Receiver and SPI of the Child SAs of an IKE SA when its deletion was asked for.
+/// Receiver and SPI of the Child SAs that an IKE SA still has when its deletion is acknowledged: an
+/// end whose own attempt to replace it is undecided moves them only when the peer deletes it (RFC
+/// 7296 §2.8.1, §2.25.2).
 fn children(run: &Run<'_>, exchange: &Exchange<'_>) -> Vec<(u16, u32)> {
     let mut parents: BTreeMap<(u16, u32), IkeSpi> = BTreeMap::new();
-    let before = run.trace.records.iter().take_while(|record| record.at <= exchange.asked);
+    let before = run.trace.records.iter().take_while(|record| record.at <= exchange.done);
     for record in before {
         let host = record.host.0;
         match &record.fact {

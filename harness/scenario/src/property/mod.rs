@@ -20,6 +20,7 @@ mod replay;
 mod retransmit;
 mod single;
 mod spis;
+mod subject;
 
 use std::time::Duration;
 
@@ -61,10 +62,13 @@ impl Violation {
 pub(crate) struct Property {
     manner: Manner,
     check: Check,
+    subject: Subject,
     args: Vec<Arg>,
 }
 
 type Check = fn(&Run<'_>, &[Arg]) -> Option<Violation>;
+/// Whether a run met what a property speaks of: of one that met none of it, every property holds.
+type Subject = fn(&Run<'_>, &[Arg]) -> bool;
 
 /// What an argument has to be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -119,15 +123,25 @@ struct Kind {
     manner: Manner,
     params: &'static [Param],
     /// None where this version has no check.
-    check: Option<Check>,
+    check: Option<(Check, Subject)>,
 }
 
-const fn kind(name: &'static str, params: &'static [Param], check: Check) -> Kind {
-    Kind { name, manner: Manner::Law, params, check: Some(check) }
+const fn kind(
+    name: &'static str,
+    params: &'static [Param],
+    check: Check,
+    subject: Subject,
+) -> Kind {
+    Kind { name, manner: Manner::Law, params, check: Some((check, subject)) }
 }
 
-const fn offence(name: &'static str, params: &'static [Param], check: Check) -> Kind {
-    Kind { name, manner: Manner::Offence, params, check: Some(check) }
+const fn offence(
+    name: &'static str,
+    params: &'static [Param],
+    check: Check,
+    subject: Subject,
+) -> Kind {
+    Kind { name, manner: Manner::Offence, params, check: Some((check, subject)) }
 }
 
 const fn later(name: &'static str) -> Kind {
@@ -135,28 +149,58 @@ const fn later(name: &'static str) -> Kind {
 }
 
 const KINDS: [Kind; 22] = [
-    kind("no_cleartext", &[Param::Child], cleartext::no_cleartext),
-    kind("keys_agree", &[Param::Tunnel], keys::agree),
-    kind("spi_unique", &[], spis::unique),
-    kind("msgid_in_window", &[], message_ids::check),
-    kind("retransmit_is_identical", &[], retransmit::check),
-    kind("esp_decryptable", &[Param::Host, Param::Host], decryptable::check),
+    kind("no_cleartext", &[Param::Child], cleartext::no_cleartext, subject::traffic),
+    kind("keys_agree", &[Param::Tunnel], keys::agree, subject::tunnel),
+    kind("spi_unique", &[], spis::unique, subject::ike),
+    kind("msgid_in_window", &[], message_ids::check, subject::ike),
+    kind("retransmit_is_identical", &[], retransmit::check, subject::repetition),
+    kind("esp_decryptable", &[Param::Host, Param::Host], decryptable::check, subject::esp_between),
     // A panic ends the run with the outcome `error`: a trace to judge is the proof.
-    kind("no_panic", &[Param::Host], |_, _| None),
-    kind("nonces_fresh", &[], nonces::fresh),
-    kind("no_state_before_cookie", &[Param::Host], no_state::check),
-    kind("amplification", &[Param::Host, Param::Number("most")], amplification::check),
-    offence("esp_on_deleted_spi", &[Param::Span("grace", Some(Duration::ZERO))], deleted_spi::find),
-    kind("make_before_break", &[Param::Child], make_before_break::check),
-    kind("single_child", &[Param::Child, Param::Span("grace", None)], single::check),
-    kind("old_sa_deleted", &[Param::Span("within", None)], old_sa::check),
-    kind("replay_protected", &[Param::Child], replay::check),
-    kind("bounded", &[Param::Word("what", &bounded::WHAT), Param::Number("n")], bounded::check),
-    kind("memory", &[Param::Host, Param::Number("most"), Param::Number("left")], memory::check),
-    kind("quiet_after", &[Param::Span("t", None)], quiet::check),
-    kind("collision_by_nonce", &[Param::Child], collision::by_nonce),
-    kind("fragments_well_formed", &[Param::Host], fragments::check),
-    kind("ike_datagrams", &[Param::Host, Param::Number("n")], fragments::datagrams),
+    kind("no_panic", &[Param::Host], |_, _| None, subject::packet_to),
+    kind("nonces_fresh", &[], nonces::fresh, subject::ike),
+    kind("no_state_before_cookie", &[Param::Host], no_state::check, subject::ike_to),
+    kind(
+        "amplification",
+        &[Param::Host, Param::Number("most")],
+        amplification::check,
+        subject::ike_to,
+    ),
+    offence(
+        "esp_on_deleted_spi",
+        &[Param::Span("grace", Some(Duration::ZERO))],
+        deleted_spi::find,
+        subject::deletion,
+    ),
+    kind("make_before_break", &[Param::Child], make_before_break::check, subject::replacement),
+    kind(
+        "single_child",
+        &[Param::Child, Param::Span("grace", None)],
+        single::check,
+        subject::child,
+    ),
+    kind("old_sa_deleted", &[Param::Span("within", None)], old_sa::check, subject::rekey),
+    kind("replay_protected", &[Param::Child], replay::check, subject::esp_of),
+    kind(
+        "bounded",
+        &[Param::Word("what", &bounded::WHAT), Param::Number("n")],
+        bounded::check,
+        subject::ike,
+    ),
+    kind(
+        "memory",
+        &[Param::Host, Param::Number("most"), Param::Number("left")],
+        memory::check,
+        subject::ike_to,
+    ),
+    kind("quiet_after", &[Param::Span("t", None)], quiet::check, subject::packet_before),
+    kind("collision_by_nonce", &[Param::Child], collision::by_nonce, subject::collision),
+    kind("fragments_well_formed", &[Param::Host], fragments::check, subject::fragment_from),
+    kind(
+        "ike_datagrams",
+        &[Param::Host, Param::Number("n")],
+        fragments::datagrams,
+        subject::ike_from,
+    ),
     later("flowing"),
 ];
 
@@ -181,12 +225,12 @@ pub(crate) fn read(cx: &Cx<'_>, world: &World, call: &Call) -> Option<Property> 
         );
         return None;
     };
-    let Some(check) = kind.check else {
+    let Some((check, subject)) = kind.check else {
         cx.not_yet(call.span, &format!("property `{}`", call.name));
         return None;
     };
     let args = arguments(cx, world, kind, call)?;
-    Some(Property { manner: kind.manner, check, args })
+    Some(Property { manner: kind.manner, check, subject, args })
 }
 
 /// The arguments in the order of the parameters.
@@ -266,6 +310,11 @@ impl Property {
     /// Whether a run keeps it.
     pub(crate) fn check(&self, run: &Run<'_>) -> Option<Violation> {
         (self.check)(run, &self.args)
+    }
+
+    /// Whether a run met anything that it speaks of.
+    pub(crate) fn met(&self, run: &Run<'_>) -> bool {
+        (self.subject)(run, &self.args)
     }
 
     /// Whether it stands under `always` or under `never`.

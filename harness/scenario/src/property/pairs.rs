@@ -23,6 +23,8 @@ pub(super) struct Deletion {
     pub(super) from: u16,
     pub(super) at: Instant,
     pub(super) spi: u32,
+    /// Whether the SA has come to the end of its life there; who asks for that says so.
+    pub(super) due: bool,
 }
 
 /// The inbound SPIs of the hosts for a child such as `site.net`. That an SPI belongs to a child is
@@ -51,7 +53,8 @@ pub(super) fn deletions(run: &Run<'_>) -> Vec<Deletion> {
     });
     requests
         .flat_map(|(message, ike)| {
-            deleted_spis(ike).map(|spi| Deletion { from: message.from, at: message.at, spi })
+            let deletion = |spi| Deletion { from: message.from, at: message.at, spi, due: false };
+            deleted_spis(ike).map(deletion)
         })
         .collect()
 }
