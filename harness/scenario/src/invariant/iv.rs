@@ -22,37 +22,36 @@ pub(super) fn unique(run: &Run<'_>) -> Option<Violation> {
         .filter(|message| matches!(message.content, Content::Fragment(_)))
         .map(|message| message.record)
         .collect();
-    let mut seen = BTreeSet::new();
-    for message in run
-        .conversation
-        .messages
-        .iter()
-        .filter(|message| !message.repeated && !run.lies(message.from))
-    {
-        let (key, octets) = match &message.content {
+    // What a key sealed under an IV: a message that is sent again, wherever to, has the same octets.
+    let mut seen: BTreeMap<_, &[u8]> = BTreeMap::new();
+    for message in run.conversation.messages.iter().filter(|message| !run.lies(message.from)) {
+        let (key, whole, sealed) = match &message.content {
             // The fragments of a message are looked at, each with its own IV, and not the whole.
             Content::Ike(_) if in_pieces.contains(&message.record) => continue,
             Content::Ike(ike) => {
                 let header = &ike.header;
                 let sealed = sealed(&ike.octets);
-                ((message.from, header.initiator_spi.0, header.responder_spi.0), sealed)
+                let key = (message.from, header.initiator_spi.0, header.responder_spi.0);
+                (key, &ike.octets, sealed)
             }
             Content::Esp { spi, octets, .. } => {
                 let body = octets.get(ESP_HEADER..).map(<[u8]>::to_vec);
-                ((message.from, u64::from(spi.0), ESP_KEY), body)
+                ((message.from, u64::from(spi.0), ESP_KEY), octets, body)
             }
             Content::Fragment(part) => {
                 let header = &part.header;
                 let sealed = sealed(&part.octets);
-                ((message.from, header.initiator_spi.0, header.responder_spi.0), sealed)
+                let key = (message.from, header.initiator_spi.0, header.responder_spi.0);
+                (key, &part.octets, sealed)
             }
             Content::Keepalive | Content::Icmp | Content::Plain | Content::Garbled(_) => continue,
         };
         let length = lengths.get(&(key.1, key.2)).copied();
         let iv =
-            octets.zip(length).and_then(|(octets, length)| Some(octets.get(..length)?.to_vec()));
+            sealed.zip(length).and_then(|(sealed, length)| Some(sealed.get(..length)?.to_vec()));
         let Some(iv) = iv.filter(|iv| !iv.is_empty()) else { continue };
-        if !seen.insert((key, iv)) {
+        let before = seen.insert((key, iv), whole.as_slice());
+        if before.is_some_and(|before| before != whole.as_slice()) {
             let what = format!("{}'s {} uses an IV again", run.name(message.from), message.words());
             return Some(Violation::new(message.at, what));
         }
