@@ -15,8 +15,7 @@ duration: 2m
 tunnels: {site: {ike: {lifetime: 90s, rekey_jitter: 1s}}}
 steps: [{at: 0s, ping: {from: R1.lan, to: R2.lan, count: 3}}]
 expect:
-  ladder: |
-    ...
+  snapshot: [ladder]
 ";
 
 const NET: &str = "net:
@@ -130,7 +129,7 @@ fn files_include_files_up_to_a_depth() {
 
 fn with_issue(entry: &str, today: Option<&str>) -> Scenario {
     let main = format!("{MAIN}known_issues:\n  - {entry}\n");
-    let main = main.replace("    ...", "    R1 -> R2 IKE_AUTH");
+    let main = main.replace("  snapshot: [ladder]", "  ladder: R1 -> R2 IKE_AUTH");
     read(&parts(&main, NET, TUNNEL), today).unwrap_or_else(|found| panic!("{}", found[0]))
 }
 
@@ -164,7 +163,7 @@ fn an_entry_that_is_not_needed_any_more_fails() {
     let label = finding.label.as_ref().unwrap();
     assert_eq!(
         (finding.code, label.line, label.text.as_str()),
-        ("E-KNOWN", 11, "remove this entry")
+        ("E-KNOWN", 10, "remove this entry")
     );
 }
 

@@ -525,6 +525,18 @@ fn warnings_stop_no_run() {
     insta::assert_snapshot!("warnings", all);
 }
 
+#[test]
+fn an_spi_of_zero_is_no_pin_and_a_flow_beyond_the_end_is_warned_of() {
+    let zero = BASE.replace("f7ffcf9cf569bfc2", "0000000000000000");
+    assert_eq!(read(&zero).unwrap_err()[0].message, "no engine chooses the SPI 0");
+    let long = BASE.replace("count: 5,", "count: 121,");
+    assert_eq!(
+        warned(&long),
+        ["L9: the run is over at 120.000s, and this flow sends until 120.000s"]
+    );
+    assert_eq!(warned(&BASE.replace("count: 5,", "count: 120,")), [""; 0]);
+}
+
 /// The messages of the warnings of a file.
 fn warned(text: &str) -> Vec<String> {
     let scenario = read(text).unwrap_or_else(|found| panic!("{}", found[0]));

@@ -173,7 +173,7 @@ fn a_value_may_be_one_of_some_or_between_two() {
 
 /// A made-up scenario with faults.
 fn with_faults(faults: &str, expect: &str) -> ikelab_scenario::Scenario {
-    let base = story::scenario("  ladder: |\n    ...\n").source.text.clone();
+    let base = story::scenario("  snapshot: [ladder]\n").source.text.clone();
     let text = base.replace("steps:\n", &format!("faults:\n{faults}steps:\n"));
     let found = parse("a.yaml", &format!("{text}{expect}"), &Arc::new(Tables::builtin()));
     found.unwrap_or_else(|found| panic!("{}", found[0]))

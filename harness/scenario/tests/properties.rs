@@ -17,7 +17,7 @@ const SA: SaId = SaId { initiator: IkeSpi(1), responder: IkeSpi(2) };
 
 /// What the expectations come to, without the laws of every run.
 fn outcome(story: Story, expect: &str) -> (Outcome, Vec<String>) {
-    let verdict = story.judge(&format!("  ladder: |\n    ...\n  {expect}\n"));
+    let verdict = story.judge(&format!("  snapshot: [ladder]\n  {expect}\n"));
     let own = verdict.findings.iter().filter(|finding| finding.code != "E-INVARIANT");
     let told: Vec<_> = own.clone().map(|finding| finding.message.clone()).collect();
     (own.map(|finding| finding.outcome).max().unwrap_or(Outcome::Pass), told)
@@ -281,7 +281,7 @@ fn silence_is_broken_by_anything_but_a_keepalive() {
 #[test]
 fn an_offence_stands_under_never_and_a_law_under_always() {
     use ikelab_scenario::{Tables, parse};
-    let text = story::scenario("  ladder: |\n    ...\n").source.text.clone();
+    let text = story::scenario("  snapshot: [ladder]\n").source.text.clone();
     for (expect, place) in [
         ("always: [esp_on_deleted_spi()]", "write it under `never:`"),
         ("never: [\"bounded(sas, 2)\"]", "write it under `always:`"),
@@ -301,7 +301,7 @@ fn an_offence_stands_under_never_and_a_law_under_always() {
 
 /// The laws that a run breaks.
 fn broken(story: Story) -> Vec<String> {
-    let verdict = story.judge("  ladder: |\n    ...\n");
+    let verdict = story.judge("  snapshot: [ladder]\n");
     let laws = verdict.expectations.iter();
     let broken = laws.filter(|one| one.kind == "invariant" && one.outcome == Outcome::Fail);
     broken.map(|one| one.text.clone()).collect()
@@ -397,7 +397,7 @@ fn an_answer_of_another_life_may_be_another_answer() {
 
 /// What the laws of every run say.
 fn laws(story: Story) -> Vec<String> {
-    let verdict = story.judge("  ladder: |\n    ...\n");
+    let verdict = story.judge("  snapshot: [ladder]\n");
     let laws = verdict.findings.iter().filter(|finding| finding.code == "E-INVARIANT");
     laws.map(|finding| finding.message.clone()).collect()
 }

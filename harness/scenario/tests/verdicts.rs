@@ -35,7 +35,7 @@ fn first(verdict: &Verdict) -> (&str, &str) {
     (finding.code, &finding.message)
 }
 
-const ANY: &str = "  ladder: |\n    ...\n";
+const ANY: &str = "  snapshot: [ladder]\n";
 
 #[test]
 fn a_run_that_is_as_the_ladder_says_passes() {
@@ -259,12 +259,55 @@ fn a_flow_is_told_request_by_request() {
 }
 
 #[test]
+fn a_run_that_met_nothing_of_what_is_expected_is_open() {
+    let none = [
+        "  always: [make_before_break(site.net), retransmit_is_identical()]\n",
+        "  never: [R2 -> R1 KEEPALIVE, \"esp_on_deleted_spi()\"]\n",
+        "  ladder: \"? R1 -> R2 IKE_AUTH\"\n  always: [\"count(R1.ike) <= 1\"]\n",
+    ];
+    for expect in none {
+        let verdict = Story::default().judge(expect);
+        assert_eq!(verdict.outcome, Outcome::Inconclusive, "{expect}");
+        assert_eq!(first(&verdict).0, "E-VACUOUS", "{expect}");
+        let more = format!("{expect}  at: [{{t: 1s, check: \"count(R1.ike) == 0\"}}]\n");
+        assert_eq!(Story::default().judge(&more).outcome, Outcome::Pass, "{more}");
+    }
+    let story = || Story::default().ike(0, R1, &init(BOTH, KeId::CURVE25519));
+    assert_eq!(story().judge(none[1]).outcome, Outcome::Pass, "there was something to see");
+}
+
+#[test]
+fn a_ladder_that_nothing_can_fail_is_a_mistake() {
+    for ladder in ["    ...", "    ...\n    ? R1 -> R2 IKE_AUTH\n    R1 -> R2 IKE_SA_INIT x0..3"] {
+        let text = scenario(ANY).source.text.replace("  snapshot: [ladder]", "  ladder: |\nLADDER");
+        let text = text.replace("LADDER", ladder);
+        let found = parse("dots.yaml", &text, &Arc::new(Tables::builtin())).unwrap_err();
+        assert_eq!(found[0].message, "the ladder asks for no message", "{ladder}");
+    }
+}
+
+#[test]
+fn what_is_written_is_judged_of_a_liar_too() {
+    let rule = "{when: R1 -> R2 INFORMATIONAL req, edit: set mid = 77}";
+    let peers = format!("peers: {{R1: {{impl: builtin, behave: [{rule}]}}}}\n");
+    let asked = message(ExchangeType::INFORMATIONAL, 77, false, Vec::new());
+    let trace = Story::default().ike(0, R1, &asked).trace();
+    for (expect, outcome) in
+        [("  always: [msgid_in_window()]\n", Outcome::Fail), (ANY, Outcome::Pass)]
+    {
+        let text = format!("{}{peers}", scenario(expect).source.text);
+        let liar = parse("liar.yaml", &text, &Arc::new(Tables::builtin())).unwrap();
+        assert_eq!(liar.judge(&liar.cells[0], &trace).outcome, outcome, "{expect}");
+    }
+}
+
+#[test]
 fn a_scenario_that_exercises_shoulds_only_is_noted_where_it_would_fail() {
     let text = scenario(ANY)
         .source
         .text
         .replace("R7296-2.3-04", "R7296-2.5-14")
-        .replace("    ...", "    R1 -> R2 IKE_AUTH");
+        .replace("  snapshot: [ladder]", "  ladder: R1 -> R2 IKE_AUTH");
     let scenario = parse("should.yaml", &text, &Arc::new(Tables::builtin())).unwrap();
     assert_eq!(
         scenario.judge(&scenario.cells[0], &Story::default().trace()).outcome,

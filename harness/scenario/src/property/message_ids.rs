@@ -11,7 +11,12 @@ use super::{Arg, Violation};
 use crate::run::{Message, Run};
 
 pub(super) fn check(run: &Run<'_>, _: &[Arg]) -> Option<Violation> {
-    in_window(run)
+    within(run, |_| true)
+}
+
+/// The law of every run, which is not for liars.
+pub(crate) fn in_window(run: &Run<'_>) -> Option<Violation> {
+    within(run, |host| !run.lies(host))
 }
 
 /// One end's requests in one IKE SA.
@@ -21,7 +26,7 @@ struct Requests {
     open: BTreeSet<u32>,
 }
 
-pub(crate) fn in_window(run: &Run<'_>) -> Option<Violation> {
+fn within(run: &Run<'_>, judged: impl Fn(u16) -> bool) -> Option<Violation> {
     let windows = windows(run);
     let mut ends: BTreeMap<(u16, IkeSpi), Requests> = BTreeMap::new();
     // Responses count when they arrive.
@@ -38,7 +43,7 @@ pub(crate) fn in_window(run: &Run<'_>) -> Option<Violation> {
             answers.extend(arrival.zip(message.to).map(|(at, host)| (at, host, sa, id)));
             continue;
         }
-        if run.lies(message.from) {
+        if !judged(message.from) {
             continue;
         }
         let requests = ends.entry((message.from, sa)).or_default();

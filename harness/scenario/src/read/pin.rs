@@ -35,15 +35,22 @@ fn pin(cx: &Cx<'_>, world: &World, node: &Node) -> Option<Pin> {
     if let Some(nth) = fields.integer("nth", 1, 1_000_000) {
         pin.nth = u32::try_from(nth - 1).ok();
     }
-    if pin.purpose.exchange == ExchangeType::IKE_SA_INIT.0
-        && pin.purpose.value == Value::Spi
-        && value.len() != 8
-    {
-        let label = "the SPI of an IKE SA has 16 hex digits";
-        cx.error(value_text.span, format!("a value of {} octets", value.len()), label);
+    if pin.purpose.exchange == ExchangeType::IKE_SA_INIT.0 && pin.purpose.value == Value::Spi {
+        check_ike_spi(cx, value_text, &value);
     }
     pin.value = value;
     Some(pin)
+}
+
+/// An IKE SPI has eight octets, and is not zero (RFC 7296 §3.1).
+fn check_ike_spi(cx: &Cx<'_>, text: &Text, value: &[u8]) {
+    if value.len() != 8 {
+        let label = "the SPI of an IKE SA has 16 hex digits";
+        cx.error(text.span, format!("a value of {} octets", value.len()), label);
+    } else if value.iter().all(|octet| *octet == 0) {
+        let label = "to send one all the same, let a liar say it: `edit: set spi_i = 0`";
+        cx.error(text.span, "no engine chooses the SPI 0", label);
+    }
 }
 
 /// `[HOST.][req.|resp.]EXCHANGE.(spi|nonce|ke)[[index]]`
