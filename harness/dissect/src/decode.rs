@@ -65,6 +65,8 @@ pub struct DecodedMessage {
     pub icv: Icv,
     /// Its payloads: the decrypted ones where they could be opened.
     pub payloads: Vec<DecodedPayload>,
+    /// What stands in the clear beside an SK payload that was opened.
+    pub outside: Vec<DecodedPayload>,
 }
 
 /// A payload.
@@ -166,6 +168,7 @@ impl From<&IkeMessage> for DecodedMessage {
             protected: message.protected,
             icv: message.icv,
             payloads: message.payloads.iter().map(DecodedPayload::from).collect(),
+            outside: message.outside.iter().map(DecodedPayload::from).collect(),
         }
     }
 }

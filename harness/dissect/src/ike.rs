@@ -69,6 +69,8 @@ pub struct IkeMessage {
     /// The octets that were sealed, and the type of the first payload in them, where the integrity
     /// check value is right.
     pub inner: Option<(PayloadType, Vec<u8>)>,
+    /// What stands beside an SK payload that was opened, in the clear: nobody vouches for it.
+    pub outside: Vec<Payload>,
     /// Number and total of the fragment it came in, for a message in fragments.
     pub fragment: Option<(u16, u16)>,
     /// The frames of its other fragments.
@@ -192,10 +194,15 @@ impl IkeReader {
         }
         let inner = opening.opened.map(|opened| (opened.first, opened.plaintext));
         let chain = inner.as_ref().map(|(first, plaintext)| Chain::read(*first, plaintext));
+        let mut outside = outer.clone();
+        outside.retain(|payload| !is_sealed(payload));
         let payloads = reading.choose(opening.icv, outer, chain);
+        if payloads.iter().any(is_sealed) {
+            outside.clear();
+        }
         let inner = inner.filter(|_| opening.icv == Icv::Good);
         let message = reading.message(opening.icv, payloads);
-        Dissected::Ike(IkeMessage { protected: true, inner, ..message })
+        Dissected::Ike(IkeMessage { protected: true, inner, outside, ..message })
     }
 
     fn read_fragment(
@@ -216,7 +223,9 @@ impl IkeReader {
             // RFC 7383 §2.6: it does not count, and the message waits for a good one.
             return reading.fragment(icv, number, total);
         }
-        let part = Part { frame: reading.place.frame, icv, opened };
+        let mut outside = outer.clone();
+        outside.retain(|payload| !is_sealed(payload));
+        let part = Part { frame: reading.place.frame, icv, opened, outside };
         let key = SetKey::of(&reading.raw.header);
         let Some(whole) = self.collector.add(key, number, total, part) else {
             return reading.fragment(icv, number, total);
@@ -228,6 +237,7 @@ impl IkeReader {
         Dissected::Ike(IkeMessage {
             protected: true,
             inner,
+            outside: if payloads.iter().any(is_sealed) { Vec::new() } else { whole.outside },
             fragment: Some((number, total)),
             earlier_frames: whole.earlier_frames,
             ..reading.message(whole.icv, payloads)
@@ -313,6 +323,7 @@ impl<'a> Reading<'a> {
             icv,
             payloads,
             inner: None,
+            outside: Vec::new(),
             fragment: None,
             earlier_frames: Vec::new(),
             octets: self.octets.to_vec(),
@@ -324,4 +335,9 @@ impl<'a> Reading<'a> {
         let header = self.raw.header;
         Dissected::Fragment(IkeFragment { frame, time_ns, src, dst, header, icv, number, total })
     }
+}
+
+/// Whether a payload holds others, sealed.
+fn is_sealed(payload: &Payload) -> bool {
+    matches!(payload.body, Body::Sk(_) | Body::Skf(_))
 }

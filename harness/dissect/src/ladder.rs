@@ -61,6 +61,7 @@ fn line(dissected: &Dissected) -> Option<Line> {
 
 fn message_words(message: &IkeMessage) -> String {
     let header = &message.header;
+    let outside = notation::outside(&message.outside, header.flags.response());
     let payloads = match message.payloads.as_slice() {
         [] => "no payloads".to_owned(),
         payloads => notation::line(payloads, header.flags.response()),
@@ -72,7 +73,7 @@ fn message_words(message: &IkeMessage) -> String {
     let icv = if message.protected { icv_words(message.icv) } else { "" };
     let kind = if header.flags.response() { "resp" } else { "req" };
     format!(
-        "{} > {}  {} {kind} mid={}{fragments}{icv}  {payloads}",
+        "{} > {}  {} {kind} mid={}{fragments}{icv}  {outside}{payloads}",
         message.src, message.dst, header.exchange, header.message_id
     )
 }

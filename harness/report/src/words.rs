@@ -13,10 +13,12 @@ pub(crate) fn exchange(header: &Header) -> String {
     format!("{} {side}", header.exchange)
 }
 
-/// The payloads of a message on one line, and what is wrong with its integrity.
+/// The payloads of a message on one line, in brackets what is not protected, and what is wrong with its integrity.
 pub(crate) fn payloads(message: &IkeMessage) -> String {
-    let mut words = notation::line(&message.payloads, message.header.flags.response());
-    if words.is_empty() {
+    let response = message.header.flags.response();
+    let mut words = notation::outside(&message.outside, response);
+    words.push_str(&notation::line(&message.payloads, response));
+    if message.payloads.is_empty() {
         words.push_str("(no payloads)");
     }
     if let Some((_, total)) = message.fragment {

@@ -13,6 +13,12 @@ pub fn line(payloads: &[Payload], response: bool) -> String {
     words.join(" ")
 }
 
+/// What stands in the clear beside an SK payload, to go before what is in it: `[N(COOKIE)] `;
+/// nothing where nothing does.
+pub fn outside(payloads: &[Payload], response: bool) -> String {
+    if payloads.is_empty() { String::new() } else { format!("[{}] ", line(payloads, response)) }
+}
+
 /// One payload in a few characters: `KE(x25519)`, `Ni`, `N(COOKIE)`, `SKF(2/3)`.
 pub fn word(payload: &Payload, response: bool) -> String {
     let name = match &payload.body {

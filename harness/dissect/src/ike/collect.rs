@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use ikelab_crypto::Opened;
 use ikelab_wire::ike::{Header, IkeSpi};
+use ikelab_wire::payload::Payload;
 use ikelab_wire::registry::{ExchangeType, PayloadType};
 
 use super::Icv;
@@ -41,6 +42,8 @@ pub(super) struct Part {
     pub(super) frame: u32,
     pub(super) icv: Icv,
     pub(super) opened: Option<Opened>,
+    /// What stands before its SKF payload, in the clear.
+    pub(super) outside: Vec<Payload>,
 }
 
 /// A message of which every fragment came.
@@ -50,6 +53,8 @@ pub(super) struct Whole {
     /// Type of the first payload, and the payloads; `None` when a fragment was not opened.
     pub(super) plaintext: Option<(PayloadType, Vec<u8>)>,
     pub(super) earlier_frames: Vec<u32>,
+    /// What stands in the clear before its first fragment.
+    pub(super) outside: Vec<Payload>,
 }
 
 #[derive(Debug, Default)]
@@ -130,7 +135,9 @@ impl Collector {
 
 impl Set {
     fn take(&mut self) -> Whole {
-        let parts = std::mem::take(&mut self.parts);
+        let mut parts = std::mem::take(&mut self.parts);
+        let outside = parts.values_mut().flat_map(|part| std::mem::take(&mut part.outside));
+        let outside = outside.collect();
         (self.octets, self.was_whole) = (0, true);
         let good = parts.values().all(|part| part.icv == Icv::Good);
         let mut frames: Vec<u32> = parts.values().map(|part| part.frame).collect();
@@ -140,6 +147,7 @@ impl Set {
             icv: if good { Icv::Good } else { Icv::Unknown },
             plaintext: join(parts.into_values()),
             earlier_frames: frames,
+            outside,
         }
     }
 }

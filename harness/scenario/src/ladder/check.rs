@@ -327,7 +327,7 @@ fn check_payloads(payloads: &Payloads, ike: &IkeContent, env: &Env) -> Result<En
     if payloads.exact {
         return check_exactly(payloads, ike, env);
     }
-    let mut used = vec![false; ike.payloads.len()];
+    let mut used = vec![false; ike.all().count()];
     let mut env = env.clone();
     // Items that say more choose first, so that `N` does not take what `N(COOKIE)` needs.
     let mut items: Vec<_> = payloads.items.iter().collect();
@@ -335,7 +335,7 @@ fn check_payloads(payloads: &Payloads, ike: &IkeContent, env: &Env) -> Result<En
     for (met, item) in (7_u32..).zip(items) {
         let mut nearest: Option<Mismatch> = None;
         let mut taken = None;
-        for (place, payload) in ike.payloads.iter().enumerate() {
+        for (place, payload) in ike.all().enumerate() {
             if used.get(place).copied().unwrap_or(true) {
                 continue;
             }
@@ -354,7 +354,7 @@ fn check_payloads(payloads: &Payloads, ike: &IkeContent, env: &Env) -> Result<En
         match (item.absent, taken) {
             (true, None) => {}
             (true, Some(_)) => {
-                let actual = notation::line(&ike.payloads, response);
+                let actual = ike.line();
                 return Err(mismatch(
                     met,
                     item.span,
@@ -379,7 +379,7 @@ fn missing(met: u32, item: &Item, nearest: Option<Mismatch>, ike: &IkeContent) -
     match nearest {
         Some(wrong) if wrong.met > 0 => Mismatch { met: met + 1, ..wrong },
         _ => {
-            let there = notation::line(&ike.payloads, ike.is_response());
+            let there = ike.line();
             let there = if there.is_empty() { "no payload".to_owned() } else { there };
             mismatch(met, item.span, item.words.clone(), there)
         }
@@ -392,12 +392,12 @@ fn said(item: &Item) -> usize {
 
 fn check_exactly(payloads: &Payloads, ike: &IkeContent, env: &Env) -> Result<Env, Mismatch> {
     let response = ike.is_response();
-    let there = || notation::line(&ike.payloads, response);
+    let all: Vec<_> = ike.all().collect();
     let items: Vec<_> = payloads.items.iter().filter(|item| !item.absent).collect();
     let mut env = env.clone();
     for (met, item) in (7_u32..).zip(&items) {
         let place = usize::try_from(met - 7).unwrap_or(0);
-        let Some(payload) = ike.payloads.get(place) else {
+        let Some(payload) = all.get(place) else {
             return Err(mismatch(met, item.span, item.words.clone(), "nothing more"));
         };
         env = check_item(item, payload, response, &env).map_err(|wrong| match wrong.met {
@@ -405,10 +405,10 @@ fn check_exactly(payloads: &Payloads, ike: &IkeContent, env: &Env) -> Result<Env
             _ => Mismatch { met: met + 1, ..wrong },
         })?;
     }
-    if ike.payloads.len() != items.len() {
+    if all.len() != items.len() {
         let names: Vec<_> = items.iter().map(|item| item.words.as_str()).collect();
         let expected = if names.is_empty() { "no payload".to_owned() } else { names.join(" ") };
-        return Err(mismatch(8, payloads.span, format!("exactly: {expected}"), there()));
+        return Err(mismatch(8, payloads.span, format!("exactly: {expected}"), ike.line()));
     }
     Ok(env)
 }

@@ -93,6 +93,8 @@ pub struct IkeContent {
     pub header: Header,
     /// Its payloads: inner ones where it was sealed.
     pub payloads: Vec<Payload>,
+    /// What stands in the clear beside those that were sealed; its sender may be anybody.
+    pub outside: Vec<Payload>,
     /// False when it is sealed and could not be opened: `payloads` are the outer ones.
     pub readable: bool,
     /// The whole message as it was sent.
@@ -114,9 +116,22 @@ impl IkeContent {
     #[must_use]
     pub fn words(&self) -> String {
         let side = if self.is_response() { "resp" } else { "req" };
-        let line = notation::line(&self.payloads, self.is_response());
-        let words = format!("{} {side} {}  {line}", self.header.exchange, self.header.message_id);
+        let (header, line) = (&self.header, self.line());
+        let words = format!("{} {side} {}  {line}", header.exchange, header.message_id);
         words.trim_end().to_owned()
+    }
+
+    /// Its payloads on one line: `[N(COOKIE)] D(ESP)`, in brackets what is not protected.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let response = self.is_response();
+        let outside = notation::outside(&self.outside, response);
+        format!("{outside}{}", notation::line(&self.payloads, response)).trim_end().to_owned()
+    }
+
+    /// All that it has, in its order: what is in the clear stands before what is sealed.
+    pub fn all(&self) -> impl Iterator<Item = &Payload> {
+        self.outside.iter().chain(&self.payloads)
     }
 }
 
@@ -365,6 +380,7 @@ fn ike(message: IkeMessage) -> Content {
         readable: !message.protected || message.icv == Icv::Good,
         header: message.header,
         payloads: message.payloads,
+        outside: message.outside,
         octets: message.octets,
         inner: message.inner,
         fragment: None,

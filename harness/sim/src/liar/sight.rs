@@ -132,21 +132,26 @@ fn ike(octets: &[u8], memory: &Memory) -> Content {
     });
     let inside = memory.inside(octets);
     let readable = inside.is_some() || (outer.is_ok() && !is_sealed);
-    let payloads = match inside {
-        Some(payloads) => payloads.to_vec(),
-        None => outer.unwrap_or_default(),
+    let mut outer = outer.unwrap_or_default();
+    let (payloads, outside) = match inside {
+        Some(payloads) => {
+            outer.retain(|payload| !sealed(payload));
+            (payloads.to_vec(), outer)
+        }
+        None => (outer, Vec::new()),
     };
-    ike_content(raw.header, payloads, readable, octets.to_vec(), fragment)
+    ike_content(raw.header, (payloads, outside), readable, octets.to_vec(), fragment)
 }
 
 /// An IKE message for a pattern.
 pub(crate) fn ike_content(
     header: Header,
-    payloads: Vec<Payload>,
+    (payloads, outside): (Vec<Payload>, Vec<Payload>),
     readable: bool,
     octets: Vec<u8>,
     fragment: Option<u16>,
 ) -> Content {
     let inner = None;
-    Content::Ike(Box::new(IkeContent { header, payloads, readable, octets, inner, fragment }))
+    let ike = IkeContent { header, payloads, outside, readable, octets, inner, fragment };
+    Content::Ike(Box::new(ike))
 }
