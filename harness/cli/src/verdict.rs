@@ -8,11 +8,17 @@ use ikelab_sim::RunResult;
 
 /// Fills in what the judge says of a run, and what of the scenario did nothing in it.
 pub(crate) fn fill(result: &mut CellResult, verdict: &Verdict, run: &RunResult) {
+    let name =
+        |host: u16| run.trace.hosts.get(usize::from(host)).map_or("?", |host| host.name.as_str());
+    let rules = run
+        .idle_rules
+        .iter()
+        .map(|(host, place)| format!("rule {} of {} did nothing", place + 1, name(*host)));
     result.outcome = outcome(verdict.outcome);
     result.reason = reason(verdict);
     if result.reason.is_empty() {
         let idle = [idle("pin", &run.unused_pins), idle("fault", &run.idle_faults)];
-        result.reason = idle.into_iter().flatten().collect::<Vec<_>>().join("; ");
+        result.reason = idle.into_iter().flatten().chain(rules).collect::<Vec<_>>().join("; ");
     }
     if !verdict.findings.is_empty() {
         result.text = told(result, verdict);
@@ -42,11 +48,38 @@ fn told(result: &CellResult, verdict: &Verdict) -> String {
         finding.context = format!("{cell}seed {:#x}{}", result.seed, order.unwrap_or_default());
         let _ = writeln!(text, "{finding}");
     }
-    let _ = writeln!(text, "  again   {}", again(result));
+    text + &whereabouts(result)
+}
+
+/// How to run it again, and where to look.
+fn whereabouts(result: &CellResult) -> String {
+    let mut text = format!("  again   {}\n", again(result));
     if let Some(folder) = &result.dir {
         let _ = writeln!(text, "  files   {folder}: ladder.txt capture.pcapng keys/ trace.jsonl");
     }
     text
+}
+
+/// A view is not as it was accepted.
+pub(crate) fn view_differs(result: &mut CellResult, view: &str, told: &str) {
+    let rest = if result.text.is_empty() { whereabouts(result) } else { result.text.clone() };
+    result.text = format!("{told}\n{rest}");
+    if result.outcome < Outcome::Fail {
+        result.outcome = Outcome::Fail;
+        result.reason = format!("view `{view}` is not as it was accepted");
+    }
+}
+
+/// No view was accepted yet. Where nothing else is expected, nothing was judged.
+pub(crate) fn nothing_accepted(result: &mut CellResult, alone: bool, how: &str) {
+    let told = format!("its views were never accepted: {how}");
+    if alone && result.outcome < Outcome::Inconclusive {
+        result.outcome = Outcome::Inconclusive;
+        result.reason = told;
+    } else if result.outcome < Outcome::Inconclusive {
+        let before = std::mem::take(&mut result.reason);
+        result.reason = if before.is_empty() { told } else { format!("{before}; {told}") };
+    }
 }
 
 /// The command that gives the same octets again.

@@ -154,20 +154,43 @@ pub enum Damage {
 }
 
 impl Damage {
-    /// Does it.
+    /// Does it; nothing where there are no such octets.
     pub fn apply(self, octets: &mut Vec<u8>) {
-        match self {
-            Self::Truncate(length) => octets.truncate(length),
-            Self::Flip(bit) => {
-                let bits = i64::try_from(octets.len()).unwrap_or(i64::MAX).saturating_mul(8);
-                let bit = if bit < 0 { bits + bit } else { bit };
-                let place = usize::try_from(bit).ok().map(|bit| (bit / 8, bit % 8));
-                if let Some((octet, bit)) =
-                    place.and_then(|(at, bit)| Some((octets.get_mut(at)?, bit)))
-                {
+        match (self, self.place(octets.len())) {
+            (Self::Truncate(length), _) => octets.truncate(length),
+            (Self::Flip(_), Some((at, bit))) => {
+                if let Some(octet) = octets.get_mut(at) {
                     *octet ^= 0x80 >> bit;
                 }
             }
+            (Self::Flip(_), None) => {}
+        }
+    }
+
+    /// Whether so many octets have what it is done to.
+    #[must_use]
+    pub fn is_within(self, length: usize) -> bool {
+        self.place(length).is_some()
+    }
+
+    /// The octet among so many, and the bit in it.
+    fn place(self, length: usize) -> Option<(usize, usize)> {
+        let bits = i64::try_from(length).ok()?.checked_mul(8)?;
+        let bit = match self {
+            Self::Truncate(first_gone) => i64::try_from(first_gone).ok()?.checked_mul(8)?,
+            Self::Flip(bit) if bit < 0 => bits.checked_add(bit)?,
+            Self::Flip(bit) => bit,
+        };
+        let bit = usize::try_from(bit).ok().filter(|bit| bit / 8 < length)?;
+        Some((bit / 8, bit % 8))
+    }
+}
+
+impl std::fmt::Display for Damage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Truncate(length) => write!(f, "truncate {length}"),
+            Self::Flip(bit) => write!(f, "flip-bit {bit}"),
         }
     }
 }

@@ -6,7 +6,7 @@ use ikelab_ambient::Instant;
 use ikelab_host::Host;
 use ikelab_net::Frame;
 use ikelab_scenario::plan::Plan;
-use ikelab_trace::{LinkInfo, Trace};
+use ikelab_trace::{Fact, IkeEvent, LinkInfo, Record, Trace};
 
 use crate::{Driver, Input, Node, RunError, build, drive};
 
@@ -19,6 +19,8 @@ pub struct RunResult {
     pub unused_pins: Vec<u32>,
     /// The places of the plan's faults that waited for a packet and met none.
     pub idle_faults: Vec<u32>,
+    /// The rules of liars that met no message: the host, and the place among its rules.
+    pub idle_rules: Vec<(u16, u32)>,
 }
 
 /// Runs a plan to its end. The result does not depend on the driver.
@@ -40,7 +42,30 @@ pub fn run(plan: &Plan, driver: Driver) -> Result<RunResult, RunError> {
     let idle_faults =
         (0..).zip(&plan.faults).filter(|(place, fault)| !struck.contains(place) && !fault.is_off());
     let idle_faults = idle_faults.map(|(place, _)| place).collect();
-    Ok(RunResult { trace, unused_pins, idle_faults })
+    let idle_rules = idle_rules(plan, &trace);
+    Ok(RunResult { trace, unused_pins, idle_faults, idle_rules })
+}
+
+/// The rules that the trace tells nothing of.
+fn idle_rules(plan: &Plan, trace: &Trace) -> Vec<(u16, u32)> {
+    let met: BTreeSet<(u16, &str)> = trace.records.iter().filter_map(met).collect();
+    let of = |liar: &ikelab_scenario::plan::Liar| {
+        // Behind the rule may stand what it made of a message.
+        let tells = |rule: &str| {
+            met.iter().any(|(host, text)| *host == liar.host && text.starts_with(rule))
+        };
+        let idle = (0..).zip(&liar.rules).filter(|(_, rule)| !tells(&rule.text));
+        idle.map(|(place, _)| (liar.host, place)).collect::<Vec<_>>()
+    };
+    plan.liars.iter().flat_map(of).collect()
+}
+
+/// The rule that a record tells of.
+fn met(record: &Record) -> Option<(u16, &str)> {
+    match &record.fact {
+        Fact::Ike(IkeEvent::Lied { rule, .. }) => Some((record.host.0, rule.as_str())),
+        _ => None,
+    }
 }
 
 /// True when a pin decided nothing at any host that it is for.

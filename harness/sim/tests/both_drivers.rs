@@ -255,6 +255,33 @@ fn a_crash_whose_message_never_came_is_named_and_so_is_one_of_a_host_that_is_dow
 }
 
 #[test]
+fn a_rule_that_met_nothing_is_named_and_harm_beyond_a_message_cannot_be_done() {
+    let liar = |rule: &str| {
+        let peers = format!("peers: {{R1: {{impl: builtin, behave: [{{{rule}}}]}}}}");
+        pattern_with(&peers, 2).1
+    };
+    let idle = liar("when: R1 -> R2 CREATE_CHILD_SA req, edit: flip-bit 0");
+    assert_eq!(idle.idle_rules, [(0, 0)]);
+    for (edit, can) in [
+        ("[flip-bit 999999]", false),
+        ("[truncate 9999]", false),
+        ("[keep-icv, flip-bit 999999]", false),
+        ("[keep-icv, flip-bit -999999]", false),
+        ("[keep-icv, truncate 9999]", false),
+        ("[keep-icv, flip-bit 400]", true),
+        ("[truncate 60]", true),
+    ] {
+        let result = liar(&format!("when: R1 -> R2 IKE_AUTH req, edit: {edit}"));
+        assert!(result.idle_rules.is_empty());
+        let failed = |fact: &Fact| match fact {
+            Fact::Ike(IkeEvent::Lied { failed, .. }) => !failed.is_empty(),
+            _ => false,
+        };
+        assert_eq!(count(&result.trace, failed) == 0, can, "{edit}");
+    }
+}
+
+#[test]
 fn a_step_for_a_host_that_is_down_is_missed_and_told() {
     let (_, result) = pattern_with("faults: [{crash: R1, at: 50s, restart_after: 20s}]", 2);
     let missed = |fact: &Fact| matches!(fact, Fact::Host(HostEvent::Missed { index: 1, .. }));

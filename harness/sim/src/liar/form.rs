@@ -278,24 +278,27 @@ impl Form {
     }
 
     /// What goes out.
-    pub(super) fn out(self) -> Vec<What> {
+    ///
+    /// # Errors
+    /// When the message has no octets where it is to be harmed.
+    pub(super) fn out(self) -> Result<Vec<What>, String> {
         let times = self.times;
         if let Some(fragments) = &self.fragments {
-            let once: Vec<What> = fragments.iter().map(Fragment::out).collect();
-            return std::iter::repeat_n(once, times).flatten().collect();
+            let once: Vec<What> = fragments.iter().map(Fragment::out).collect::<Result<_, _>>()?;
+            return Ok(std::iter::repeat_n(once, times).flatten().collect());
         }
         let what = match self.sealed.clone() {
             None => {
-                let mut octets = self.harmed(self.clear_octets());
+                let mut octets = self.harmed(self.clear_octets())?;
                 octets.extend(&self.tail);
                 What::Octets(octets)
             }
-            Some(sealed) => What::Sealed(Box::new(self.seal(sealed))),
+            Some(sealed) => What::Sealed(Box::new(self.seal(sealed)?)),
         };
-        vec![what; times]
+        Ok(vec![what; times])
     }
 
-    fn seal(self, sealed: Sealed) -> ToSeal {
+    fn seal(self, sealed: Sealed) -> Result<ToSeal, String> {
         let (first, inner) = chain(&self.payloads, PayloadType::NO_NEXT);
         let (outer, mut behind) = chain(&sealed.before, PayloadType::SK);
         let (_, after) = chain(&sealed.after, PayloadType::NO_NEXT);
@@ -310,7 +313,7 @@ impl Form {
         } else {
             // Bits are counted over header and payloads, as if nothing were sealed.
             let mut whole = [&head[..Header::LENGTH], &inner].concat();
-            whole = self.harmed(whole);
+            whole = self.harmed(whole)?;
             let inner = whole.split_off(Header::LENGTH.min(whole.len()));
             head[..whole.len()].copy_from_slice(&whole);
             inner
@@ -319,7 +322,7 @@ impl Form {
         let pad_length = sealed.pad_length;
         let icv = if self.keep_icv { Icv::Meant } else { Icv::Own };
         let (nested, tail) = (self.nested, self.tail);
-        ToSeal {
+        Ok(ToSeal {
             head,
             fragment: false,
             inner,
@@ -331,18 +334,36 @@ impl Form {
             damage,
             after,
             tail,
-        }
+        })
     }
 
-    fn harmed(&self, mut octets: Vec<u8>) -> Vec<u8> {
-        if let Some(length) = self.truncate {
-            octets.truncate(length);
-        }
-        for bit in &self.flips {
-            Damage::Flip(*bit).apply(&mut octets);
-        }
-        octets
+    fn harmed(&self, mut octets: Vec<u8>) -> Result<Vec<u8>, String> {
+        let flips = self.flips.iter().copied().map(Damage::Flip);
+        harm(self.truncate.map(Damage::Truncate).into_iter().chain(flips), &mut octets)?;
+        Ok(octets)
     }
+}
+
+/// What goes out of several messages.
+pub(super) fn all_out(forms: Vec<Form>) -> Result<Vec<What>, String> {
+    let all: Vec<Vec<What>> = forms.into_iter().map(Form::out).collect::<Result<_, _>>()?;
+    Ok(all.concat())
+}
+
+/// Does harm to octets, or says why that can't be done.
+pub(super) fn harm(all: impl Iterator<Item = Damage>, octets: &mut Vec<u8>) -> Result<(), String> {
+    for damage in all {
+        if !damage.is_within(octets.len()) {
+            return Err(beyond(damage, octets.len()));
+        }
+        damage.apply(octets);
+    }
+    Ok(())
+}
+
+/// What is wrong with harm to octets that are not there.
+pub(super) fn beyond(damage: Damage, length: usize) -> String {
+    format!("{damage}: the message has {length} octets")
 }
 
 /// The payloads of a type among others.

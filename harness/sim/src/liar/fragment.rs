@@ -8,7 +8,7 @@ use ikelab_wire::registry::PayloadType;
 
 use super::craft::Maker;
 use super::edit::{number, set_field};
-use super::form::{Form, Piece, chain};
+use super::form::{Form, Piece, chain, harm};
 
 /// What the length fields say until sealing has filled them in.
 const TO_BE_FILLED_IN: u16 = 0;
@@ -200,10 +200,13 @@ impl Fragment {
     }
 
     /// What goes out.
-    pub(super) fn out(&self) -> What {
+    ///
+    /// # Errors
+    /// When it has no octets where it is to be harmed.
+    pub(super) fn out(&self) -> Result<What, String> {
         let (next, behind) = match &self.instead {
-            None => return What::Sealed(Box::new(self.to_seal())),
-            Some(Instead::Whole(whole)) => return What::Sealed(whole.clone()),
+            None => return Ok(What::Sealed(Box::new(self.to_seal()))),
+            Some(Instead::Whole(whole)) => return Ok(What::Sealed(whole.clone())),
             Some(Instead::Foreign(next, behind)) => (next, behind),
         };
         let mut octets = [&self.header[..], behind].concat();
@@ -211,8 +214,8 @@ impl Fragment {
         let length = u32::try_from(octets.len()).unwrap_or(u32::MAX).to_be_bytes();
         let (at, size) = HeaderField::Length.place();
         octets[at..at + size].copy_from_slice(&length);
-        self.damage.iter().for_each(|damage| damage.apply(&mut octets));
-        What::Octets(octets)
+        harm(self.damage.iter().copied(), &mut octets)?;
+        Ok(What::Octets(octets))
     }
 }
 

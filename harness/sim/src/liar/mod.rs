@@ -16,7 +16,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use ikelab_ambient::Seeded;
-use ikelab_ike::{Clear, Editor, Saying, What};
+use ikelab_ike::{Clear, Damage, Editor, Saying, What};
 use ikelab_scenario::plan::{self, Does, Otherwise, Plan};
 use ikelab_scenario::run::Message;
 use ikelab_wire::ike::Header;
@@ -36,6 +36,8 @@ pub(crate) struct Liar {
     rules: Rules,
     /// What was done since the last time somebody asked.
     notes: Vec<(String, String)>,
+    /// The rule and the harm that is done to the sealed octets of each datagram that goes out next.
+    harms: Vec<(String, Vec<Damage>)>,
 }
 
 /// The rules of a host, each with its count of messages.
@@ -55,7 +57,7 @@ impl Liar {
     pub(crate) fn new(plan: &Plan, place: u16, memory: Memory) -> Self {
         let liar = plan.liars.iter().find(|liar| liar.host == place);
         let rules = Rules::new(plan, place, liar);
-        Self { memory, rules, notes: Vec::new() }
+        Self { memory, rules, notes: Vec::new(), harms: Vec::new() }
     }
 
     /// What a rule makes of a message; nothing if none means it.
@@ -68,6 +70,7 @@ impl Liar {
         };
         match self.rules.carry_out(&rule.does, message, own) {
             Ok((sayings, mutations)) => {
+                self.harms = if own { harms(&rule.text, &sayings) } else { Vec::new() };
                 self.notes.push((mutate::told(rule.text, &mutations), String::new()));
                 Some(sayings)
             }
@@ -75,6 +78,30 @@ impl Liar {
                 self.notes.push((rule.text, why));
                 None
             }
+        }
+    }
+
+    /// Tells which harm could not be done to what went out: it is only known now how long that is.
+    fn check_harms(&mut self, datagrams: &[Vec<u8>]) {
+        let harms = std::mem::take(&mut self.harms);
+        let apart = harms.len() != datagrams.len();
+        let mut lengths = datagrams.iter().map(Vec::len);
+        for (rule, damages) in harms {
+            let length = lengths.next().unwrap_or_default();
+            // What was truncated has that length now.
+            let undone = |damage: &&Damage| match damage {
+                Damage::Truncate(to) => *to > length,
+                Damage::Flip(_) => !damage.is_within(length),
+            };
+            let why = match damages.iter().find(undone) {
+                _ if damages.is_empty() => continue,
+                _ if apart => {
+                    "the message is cut, and only its fragments can be changed".to_owned()
+                }
+                Some(damage) => form::beyond(*damage, length),
+                None => continue,
+            };
+            self.notes.push((rule, why));
         }
     }
 
@@ -143,13 +170,22 @@ impl Rules {
         };
         let mutations = forms.iter().flat_map(|form| form.mutations.clone()).collect();
         let honest = if forms.iter().any(|form| form.honest_copy) {
-            Form::of(message).out()
+            Form::of(message).out()?
         } else {
             Vec::new()
         };
-        let said = forms.into_iter().flat_map(Form::out).chain(honest);
+        let said = form::all_out(forms)?.into_iter().chain(honest);
         Ok((said.map(|what| Saying { delay, what }).collect(), mutations))
     }
+}
+
+/// The harm that is done to each of the datagrams that go out.
+fn harms(rule: &str, sayings: &[Saying]) -> Vec<(String, Vec<Damage>)> {
+    let of = |saying: &Saying| match &saying.what {
+        What::Octets(_) => Vec::new(),
+        What::Sealed(lie) => lie.damage.clone(),
+    };
+    sayings.iter().map(|saying| (rule.to_owned(), of(saying))).collect()
 }
 
 /// The first rule that means a message, which `seen` gives to the hosts of a pattern. Every rule
@@ -179,7 +215,8 @@ fn seen(message: &Clear<'_>, ends: (u16, Option<u16>), own: bool) -> Message {
     let (header, payloads) = (*message.header, message.payloads.to_vec());
     // Only the number of octets is asked for, with `len=`.
     let octets = vec![0; message.length];
-    sight::message(message.now, ends, way, sight::ike_content(header, payloads, true, octets, None))
+    let content = sight::ike_content(header, (payloads, Vec::new()), true, octets, None);
+    sight::message(message.now, ends, way, content)
 }
 
 impl Editor for Liar {
@@ -192,6 +229,7 @@ impl Editor for Liar {
     }
 
     fn said(&mut self, message: &Clear<'_>, datagrams: &[Vec<u8>]) {
+        self.check_harms(datagrams);
         self.memory.keep(datagrams, message.payloads);
         let is_fragment = |octets: &Vec<u8>| {
             Header::parse(octets).is_ok_and(|raw| raw.next_payload == PayloadType::SKF)

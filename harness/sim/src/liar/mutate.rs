@@ -259,7 +259,7 @@ mod tests {
             Maker { entropy, heard: None, meant: None, ends, spoken: &[], signer: None };
         mutate(&mut form, count, &mut maker);
         let words = form.mutations.clone();
-        match form.out().remove(0) {
+        match form.out().expect("no harm is done").remove(0) {
             What::Octets(octets) => (octets, words),
             What::Sealed(_) => (Vec::new(), words),
         }

@@ -13,7 +13,7 @@ use ikelab_wire::ip::{IpPacket, IpView, Udp, with_marker};
 use ikelab_wire::registry::IpProtocol;
 
 use super::craft::Maker;
-use super::form::Form;
+use super::form::{self, Form};
 use super::{Memory, Rules, edit, first, mutate, sight};
 
 /// RFC 3948.
@@ -123,7 +123,7 @@ impl Crafted {
         let mut maker = Maker { entropy, heard, meant: None, ends, spoken: &[], signer: None };
         let forms = maker.messages(craft, false)?;
         let mutations = forms.iter().flat_map(|form| form.mutations.clone()).collect();
-        let packets = forms.into_iter().flat_map(Form::out).filter_map(octets);
+        let packets = form::all_out(forms)?.into_iter().filter_map(octets);
         let packets = packets.map(|octets| Ok((craft.delay, udp(src, dst, octets)?)));
         Ok((packets.collect::<Result<_, String>>()?, mutations))
     }
@@ -174,7 +174,7 @@ impl Crafted {
             Maker { entropy, heard: None, meant: None, ends, spoken: &[], signer: None };
         edit::all(&mut form, &how.edits, &mut maker)?;
         let mutations = form.mutations.clone();
-        Ok((form.out().into_iter().filter_map(octets).collect(), mutations))
+        Ok((form.out()?.into_iter().filter_map(octets).collect(), mutations))
     }
 
     /// The addresses and ports that something overheard goes out with.
@@ -282,7 +282,7 @@ fn some_packets(
                 Maker { entropy, heard: None, meant: None, ends, spoken: &[], signer: None };
             let forms = maker.messages(craft, false)?;
             let (src, dst) = (SocketAddr::new(from, port), SocketAddr::new(to, port));
-            let octets = forms.into_iter().flat_map(Form::out).filter_map(octets);
+            let octets = form::all_out(forms)?.into_iter().filter_map(octets);
             octets.map(|octets| udp(src, dst, octets)).collect()
         }
         Inject::Raw(raw) => {
