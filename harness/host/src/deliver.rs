@@ -58,7 +58,7 @@ impl Host {
                 }
             },
             port => {
-                let taken = self.flows.take_datagram(packet.src, packet.dst, &udp);
+                let taken = self.flows.take_datagram(packet.dst, &udp);
                 if let Some(event) = taken {
                     return self.write_app(event);
                 }

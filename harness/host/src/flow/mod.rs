@@ -146,25 +146,25 @@ impl Flows {
         turn
     }
 
-    /// Takes a datagram; none if nobody waits for it.
-    pub(crate) fn take_datagram(
-        &mut self,
-        from: IpAddr,
-        to: IpAddr,
-        udp: &UdpView<'_>,
-    ) -> Option<AppEvent> {
-        let (from, to) = (SocketAddr::new(from, udp.src_port), SocketAddr::new(to, udp.dst_port));
-        let send = self.awaited.iter().find(|send| (send.from, send.to) == (from, to))?;
-        udp::received(send, udp.payload)
+    /// Takes a datagram; none if nobody waits for it. It says itself to which flow it belongs: a NAT
+    /// on the way may have given its sender another address.
+    pub(crate) fn take_datagram(&mut self, to: IpAddr, udp: &UdpView<'_>) -> Option<AppEvent> {
+        let to = SocketAddr::new(to, udp.dst_port);
+        let awaited = self.awaited.iter().filter(|send| send.to == to);
+        awaited.into_iter().find_map(|send| udp::received(send, udp.payload))
     }
 
     /// Takes a segment; none if nobody waits for it.
     pub(crate) fn take_segment(&mut self, now: Instant, packet: &IpView<'_>) -> Option<Turn> {
         let (from, to) = packet.ports()?;
         let ends = (SocketAddr::new(packet.src, from), SocketAddr::new(packet.dst, to));
-        let connection = self.connections.iter_mut().find(|one| one.takes(ends))?;
+        let all = &self.connections;
+        let known = all.iter().position(|one| one.takes(ends));
+        // A NAT may have given the sender another address: who listens hears it first from here.
+        let place = known.or_else(|| all.iter().position(|one| one.may_take(ends)))?;
+        let connection = self.connections.get_mut(place)?;
         let mut turn = Turn::default();
-        connection.take(packet.octets());
+        connection.take(ends.0, packet.octets());
         connection.turn(now, &mut turn);
         Some(turn)
     }

@@ -40,6 +40,8 @@ pub(super) enum Side {
 pub(super) struct Connection {
     send: Send,
     side: Side,
+    /// Where the other end was first heard from, which may stand behind a NAT.
+    peer: Option<SocketAddr>,
     interface: Interface,
     sockets: SocketSet<'static>,
     handle: SocketHandle,
@@ -88,6 +90,7 @@ impl Connection {
         Self {
             send,
             side,
+            peer: None,
             interface,
             sockets,
             handle,
@@ -106,11 +109,17 @@ impl Connection {
     pub(super) fn takes(&self, ends: (SocketAddr, SocketAddr)) -> bool {
         match self.side {
             Side::Sender => ends == (self.send.to, self.send.from),
-            Side::Receiver => ends == (self.send.from, self.send.to),
+            Side::Receiver => ends == (self.peer.unwrap_or(self.send.from), self.send.to),
         }
     }
 
-    pub(super) fn take(&mut self, packet: &[u8]) {
+    /// Whether it listens there still, and a packet from wherever may be the first for it.
+    pub(super) fn may_take(&self, (_, to): (SocketAddr, SocketAddr)) -> bool {
+        self.side == Side::Receiver && self.peer.is_none() && to == self.send.to
+    }
+
+    pub(super) fn take(&mut self, from: SocketAddr, packet: &[u8]) {
+        self.peer = self.peer.or(Some(from));
         self.wire.received.push_back(packet.to_vec());
     }
 
