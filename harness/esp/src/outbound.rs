@@ -141,6 +141,9 @@ impl Esp {
             }
             Some(_) | None => Output::Transmit(sealed),
         });
+        if child.config.encapsulated {
+            out.push(Output::Spoke { spi_in });
+        }
         child.carried_out.add(job.clear_len);
         child.grow_old(out);
         self.counters.sealed += 1;

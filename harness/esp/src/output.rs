@@ -37,6 +37,11 @@ pub enum Output {
         /// The SA.
         spi_in: EspSpi,
     },
+    /// A packet was sent in UDP on an SA: tell IKE, which keeps the mappings of NATs, RFC 3948 §4.
+    Spoke {
+        /// The SA.
+        spi_in: EspSpi,
+    },
     /// The newest good packet on an SA came in UDP from elsewhere than its peer is known to be:
     /// tell IKE, which knows whether that is to be followed, RFC 7296 §2.23.
     Elsewhere {

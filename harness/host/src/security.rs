@@ -174,6 +174,9 @@ impl Host {
                 Output::Used { spi_in } => {
                     self.tell_ike(now, ikelab_ike::Input::Used { spi_in });
                 }
+                Output::Spoke { spi_in } => {
+                    self.tell_ike(now, ikelab_ike::Input::Spoke { spi_in });
+                }
                 Output::Elsewhere { spi_in, remote } => {
                     self.tell_ike(now, ikelab_ike::Input::Elsewhere { spi_in, remote });
                 }

@@ -44,6 +44,12 @@ impl Default for RateLimit {
 }
 
 impl Config {
+    /// True for one tunnel twice, and for two between the same identities.
+    pub(crate) fn are_alike(&self, one: usize, other: usize) -> bool {
+        let both = self.tunnels.get(one).zip(self.tunnels.get(other));
+        one == other || both.is_some_and(|(one, other)| one.is_like(other))
+    }
+
     /// The tunnels, with limits that suit a laboratory.
     #[must_use]
     pub fn new(tunnels: Vec<Tunnel>) -> Self {
@@ -117,7 +123,7 @@ pub struct Options {
     pub retries: u32,
     /// Whether the Child SAs of a peer that is found dead are made again.
     pub restart: bool,
-    /// How long nothing of IKE may have been sent before a keepalive goes through the NAT that we
+    /// How long nothing may have been sent, of IKE or of ESP, before a keepalive goes through the NAT that we
     /// are behind (RFC 3948 §4); none: never.
     pub keepalive: Option<Duration>,
     /// Whether we pretend to be behind a NAT, so that ESP travels inside UDP (RFC 7296 §2.23).
@@ -287,6 +293,11 @@ impl Tunnel {
     /// The group of our first KE payload.
     pub(crate) fn first_group(&self) -> Option<KeId> {
         self.ke_first.or_else(|| self.proposals.iter().flat_map(crate::negotiate::groups).next())
+    }
+
+    /// True when both are between the same two identities.
+    fn is_like(&self, other: &Self) -> bool {
+        (&self.local_id, &self.remote_id) == (&other.local_id, &other.remote_id)
     }
 
     /// True when it is about these two addresses.

@@ -55,6 +55,9 @@ pub(crate) enum Effect {
     /// The peer's rekeying of the IKE SA lost against ours: this one, by our SPI, is the peer's to
     /// delete. If our answer never reached the peer, it does not know of it.
     Redundant { spi: IkeSpi },
+    /// The IKE SA in whose place the peer asked for this one, by our SPI, is at its end. If nothing
+    /// was heard over this one, our answer never came, and nobody is at its other end.
+    Unknown { spi: IkeSpi },
     /// The peer says it remembers nothing: its IKE SAs of this tunnel go on which it was not heard
     /// since the one that says so began (RFC 7296 §2.4). What it said over another since then, it
     /// said because it knows of that one: two ends may have begun at once.
@@ -141,6 +144,7 @@ impl Context<'_> {
             let clear =
                 Clear { now, local, remote, header, payloads, length, protected, signer: None };
             editor.said(&clear, datagrams);
+            self.note();
         }
     }
 
@@ -185,9 +189,13 @@ impl Context<'_> {
         }
     }
 
-    /// True when an IKE SA with the peer of a tunnel is up, other than the one at hand.
+    /// True when an IKE SA between the identities of a tunnel is up, other than the one at hand:
+    /// another tunnel may have the same (RFC 7296 §2.4).
     pub(crate) fn is_known(&self, tunnel: usize) -> bool {
-        let up = |sa: &Sa| sa.core.tunnel == tunnel && matches!(sa.phase, Phase::Established(_));
+        let up = |sa: &Sa| {
+            self.config.are_alike(sa.core.tunnel, tunnel)
+                && matches!(sa.phase, Phase::Established(_))
+        };
         self.others.values().any(up)
     }
 
@@ -269,6 +277,8 @@ pub(crate) struct Spis {
     pub(crate) alive: BTreeMap<EspSpi, Instant>,
     /// What the Child SAs with peers behind NATs carry: as long as their SPIs are in use.
     claims: BTreeMap<EspSpi, Claim>,
+    /// When a packet in UDP was last sent on a Child SA.
+    pub(crate) spoke: BTreeMap<EspSpi, Instant>,
     /// Those of Child SAs that were removed lately: packets of theirs may still be on their way.
     gone: VecDeque<EspSpi>,
 }
@@ -311,6 +321,7 @@ impl Spis {
         self.esp.remove(&spi);
         self.claims.remove(&spi);
         self.alive.remove(&spi);
+        self.spoke.remove(&spi);
         self.gone.push_back(spi);
         if self.gone.len() > GONE_MAX {
             self.gone.pop_front();

@@ -104,6 +104,7 @@ impl Engine {
             Input::Datagram { local, remote, octets } => turn.datagram(local, remote, octets),
             Input::Acquire(acquire) => operator::acquire(&mut turn, &acquire),
             Input::Used { spi_in } | Input::Alive { spi_in } => turn.alive(spi_in),
+            Input::Spoke { spi_in } => turn.spoke(spi_in),
             Input::Elsewhere { spi_in, remote } => operator::elsewhere(&mut turn, spi_in, remote),
             Input::UnknownSpi { local, remote, spi } => turn.unknown_spi(local, remote, spi),
             Input::TooBig { local, remote, mtu, quoted } => {
@@ -290,6 +291,13 @@ impl Turn<'_> {
         }
     }
 
+    /// An ESP packet in UDP left on a Child SA; its IKE SA asks for it before it sends a keepalive.
+    fn spoke(&mut self, spi_in: EspSpi) {
+        if self.state.spis.esp.contains(&spi_in) {
+            self.state.spis.spoke.insert(spi_in, self.now);
+        }
+    }
+
     /// Whether we say to a stranger why we drop its request, and have not done so too often.
     fn may_answer(&mut self, why: &Discard) -> bool {
         let wished = self.config.invalid_ike_spi || !matches!(why, Discard::UnknownSpi { .. });
@@ -435,9 +443,18 @@ impl Turn<'_> {
                     }
                 });
             }
+            Effect::Unknown { spi } => {
+                self.with(spi, |sa, cx| {
+                    if matches!(&sa.phase, Phase::Established(e) if !e.known) {
+                        timers::end(sa, "the peer does not know it", cx);
+                    }
+                });
+            }
             Effect::InitialContact { tunnel, keep, began } => {
+                let config = self.config;
                 let forgotten = |sa: &Sa| {
-                    let other = sa.core.local_spi() != keep && sa.core.tunnel == tunnel;
+                    let alike = config.are_alike(sa.core.tunnel, tunnel);
+                    let other = sa.core.local_spi() != keep && alike;
                     other && matches!(&sa.phase, Phase::Established(e) if e.heard < began)
                 };
                 self.with_all(forgotten, |sa, cx| sa.close("initial contact", cx));

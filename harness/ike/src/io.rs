@@ -33,6 +33,11 @@ pub enum Input<'a> {
         /// The inbound SPI.
         spi_in: EspSpi,
     },
+    /// An ESP packet in UDP was sent on a Child SA: what keeps a NAT's mapping (RFC 3948 §4).
+    Spoke {
+        /// The inbound SPI.
+        spi_in: EspSpi,
+    },
     /// The newest good packet on a Child SA came in UDP from elsewhere than its peer is known to be
     /// (RFC 7296 §2.23).
     Elsewhere {

@@ -191,7 +191,7 @@ fn response(sa: &mut Sa, came: &Came<'_>, cx: &mut Context<'_>) -> Result<(), Di
             let expected = ongoing.map(exchange::Ongoing::exchange);
             expect(came, expected.ok_or(Discard::Unsolicited { message_id })?)?;
             let opened = open(&mut sa.core, &mut established.channel, came, cx)?;
-            established.heard = cx.now;
+            (established.heard, established.known) = (cx.now, true);
             let Some(opened) = opened else { return Ok(()) };
             sa.core.follow(came.remote, &established.children, cx);
             sa.core.window.close(message_id);
@@ -257,11 +257,11 @@ fn request(sa: &mut Sa, came: &Came<'_>, cx: &mut Context<'_>) -> Result<(), Dis
                 let sealed = Sealed::of(came)?;
                 only_the_first(&sealed)?;
                 established.channel.open(came.octets)?;
-                established.heard = cx.now;
+                (established.heard, established.known) = (cx.now, true);
                 return answer_again(sa, message_id, came.ends(), cx);
             }
             let opened = open(&mut sa.core, &mut established.channel, came, cx)?;
-            established.heard = cx.now;
+            (established.heard, established.known) = (cx.now, true);
             let Some(opened) = opened else { return Ok(()) };
             let exchange = came.header.exchange;
             if !matches!(exchange, ExchangeType::CREATE_CHILD_SA | ExchangeType::INFORMATIONAL) {

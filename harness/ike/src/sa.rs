@@ -146,6 +146,11 @@ pub(crate) struct Established {
     pub(crate) peers_rekey: Option<PeersRekey>,
     /// True when another IKE SA has replaced it.
     pub(crate) replaced: bool,
+    /// That one, by our SPI.
+    pub(crate) successor: Option<IkeSpi>,
+    /// False while it is not known whether the peer has it: it asked for it, and our answer may have
+    /// been lost.
+    pub(crate) known: bool,
     /// True while it is not decided whether it takes the Child SAs of the IKE SA that the peer
     /// rekeyed with it, for we rekeyed that one too.
     pub(crate) undecided: bool,
@@ -543,6 +548,8 @@ impl Established {
             asked: now,
             peers_rekey: None,
             replaced: false,
+            successor: None,
+            known: true,
             undecided: false,
             redundant: false,
             tell_again: now,

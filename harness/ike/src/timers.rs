@@ -43,6 +43,8 @@ pub(crate) fn fire(sa: &mut Sa, cx: &mut Context<'_>) {
                 if established.redundant {
                     return end(sa, "redundant, and the peer does not know it", cx);
                 }
+                // What should live on instead ends too if the peer never learned of it.
+                cx.effects.extend(established.successor.map(|spi| Effect::Unknown { spi }));
                 established.want(Want::DeleteIke);
             }
             for (spi_in, timer) in due_children(established, cx.now) {
@@ -56,6 +58,8 @@ pub(crate) fn fire(sa: &mut Sa, cx: &mut Context<'_>) {
             }
             let alive = established.children.keys().filter_map(|spi| cx.spis.alive.get(spi)).max();
             established.heard = established.heard.max(alive.copied().unwrap_or(Instant::ZERO));
+            let spoke = established.children.keys().filter_map(|spi| cx.spis.spoke.get(spi)).max();
+            sa.core.spoke = sa.core.spoke.max(spoke.copied().unwrap_or(Instant::ZERO));
             let keepalive = sa.core.keepalive_at(cx.tunnel(sa.core.tunnel));
             if keepalive.is_some_and(|at| at <= cx.now) && !established.replaced {
                 sa.core.spoke = cx.now;

@@ -323,3 +323,22 @@ proptest! {
         prop_assert_eq!(sas[0], sas[1]);
     }
 }
+
+#[test]
+fn an_ike_sa_whose_answer_never_came_ends_with_the_one_that_it_was_to_replace() {
+    let mut cable = Cable::new(1, |end, tunnel| {
+        tunnel.retransmit.tries = 100;
+        if end == 0 {
+            tunnel.lifetime.hard = Some(Duration::from_secs(60));
+        }
+    });
+    cable.bring_up();
+    cable.hand = Box::new(|message| {
+        let header = ikelab_wire::ike::Header::parse(&message.octets).unwrap().header;
+        (message.from, header.exchange.0, header.flags.response()) != (0, 36, true)
+    });
+    cable.rekey_ike(1);
+    cable.run_for(Duration::from_secs(300));
+    assert_eq!(ended(&cable, 0, "the peer does not know it"), 1, "{}", cable.ladder().join("\n"));
+    cable.assert_agree(0);
+}

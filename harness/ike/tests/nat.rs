@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 
 use common::{Cable, Message};
-use ikelab_ike::Command;
+use ikelab_ike::{Command, Input};
 use ikelab_wire::registry::ExchangeType;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -182,6 +182,13 @@ fn only_the_end_behind_the_nat_holds_it_open_while_it_has_nothing_to_say() {
     // The Delete of the old pair was the last that was sent.
     assert_eq!(cable.ends[0].keepalives[2..], [spoke + Duration::from_secs(20)]);
     assert!(cable.ends[1].keepalives.is_empty());
+    // What ESP sends in UDP holds the mapping as well.
+    let spi_in = *cable.ends[0].installed.keys().next().expect("a Child SA");
+    cable.run_for(Duration::from_secs(10));
+    cable.input(0, Input::Spoke { spi_in });
+    let (spoke, before) = (cable.now, cable.ends[0].keepalives.len());
+    cable.run_for(Duration::from_secs(21));
+    assert_eq!(cable.ends[0].keepalives[before..], [spoke + Duration::from_secs(20)]);
 
     let mut cable = Cable::new(1, |_, tunnel| tunnel.options.keepalive = keepalive);
     cable.bring_up();

@@ -315,19 +315,28 @@ fn prove(
     // Without AUTH the initiator asks for EAP (RFC 7296 §2.16), which we do not do.
     let auth = parts.auth.ok_or_else(|| fails("AUTH is missing".to_owned()))?;
     let (local, remote) = (core.path.local.ip(), core.path.remote.ip());
-    let fits = |tunnel: &&crate::config::Tunnel| {
+    let fits = |tunnel: &crate::config::Tunnel| {
         tunnel.local == local
             && (tunnel.remote == remote || tunnel.remote.is_unspecified())
             && tunnel.remote_id == *id
             && parts.idr.is_none_or(|idr| *idr == tunnel.local_id)
     };
-    let candidates = cx.config.tunnels.iter().filter(fits);
-    let tunnel =
-        candidates.into_iter().next().ok_or_else(|| fails(format!("no tunnel for {id}")))?;
-    let psk = tunnel.psk.clone().ok_or_else(|| fails(format!("there is no key for {id}")))?;
-    verify(auth, &signer(channel, first, Role::Initiator, &psk).auth(id_body)).map_err(fails)?;
-    let place = cx.config.tunnels.iter().position(|other| std::ptr::eq(other, tunnel));
-    Ok(Proved { id: id.clone(), tunnel: place.expect("it is one of them"), psk })
+    let all = cx.config.tunnels.iter().enumerate();
+    let mut candidates: Vec<_> = all.filter(|(_, tunnel)| fits(tunnel)).collect();
+    // Where identities tell no tunnels apart, what is asked for may: the first stays the first.
+    candidates.sort_by_key(|(_, tunnel)| !create_child::has_selectors(tunnel, parts));
+    let mut why = format!("no tunnel for {id}");
+    for (place, tunnel) in candidates {
+        let Some(psk) = tunnel.psk.clone() else {
+            why = format!("there is no key for {id}");
+            continue;
+        };
+        match verify(auth, &signer(channel, first, Role::Initiator, &psk).auth(id_body)) {
+            Ok(()) => return Ok(Proved { id: id.clone(), tunnel: place, psk }),
+            Err(wrong) => why = wrong,
+        }
+    }
+    Err(fails(why))
 }
 
 fn verify(auth: &Authentication, expected: &[u8]) -> Result<(), String> {

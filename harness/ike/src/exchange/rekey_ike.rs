@@ -273,6 +273,7 @@ fn bear(
     };
     let mut fresh = Established::new(channel, established.peers.clone(), cx.now);
     fresh.undecided = undecided;
+    fresh.known = new.role == Role::Initiator;
     announce(&new, &mut fresh, Some(core.id), cx);
     let sa = Sa::new(new, Phase::Established(Box::new(fresh)), "rekeyed", cx);
     cx.effects.push(Effect::Born(Box::new(sa)));
@@ -287,6 +288,7 @@ pub(crate) fn hand_over(established: &mut Established, to: IkeSpi, cx: &mut Cont
     let leased = std::mem::take(&mut established.leased);
     cx.effects.push(Effect::Inherit { to, estate: Estate { children, wanted, leased } });
     established.replaced = true;
+    established.successor = Some(to);
     established.rekey_at = None;
 }
 

@@ -305,6 +305,14 @@ fn one(
     better.or(uncut.first()).copied().into_iter().collect()
 }
 
+/// True when a tunnel has a Child SA configuration with something of the selectors that are asked
+/// for in IKE_AUTH; where none are, it need not have any.
+pub(crate) fn has_selectors(tunnel: &Tunnel, parts: &Parts<'_>) -> bool {
+    let configs: Vec<usize> = (0..tunnel.children.len()).collect();
+    let asked = parts.tsi.zip(parts.tsr);
+    asked.is_none_or(|(tsi, tsr)| fitting(tunnel, &[], &configs, (tsi, tsr), None).is_some())
+}
+
 /// Our part of a key exchange, and its secret.
 fn agree(
     group: KeId,

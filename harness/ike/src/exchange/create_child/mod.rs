@@ -19,7 +19,7 @@ use crate::negotiate;
 use crate::sa::{Core, Established, Want};
 
 pub(crate) use accept::{accept, accept_in_auth};
-pub(crate) use answer::{respond, respond_in_auth};
+pub(crate) use answer::{has_selectors, respond, respond_in_auth};
 pub(crate) use ask::{Correction, begin_again, begin_new, begin_rekey, offer_in_auth};
 
 const EXCHANGE: ExchangeType = ExchangeType::CREATE_CHILD_SA;
