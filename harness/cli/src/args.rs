@@ -76,6 +76,9 @@ pub(crate) struct Run {
     /// Begin no further run once one has failed.
     #[arg(long)]
     pub(crate) fail_fast: bool,
+    /// Keep the views of `snapshot:` as they are now; without this, they are compared.
+    #[arg(long, conflicts_with_all = ["seed", "seeds", "order", "swarm", "heal"])]
+    pub(crate) accept: bool,
     #[command(flatten)]
     pub(crate) storm: StormArgs,
     /// Where to leave the evidence; reports/latest beside the scenarios when not given.

@@ -16,6 +16,7 @@ use ikelab_scenario::{Cell, Scenario, Verdict, parse_duration};
 use ikelab_sim::{Order, Orders, RunResult, follow, run as simulate};
 use ikelab_trace::sha256;
 
+use crate::accepted::{self, Compared, Shelf};
 use crate::args::{Driver, StormArgs};
 use crate::evidence::Evidence;
 use crate::verdict;
@@ -56,6 +57,8 @@ pub(crate) struct Setup {
     pub(crate) out: PathBuf,
     /// Whose evidence is left.
     pub(crate) keep: Keep,
+    /// Whether views are compared with those that were accepted.
+    pub(crate) compare: bool,
 }
 
 /// Whose evidence is left.
@@ -77,6 +80,7 @@ struct Tally {
     worst: Option<(Verdict, RunResult, String)>,
     unused_pins: Option<BTreeSet<u32>>,
     idle_faults: Option<BTreeSet<u32>>,
+    idle_rules: Option<BTreeSet<(u16, u32)>>,
 }
 
 impl Job<'_> {
@@ -104,6 +108,9 @@ impl Job<'_> {
         if catch_unwind(drive).is_err() {
             broke(&mut result, "ikelab panicked while it ran or judged this".to_owned());
         }
+        if setup.compare {
+            self.compare(&folder, &mut result);
+        }
         result.wall_s = began.elapsed().as_secs_f64();
         if setup.keep.wants(result.outcome)
             && let Err(why) = Evidence::results(&folder, &result)
@@ -112,6 +119,48 @@ impl Job<'_> {
             result.reason = why;
         }
         result
+    }
+
+    /// Whether the views that its scenario asks for are those of this run: other seeds and rougher
+    /// weather have others.
+    pub(crate) fn has_views(&self) -> bool {
+        let calm = self.storm == Storm::default() && self.order.is_none();
+        calm && self.seed == *self.scenario.seeds.start() && !self.cell.snapshots.is_empty()
+    }
+
+    /// Where the accepted views of its scenario lie.
+    pub(crate) fn shelf(&self) -> Shelf {
+        let cells = self.scenario.cells.iter().filter(|cell| cell.unsupported.is_none());
+        Shelf::of(Path::new(&self.scenario.source.path), cells.count())
+    }
+
+    /// Compares the views that the run left with those that were accepted.
+    fn compare(&self, folder: &Path, result: &mut CellResult) {
+        let views = folder.join("snapshot.txt");
+        if !self.has_views() || matches!(result.outcome, Outcome::Error | Outcome::Unsupported) {
+            return;
+        }
+        let now = match std::fs::read_to_string(&views) {
+            Ok(now) => now,
+            Err(why) => return broke(result, format!("{}: {why}", views.display())),
+        };
+        let file = &self.scenario.source.path;
+        match self.shelf().compare(self.cell_name(), &now) {
+            Compared::Same => {}
+            Compared::Missing(_) => {
+                let how = format!("look at {}, then: ikelab run {file} --accept", views.display());
+                verdict::nothing_accepted(result, self.cell.expects_views_alone(), &how);
+            }
+            Compared::Differ { view, lines, file: kept } => {
+                let lines = accepted::shown(&lines);
+                let kept = kept.display();
+                let text = format!(
+                    "error[E-SNAPSHOT]: view `{view}` is not as it was accepted\n  --> {kept}\n\n\
+                     {lines}\n  if it is right now: ikelab run {file} --accept\n"
+                );
+                verdict::view_differs(result, &view, &text);
+            }
+        }
     }
 
     /// Runs the plan, judges the trace, leaves the evidence.
@@ -225,6 +274,7 @@ impl Job<'_> {
         };
         run.unused_pins = tally.unused_pins.into_iter().flatten().collect();
         run.idle_faults = tally.idle_faults.into_iter().flatten().collect();
+        run.idle_rules = tally.idle_rules.into_iter().flatten().collect();
         result.digest = tally.first;
         let fails = verdict::fails(&verdict);
         let own = if fails { folder.join(format!("order-{order}")) } else { folder.to_path_buf() };
@@ -266,6 +316,7 @@ impl Job<'_> {
         }
         keep_common(&mut tally.unused_pins, &run.unused_pins);
         keep_common(&mut tally.idle_faults, &run.idle_faults);
+        keep_common(&mut tally.idle_rules, &run.idle_rules);
         let fails = verdict::fails(&verdict);
         let name = order.to_string();
         if tally.run == 0 && setup.keep == Keep::All {
@@ -303,7 +354,8 @@ impl Job<'_> {
             seed: self.seed,
             order: None,
             orders: None,
-            off: None,
+            // What the seed switches off is known once it runs; that it does, belongs to the name.
+            off: self.storm.swarm.then(Vec::new),
             heal_s: self.storm.heal.map(|heal| heal.as_secs_f64()),
             driver: driver.name().to_owned(),
             outcome: Outcome::Error,
@@ -331,7 +383,7 @@ impl StormArgs {
 }
 
 /// Keeps what is in every order.
-fn keep_common(common: &mut Option<BTreeSet<u32>>, these: &[u32]) {
+fn keep_common<T: Ord + Copy>(common: &mut Option<BTreeSet<T>>, these: &[T]) {
     match common {
         None => *common = Some(these.iter().copied().collect()),
         Some(common) => common.retain(|one| these.contains(one)),

@@ -3,6 +3,7 @@
 //! A command reads files, calls the floors below, and prints. What it comes to is an [`Exit`]; the
 //! worst of several is the exit code.
 
+pub mod accepted;
 mod args;
 mod author;
 mod day;

@@ -1,7 +1,8 @@
 //! `ikelab run`: scenarios in, verdicts and evidence out.
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ikelab_report::{CellResult, Outcome, Results, Summary, closing_line, ending, junit};
 use ikelab_scenario::{Cell, Scenario};
@@ -31,7 +32,7 @@ pub(crate) fn run(args: &Run, terminal: &mut Terminal) -> Exit {
         exit = exit.and(Exit::Nothing);
     }
     let out = args.out.clone().unwrap_or_else(|| top().join("reports/latest"));
-    let setup = Setup { driver: args.driver, out, keep: Keep::All };
+    let setup = Setup { driver: args.driver, out, keep: Keep::All, compare: !args.accept };
     let silent = args.json.as_deref() == Some(Path::new("-"));
     let mut teller = Teller::new(&jobs);
     let cells = all(&jobs, args, &setup, |results, ended| {
@@ -41,6 +42,9 @@ pub(crate) fn run(args: &Run, terminal: &mut Terminal) -> Exit {
             terminal.flush();
         }
     });
+    if args.accept {
+        exit = exit.and(accept(&jobs, &setup, &cells, terminal));
+    }
     let results = Results::new(VERSION, cells);
     exit = exit.and(outcome_of(&results.summary));
     if silent {
@@ -81,6 +85,67 @@ fn all(
     );
     told(&results, true);
     results.into_iter().flatten().collect()
+}
+
+/// Keeps the views of what ran as they are now. What failed is not accepted.
+fn accept(
+    jobs: &[Job<'_>],
+    setup: &Setup,
+    results: &[CellResult],
+    terminal: &mut Terminal,
+) -> Exit {
+    let mut scenarios: BTreeMap<&str, Vec<&Job<'_>>> = BTreeMap::new();
+    for job in jobs.iter().filter(|job| job.has_views() && job.cell.unsupported.is_none()) {
+        scenarios.entry(&job.scenario.source.path).or_default().push(job);
+    }
+    if scenarios.is_empty() {
+        terminal.complain("error: nothing to accept: no scenario that ran has a `snapshot:`");
+        return Exit::Input;
+    }
+    let mut exit = Exit::Passed;
+    for (path, jobs) in scenarios {
+        match keep(path, &jobs, setup, results) {
+            Ok(files) => files.iter().for_each(|file| {
+                terminal.line(format_args!("  accepted  {}", file.display()));
+            }),
+            Err(why) => {
+                terminal.complain(format_args!("error: {path}: {why}"));
+                exit = exit.and(Exit::Input);
+            }
+        }
+    }
+    exit
+}
+
+/// Keeps the views of the cells of a scenario.
+fn keep(
+    path: &str,
+    jobs: &[&Job<'_>],
+    setup: &Setup,
+    results: &[CellResult],
+) -> Result<Vec<PathBuf>, String> {
+    let [first, ..] = jobs else { return Ok(Vec::new()) };
+    let shelf = first.shelf();
+    let all = first.scenario.cells.iter().filter(|cell| cell.unsupported.is_none()).count();
+    if shelf.is_shared() && jobs.len() < all {
+        return Err(format!("its {all} cells are kept in one file: run all of them to accept"));
+    }
+    let mut cells = Vec::new();
+    for job in jobs {
+        let name = job.cell_name();
+        let bad = results.iter().find(|result| {
+            let own = (result.file.as_str(), result.cell.as_str(), result.seed);
+            own == (path, name, job.seed)
+                && matches!(result.outcome, Outcome::Fail | Outcome::Error)
+        });
+        if let Some(bad) = bad {
+            return Err(format!("cell {name} does not pass, and is not accepted: {}", bad.reason));
+        }
+        let views = job.folder(&setup.out).join("snapshot.txt");
+        let text = fs::read_to_string(&views);
+        cells.push((name, text.map_err(|why| format!("{}: {why}", views.display()))?));
+    }
+    shelf.keep(path, &cells)
 }
 
 /// The cells to run, in the order of the files.

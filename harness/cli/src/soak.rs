@@ -69,7 +69,8 @@ fn sweep(args: &Soak, scenarios: &[Scenario], terminal: &mut Terminal) -> Result
         terminal
             .line(format_args!("{done} of {before} runs stand in {RUNS} and are not run again"));
     }
-    let setup = Setup { driver: args.driver, out: out.clone(), keep: Keep::Failing };
+    let setup =
+        Setup { driver: args.driver, out: out.clone(), keep: Keep::Failing, compare: false };
     let mut progress = Progress::new(jobs.len());
     let mut broken = None;
     pool::each(

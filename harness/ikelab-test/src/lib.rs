@@ -20,9 +20,8 @@
 //! |---|---|
 //! | `IKELAB_SEED=0x51f0` | runs with this seed instead of those of the file |
 //! | `IKELAB_CELL=want=ecp256` | runs the cells with this value only |
-//! | `IKELAB_ACCEPT=1` | keeps the views of `snapshot:` as they are now, in `NAME.accepted/` |
+//! | `IKELAB_ACCEPT=1` | keeps the views of `snapshot:` as they are now, as `ikelab run --accept` does |
 
-mod accepted;
 mod trial;
 
 use std::path::Path;

@@ -5,18 +5,15 @@
 //! every other cell the lines in which it differs.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
+use ikelab_cli::accepted::{CELLS_APART, together};
 use insta::Settings;
 use serde_json::Value;
 
 use crate::binary::top;
 use crate::run::{cells, library};
-
-/// A matrix of more cells than this is large.
-const CELLS_APART: usize = 8;
 
 #[test]
 fn what_was_accepted_before_has_not_changed() {
@@ -34,7 +31,8 @@ fn what_was_accepted_before_has_not_changed() {
     }
     for cells in scenarios.values().filter(|cells| !cells.is_empty()) {
         if cells.len() > CELLS_APART {
-            compare(cells[0].1, "", &together(cells));
+            let all: Vec<_> = cells.iter().map(|(name, cell)| (*name, views(cell))).collect();
+            compare(cells[0].1, "", &together(&all));
             continue;
         }
         for (name, cell) in cells {
@@ -66,53 +64,4 @@ fn text<'v>(cell: &'v Value, key: &str) -> &'v str {
 fn views(cell: &Value) -> String {
     let file = Path::new(text(cell, "dir")).join("snapshot.txt");
     fs::read_to_string(file).expect("each run leaves its views")
-}
-
-/// The first cell whole, and the others by what they have otherwise.
-fn together(cells: &[(&str, &Value)]) -> String {
-    let (name, first) = &cells[0];
-    let whole = views(first);
-    let mut all = format!("==== {name}\n{whole}");
-    for (name, cell) in &cells[1..] {
-        let own = views(cell);
-        let lines =
-            differences(&whole.lines().collect::<Vec<_>>(), &own.lines().collect::<Vec<_>>());
-        writeln!(all, "\n==== {name}: the lines that differ\n{}", lines.join("\n"))
-            .expect("a string takes what is written");
-    }
-    all
-}
-
-/// The lines that only the one or only the other has, along a longest common subsequence.
-fn differences(one: &[&str], other: &[&str]) -> Vec<String> {
-    let mut common = vec![vec![0_usize; other.len() + 1]; one.len() + 1];
-    for (i, left) in one.iter().enumerate().rev() {
-        for (j, right) in other.iter().enumerate().rev() {
-            common[i][j] = if left == right {
-                common[i + 1][j + 1] + 1
-            } else {
-                common[i + 1][j].max(common[i][j + 1])
-            };
-        }
-    }
-    let (mut i, mut j, mut lines) = (0, 0, Vec::new());
-    while i < one.len() || j < other.len() {
-        if i < one.len() && j < other.len() && one[i] == other[j] {
-            (i, j) = (i + 1, j + 1);
-        } else if j == other.len() || (i < one.len() && common[i + 1][j] >= common[i][j + 1]) {
-            lines.push(format!("- {}", one[i]));
-            i += 1;
-        } else {
-            lines.push(format!("+ {}", other[j]));
-            j += 1;
-        }
-    }
-    lines
-}
-
-#[test]
-fn differences_leave_out_what_both_have() {
-    let lines = differences(&["a", "b", "c"], &["a", "x", "c", "d"]);
-    assert_eq!(lines, ["- b", "+ x", "+ d"]);
-    assert!(differences(&["a"], &["a"]).is_empty());
 }
