@@ -1,6 +1,6 @@
 //! `ikelab merge`: the shares of a sweep as one report, the same whoever ran what.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -26,12 +26,14 @@ pub(crate) fn merge(args: &Merge, terminal: &mut Terminal) -> Exit {
 
 fn merged(args: &Merge, terminal: &mut Terminal) -> Result<Exit, String> {
     let mut all: BTreeMap<String, CellResult> = BTreeMap::new();
-    let mut twofold = Vec::new();
+    let mut twofold = BTreeSet::new();
     for folder in &args.folders {
         for result in of(folder)? {
             let name = key(&result);
             match all.get(&name) {
-                Some(known) if *known != result => twofold.push(told_twice(known, &result)),
+                Some(known) if *known != result => {
+                    twofold.insert(told_twice(known, &result));
+                }
                 Some(_) | None => {
                     all.insert(name, result);
                 }
@@ -69,12 +71,29 @@ fn of(folder: &Path) -> Result<Vec<CellResult>, String> {
 
 fn told_twice(one: &CellResult, other: &CellResult) -> String {
     let CellResult { scenario, cell, seed, .. } = one;
-    format!(
-        "{scenario} cell {cell} seed {seed:#x} was run twice and came out otherwise: trace {} and \
-         {}, {} and {}",
-        one.digest,
-        other.digest,
-        one.outcome.word(),
-        other.outcome.word()
-    )
+    let apart = differences(one, other);
+    format!("{scenario} cell {cell} seed {seed:#x} was run twice and came out otherwise: {apart}")
+}
+
+/// How much of a value is shown.
+const SHOWN_MAX: usize = 72;
+
+/// What two results have otherwise: `outcome "pass" and "fail", digest "4f.." and "a0.."`.
+fn differences(one: &CellResult, other: &CellResult) -> String {
+    let fields = |result| match serde_json::to_value(result) {
+        Ok(serde_json::Value::Object(fields)) => fields,
+        Ok(_) | Err(_) => serde_json::Map::new(),
+    };
+    let (one, other) = (fields(one), fields(other));
+    let names: BTreeSet<&String> = one.keys().chain(other.keys()).collect();
+    let shown = |value: Option<&serde_json::Value>| {
+        let text = value.map_or_else(|| "nothing".to_owned(), ToString::to_string);
+        let short: String = text.chars().take(SHOWN_MAX).collect();
+        if short == text { text } else { format!("{short}..") }
+    };
+    let apart = names.into_iter().filter(|name| one.get(*name) != other.get(*name));
+    let apart: Vec<String> = apart
+        .map(|name| format!("{name} {} and {}", shown(one.get(name)), shown(other.get(name))))
+        .collect();
+    apart.join(", ")
 }

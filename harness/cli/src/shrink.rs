@@ -110,6 +110,22 @@ struct Target {
     code: &'static str,
     kind: &'static str,
     text: String,
+    /// Of a ladder, whose one text is all of it: its line that failed, and how.
+    line: Option<(String, String)>,
+}
+
+/// How a finding fails, without the numbers that change as the scenario shrinks.
+fn how(finding: &Finding) -> (String, String) {
+    let line = finding.label.as_ref().map(|label| label.source.trim().to_owned());
+    let mut words = String::new();
+    for c in finding.message.chars() {
+        match c {
+            '0'..='9' if words.ends_with('#') => {}
+            '0'..='9' => words.push('#'),
+            c => words.push(c),
+        }
+    }
+    (line.unwrap_or_default(), words)
 }
 
 impl Target {
@@ -119,11 +135,13 @@ impl Target {
             let at = finding.label.as_ref().map(|label| label.line);
             one.outcome == Outcome::Fail && (one.line == at || at.is_none() || one.kind == "ladder")
         })?;
-        Some(Self { code: finding.code, kind: failed.kind, text: failed.text.clone() })
+        let line = (failed.kind == "ladder").then(|| how(finding));
+        Some(Self { code: finding.code, kind: failed.kind, text: failed.text.clone(), line })
     }
 
     fn told(&self) -> String {
-        format!("{} {}: {}", self.code, self.kind, self.text)
+        let text = self.line.as_ref().map_or(&self.text, |(line, _)| line);
+        format!("{} {}: {text}", self.code, self.kind)
     }
 
     /// The finding that is this failure.
@@ -131,8 +149,11 @@ impl Target {
         let failed = verdict.expectations.iter().any(|one| {
             one.outcome == Outcome::Fail && one.kind == self.kind && one.text == self.text
         });
-        let same =
-            |finding: &&Finding| finding.outcome == Outcome::Fail && finding.code == self.code;
+        let same = |finding: &&Finding| {
+            finding.outcome == Outcome::Fail
+                && finding.code == self.code
+                && self.line.as_ref().is_none_or(|line| *line == how(finding))
+        };
         verdict.findings.iter().find(same).filter(|_| failed)
     }
 }
@@ -204,7 +225,8 @@ impl Lab {
         told
     }
 
-    /// Links that leave nothing to chance, with drops in the place of what they lost.
+    /// Links that leave nothing to chance, with drops in the place of what they lost, always or for
+    /// a time.
     fn without_chance(&mut self, mut edit: Edit) -> Edit {
         for field in RATES.into_iter().chain(CHANCES) {
             for link in edit.links_with(field) {
@@ -212,7 +234,10 @@ impl Lab {
                 edit = self.take(edit, quiet);
             }
         }
-        if edit.links_with("loss").is_empty() {
+        let lossy: BTreeSet<usize> = (0..edit.entries("faults"))
+            .filter(|place| edit.has_field("faults", *place, "loss"))
+            .collect();
+        if edit.links_with("loss").is_empty() && lossy.is_empty() {
             return edit;
         }
         let Some(Seen { scenario, run, .. }) = self.watch(&edit) else { return edit };
@@ -222,7 +247,9 @@ impl Lab {
         if drops.len() > DROPS_MAX {
             return edit;
         }
-        let mut quiet = edit.with_entries("faults", &drops);
+        let mut quiet = edit
+            .without_entries("faults", &lossy)
+            .and_then(|quiet| quiet.with_entries("faults", &drops));
         for link in edit.links_with("loss") {
             quiet = quiet.and_then(|quiet| quiet.without_link_field(&link, "loss"));
         }
@@ -256,9 +283,11 @@ impl Lab {
         edit
     }
 
-    /// A run that ends soon after it has failed.
+    /// A run that ends soon after it has failed; where only the whole run tells, the shortest that
+    /// does.
     fn shorter(&mut self, edit: Edit) -> Edit {
-        let Some(Seen { at: Some(at), until, .. }) = self.watch(&edit) else { return edit };
+        let Some(Seen { at, until, .. }) = self.watch(&edit) else { return edit };
+        let Some(at) = at else { return self.shortest(edit, until) };
         let soon = Duration::from_secs((at - Instant::ZERO).as_secs() + 1);
         for more in [0, 5, 30] {
             let end = soon + Duration::from_secs(more);
@@ -268,6 +297,22 @@ impl Lab {
             let shorter = edit.with_value("duration", &duration_words(end));
             if self.fails(&shorter) {
                 return shorter;
+            }
+        }
+        edit
+    }
+
+    /// Halves the time in which a run can be made shorter, down to a second.
+    fn shortest(&mut self, mut edit: Edit, until: Instant) -> Edit {
+        let (mut passes, mut fails) = (0, (until - Instant::ZERO).as_secs());
+        while passes + 1 < fails {
+            let middle = passes.midpoint(fails);
+            let words = duration_words(Duration::from_secs(middle));
+            let shorter = edit.with_value("duration", &words);
+            if self.fails(&shorter) {
+                (edit, fails) = (shorter, middle);
+            } else {
+                passes = middle;
             }
         }
         edit
