@@ -271,10 +271,10 @@ impl Form {
         self.with_header(first, &octets)
     }
 
-    /// The message as one, if it is protected.
+    /// The message as one, if it is protected, and can be harmed as it is to be.
     pub(super) fn uncut(self) -> Option<ToSeal> {
         let sealed = self.sealed.clone()?;
-        Some(self.seal(sealed))
+        self.seal(sealed).ok()
     }
 
     /// What goes out.
