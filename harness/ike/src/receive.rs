@@ -258,10 +258,12 @@ fn request(sa: &mut Sa, came: &Came<'_>, cx: &mut Context<'_>) -> Result<(), Dis
                 only_the_first(&sealed)?;
                 established.channel.open(came.octets)?;
                 (established.heard, established.known) = (cx.now, true);
+                established.doubt |= came.header.exchange == ExchangeType::CREATE_CHILD_SA;
                 return answer_again(sa, message_id, came.ends(), cx);
             }
             let opened = open(&mut sa.core, &mut established.channel, came, cx)?;
             (established.heard, established.known) = (cx.now, true);
+            established.doubt = false;
             let Some(opened) = opened else { return Ok(()) };
             let exchange = came.header.exchange;
             if !matches!(exchange, ExchangeType::CREATE_CHILD_SA | ExchangeType::INFORMATIONAL) {

@@ -148,8 +148,10 @@ pub(crate) struct Established {
     pub(crate) replaced: bool,
     /// That one, by our SPI.
     pub(crate) successor: Option<IkeSpi>,
-    /// False while it is not known whether the peer has it: it asked for it, and our answer may have
-    /// been lost.
+    /// True when the peer has repeated its last CREATE_CHILD_SA request, and has asked for nothing
+    /// new since: maybe our answer never came.
+    pub(crate) doubt: bool,
+    /// False while nothing of the peer was heard over it, which asked for it.
     pub(crate) known: bool,
     /// True while it is not decided whether it takes the Child SAs of the IKE SA that the peer
     /// rekeyed with it, for we rekeyed that one too.
@@ -549,6 +551,7 @@ impl Established {
             peers_rekey: None,
             replaced: false,
             successor: None,
+            doubt: false,
             known: true,
             undecided: false,
             redundant: false,

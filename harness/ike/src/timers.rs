@@ -44,7 +44,8 @@ pub(crate) fn fire(sa: &mut Sa, cx: &mut Context<'_>) {
                     return end(sa, "redundant, and the peer does not know it", cx);
                 }
                 // What should live on instead ends too if the peer never learned of it.
-                cx.effects.extend(established.successor.map(|spi| Effect::Unknown { spi }));
+                let unknown = established.successor.filter(|_| established.doubt);
+                cx.effects.extend(unknown.map(|spi| Effect::Unknown { spi }));
                 established.want(Want::DeleteIke);
             }
             for (spi_in, timer) in due_children(established, cx.now) {
