@@ -115,7 +115,8 @@ fn check_flows(cx: &Cx<'_>, steps: &Steps, until: Instant) {
         let last = action.at + takes;
         let place = usize::try_from(action.step).ok().and_then(|step| steps.times.get(step));
         let Some((_, span, _)) = place.filter(|_| last >= until) else { continue };
-        let message = format!("L11: the run is over at {until}s, and this flow sends until {last}s");
+        let message =
+            format!("L11: the run is over at {until}s, and this flow sends until {last}s");
         let label = format!("it has {messages} messages: send fewer, or give the run a `duration`");
         cx.warning(*span, message, label);
     }

@@ -532,7 +532,7 @@ fn an_spi_of_zero_is_no_pin_and_a_flow_beyond_the_end_is_warned_of() {
     let long = BASE.replace("count: 5,", "count: 121,");
     assert_eq!(
         warned(&long),
-        ["L9: the run is over at 120.000s, and this flow sends until 120.000s"]
+        ["L11: the run is over at 120.000s, and this flow sends until 120.000s"]
     );
     assert_eq!(warned(&BASE.replace("count: 5,", "count: 120,")), [""; 0]);
 }
