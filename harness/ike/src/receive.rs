@@ -263,7 +263,7 @@ fn request(sa: &mut Sa, came: &Came<'_>, cx: &mut Context<'_>) -> Result<(), Dis
             }
             let opened = open(&mut sa.core, &mut established.channel, came, cx)?;
             (established.heard, established.known) = (cx.now, true);
-            established.doubt = false;
+            established.moved_on |= established.replaced || established.peers_rekey.is_some();
             let Some(opened) = opened else { return Ok(()) };
             let exchange = came.header.exchange;
             if !matches!(exchange, ExchangeType::CREATE_CHILD_SA | ExchangeType::INFORMATIONAL) {

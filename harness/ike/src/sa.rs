@@ -148,9 +148,10 @@ pub(crate) struct Established {
     pub(crate) replaced: bool,
     /// That one, by our SPI.
     pub(crate) successor: Option<IkeSpi>,
-    /// True when the peer has repeated its last CREATE_CHILD_SA request, and has asked for nothing
-    /// new since: maybe our answer never came.
+    /// True when the peer has repeated a CREATE_CHILD_SA request: maybe our answer never came.
     pub(crate) doubt: bool,
+    /// True when the peer asked for something more after it rekeyed this one: our answer came.
+    pub(crate) moved_on: bool,
     /// False while nothing of the peer was heard over it, which asked for it.
     pub(crate) known: bool,
     /// True while it is not decided whether it takes the Child SAs of the IKE SA that the peer
@@ -552,6 +553,7 @@ impl Established {
             replaced: false,
             successor: None,
             doubt: false,
+            moved_on: false,
             known: true,
             undecided: false,
             redundant: false,
@@ -628,6 +630,11 @@ impl Established {
         let wait = wait.min(RETRY_AFTER_MOST);
         let at = cx.now + wait + cx.jitter(wait);
         self.later.push((at, want));
+    }
+
+    /// Whether the peer may not know the IKE SA that it asked for in the place of this one.
+    pub(crate) fn is_in_doubt(&self) -> bool {
+        self.doubt && !self.moved_on
     }
 
     /// Another IKE SA has replaced it, and the peer is to delete it. If the peer forgets, we will.

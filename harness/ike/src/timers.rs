@@ -44,7 +44,7 @@ pub(crate) fn fire(sa: &mut Sa, cx: &mut Context<'_>) {
                     return end(sa, "redundant, and the peer does not know it", cx);
                 }
                 // What should live on instead ends too if the peer never learned of it.
-                let unknown = established.successor.filter(|_| established.doubt);
+                let unknown = established.successor.filter(|_| established.is_in_doubt());
                 cx.effects.extend(unknown.map(|spi| Effect::Unknown { spi }));
                 established.want(Want::DeleteIke);
             }
