@@ -184,7 +184,7 @@ mod tests {
     fn part(frame: u32, octet: u8) -> Part {
         let first = PayloadType::AUTH;
         let opened = Opened { first, plaintext: vec![octet], pad_len: 0, fragment: None };
-        Part { frame, icv: Icv::Good, opened: Some(opened) }
+        Part { frame, icv: Icv::Good, opened: Some(opened), outside: Vec::new() }
     }
 
     #[test]
