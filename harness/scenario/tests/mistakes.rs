@@ -237,11 +237,6 @@ const MISTAKES: &[(&str, &str, &str)] = &[
     ("an address without a prefix", "lan: 192.168.1.1/24", "lan: «192.168.1.1»"),
     ("a network as an address", "wan: 10.0.0.1/24", "wan: «10.0.0.0/24»"),
     ("ends of two families", "wan: 10.0.0.2/24", "wan: \"2001:db8::2/64\""),
-    (
-        "sides of two families",
-        "[192.168.1.0/24, 192.168.2.0/24]",
-        "«[»192.168.1.0/24, \"fd00::/8\"]",
-    ),
     ("a name with a blank", "  site:", "  «si te»:"),
     ("no proposal", "[\"aes256-sha256-${want}\"]", "«[»]"),
     ("a life of nothing", "lifetime: 1h", "lifetime: «0s»"),
@@ -481,6 +476,11 @@ fn what_cannot_come_about_is_warned_of() {
             "wan: 10.0.0.2/24",
             "wan: 10.9.0.2/24",
             "L9: R1 has no route to 10.9.0.2, its peer in `site`",
+        ),
+        (
+            "[192.168.1.0/24, 192.168.2.0/24]",
+            "[192.168.1.0/24, \"fd00::/8\"]",
+            "the sides are of two families",
         ),
         ("  want: [", "  idle: [a, b]\n  want: [", "the parameter `idle` is used nowhere"),
     ] {

@@ -7,6 +7,7 @@ mod decode;
 mod exit_codes;
 mod golden;
 mod guide;
+mod provoked;
 mod readme;
 mod run;
 mod show;

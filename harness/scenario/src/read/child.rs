@@ -439,7 +439,7 @@ fn sides(cx: &Cx<'_>, world: &World, context: &ChildContext, node: &Node) -> Opt
     let family = |range: &SelectorRange| range.start.is_ipv4();
     let meets = |one: &SelectorRange| right.iter().any(|other| family(one) == family(other));
     if !left.is_empty() && !right.is_empty() && !left.iter().any(meets) {
-        cx.error(node.span, "the sides are of two families", "no packet has an address of each");
+        cx.warning(node.span, "the sides are of two families", "no packet has an address of each");
     }
     Some([left, right])
 }
