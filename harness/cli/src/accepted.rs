@@ -10,12 +10,29 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use ikelab_trace::sha256;
+
 /// A matrix of more cells than this is large.
 pub const CELLS_APART: usize = 8;
 /// Lines of a difference that are shown.
 const SHOWN_MAX: usize = 40;
 /// Comparisons that are made to find the least difference: more would take long.
 const WORK_MAX: usize = 4_000_000;
+
+/// Octets of a cell's name in the name of a file; file systems take 255 for all of it.
+const CELL_MAX: usize = 150;
+
+/// A cell's name as a part of a file's name: without slashes, and not too long.
+#[must_use]
+pub fn file_name(cell: &str) -> String {
+    let name = cell.replace(['/', '\\'], "__");
+    if name.len() <= CELL_MAX {
+        return name;
+    }
+    let begins: String = name.chars().take(CELL_MAX / 4).collect();
+    let rest = sha256(name.as_bytes());
+    format!("{begins}~{}", rest.get(..16).unwrap_or_default())
+}
 
 /// Where the accepted views of a scenario lie.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -48,9 +65,9 @@ impl Shelf {
     }
 
     fn file(&self, cell: &str) -> PathBuf {
-        let cell = if self.large || cell == "-" { String::new() } else { format!("@{cell}") };
-        let name = format!("{}{cell}", self.stem).replace(['/', '\\'], "__");
-        self.folder.join(format!("{name}.snap"))
+        let alone = self.large || cell == "-";
+        let cell = if alone { String::new() } else { format!("@{}", file_name(cell)) };
+        self.folder.join(format!("{}{cell}.snap", self.stem))
     }
 
     /// Compares the views of a cell with those that were accepted.
@@ -216,6 +233,14 @@ pub(crate) fn shown(lines: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cell_of_any_name_has_a_file_in_its_folder() {
+        assert_eq!(file_name("a=1,b=x"), "a=1,b=x");
+        assert_eq!(file_name("to=/../../etc"), "to=__..__..__etc");
+        let (one, other) = (format!("a={}1", "x".repeat(300)), format!("a={}2", "x".repeat(300)));
+        assert!(file_name(&one).len() < 100 && file_name(&one) != file_name(&other));
+    }
 
     #[test]
     fn differences_leave_out_what_both_have() {

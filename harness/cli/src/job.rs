@@ -16,6 +16,7 @@ use ikelab_scenario::{Cell, Scenario, Verdict, parse_duration};
 use ikelab_sim::{Order, Orders, RunResult, follow, run as simulate};
 use ikelab_trace::sha256;
 
+use crate::accepted::file_name;
 use crate::accepted::{self, Compared, Shelf};
 use crate::args::{Driver, StormArgs};
 use crate::evidence::Evidence;
@@ -91,7 +92,8 @@ impl Job<'_> {
 
     /// Where its evidence is left.
     pub(crate) fn folder(&self, out: &Path) -> PathBuf {
-        out.join(&self.scenario.name).join(self.cell_name()).join(format!("{:x}", self.seed))
+        let cell = file_name(self.cell_name());
+        out.join(&self.scenario.name).join(cell).join(format!("{:x}", self.seed))
     }
 
     /// Runs it. A panic of the harness is an error of this run alone.

@@ -17,11 +17,13 @@ const KNOWN_MAX: usize = 1024;
 
 /// What the fragments of one packet have in common, RFC 791 §2.3.
 type Packet = (IpAddr, IpAddr, u8, u32);
+/// The local and the remote port, where there are any.
+type Ports = (Option<u16>, Option<u16>);
 
 /// The first fragments that were seen in one direction.
 #[derive(Debug, Default)]
 pub(crate) struct Fragments {
-    ports: BTreeMap<Packet, ((Option<u16>, Option<u16>), Instant)>,
+    ports: BTreeMap<Packet, (Ports, Instant)>,
 }
 
 impl Fragments {

@@ -240,9 +240,14 @@ fn a_crash_happens_with_the_message_that_it_names() {
             .records
             .iter()
             .filter(|record| record.host == HostId(0) && record.at > down.unwrap().at);
-        let idle = |record: &Record| matches!(record.fact, Fact::Net(_) | Fact::Host(_));
+        // At the end of a run each engine tells what it still remembers.
+        let idle = |record: &Record| {
+            let told = matches!(record.fact, Fact::Ike(IkeEvent::Remembers { .. }));
+            told || matches!(record.fact, Fact::Net(_) | Fact::Host(_))
+        };
         assert!(later.clone().count() > 0);
-        assert!(later.clone().all(idle), "it does nothing any more");
+        let busy = later.clone().find(|record| !idle(record));
+        assert!(busy.is_none(), "it does nothing any more, but {busy:?}");
     }
 }
 

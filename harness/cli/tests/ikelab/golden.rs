@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use ikelab_cli::accepted::{CELLS_APART, together};
+use ikelab_cli::accepted::{CELLS_APART, file_name, together};
 use insta::Settings;
 use serde_json::Value;
 
@@ -36,7 +36,7 @@ fn what_was_accepted_before_has_not_changed() {
             continue;
         }
         for (name, cell) in cells {
-            let name = if *name == "-" { String::new() } else { format!("@{name}") };
+            let name = if *name == "-" { String::new() } else { format!("@{}", file_name(name)) };
             compare(cell, &name, &views(cell));
         }
     }

@@ -103,8 +103,8 @@ impl ChildSa {
     fn of(child: &Child<'_>, state: &State<'_>) -> Self {
         let installed = child.installed;
         let (local, remote) = ends(child);
-        let inbound = of_sa(&state.dropped, installed.spi_in, |reason| reason.word());
-        let outbound = of_sa(&state.withheld, installed.spi_out, |reason| reason.word());
+        let inbound = of_sa(&state.dropped, installed.spi_in, ikelab_trace::Dropped::word);
+        let outbound = of_sa(&state.withheld, installed.spi_out, ikelab_trace::Withheld::word);
         Self {
             child: installed.child.clone(),
             mode: mode(installed.mode).to_owned(),
@@ -174,8 +174,8 @@ fn paragraph(child: &Child<'_>, state: &State<'_>, at: Instant) -> String {
     let mut row = |name: &str, value: String| line(format!("      {name:<11} {value}"));
     row("selectors", format!("{ours} === {theirs}"));
     row("suite", words::suite(&installed.suite));
-    let dropped = of_sa(&state.dropped, installed.spi_in, |reason| reason.name());
-    let withheld = of_sa(&state.withheld, installed.spi_out, |reason| reason.name());
+    let dropped = of_sa(&state.dropped, installed.spi_in, ikelab_trace::Dropped::name);
+    let withheld = of_sa(&state.withheld, installed.spi_out, ikelab_trace::Withheld::name);
     row("in", format!("{}  {}{}", installed.spi_in, traffic(child.inbound), lost(&dropped)));
     row("out", format!("{}  {}{}", installed.spi_out, traffic(child.outbound), lost(&withheld)));
     let age = (at - child.at).as_secs_f64();

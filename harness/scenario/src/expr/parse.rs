@@ -451,15 +451,15 @@ impl Parser<'_> {
                 SetField::Child
             }
             ("reason", Expr::Discarded(_)) => {
-                self.reason(&value, value_span, DISCARDED.map(in_one_word))?;
+                self.reason(&value, value_span, &DISCARDED.map(in_one_word))?;
                 SetField::Reason
             }
             ("reason", Expr::Dropped(_)) => {
-                self.reason(&value, value_span, Dropped::ALL.map(Dropped::word))?;
+                self.reason(&value, value_span, &Dropped::ALL.map(Dropped::word))?;
                 SetField::Reason
             }
             ("reason", Expr::Withheld(_)) => {
-                self.reason(&value, value_span, Withheld::ALL.map(Withheld::word))?;
+                self.reason(&value, value_span, &Withheld::ALL.map(Withheld::word))?;
                 SetField::Reason
             }
             _ => {
@@ -475,7 +475,7 @@ impl Parser<'_> {
         &self,
         word: &str,
         span: Span,
-        known: [impl AsRef<str>; N],
+        known: &[impl AsRef<str>; N],
     ) -> Option<()> {
         if known.iter().any(|name| name.as_ref() == word) {
             return Some(());

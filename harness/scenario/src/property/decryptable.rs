@@ -18,9 +18,9 @@ pub(super) fn check(run: &Run<'_>, args: &[Arg]) -> Option<Violation> {
             Fact::Esp(EspEvent::Dropped {
                 spi: Some(spi),
                 sequence: Some(sequence),
-                reason,
+                reason: Dropped::Replayed | Dropped::TooOld,
                 ..
-            }) if matches!(reason, Dropped::Replayed | Dropped::TooOld) => {
+            }) => {
                 accepted.insert((*spi, u64::from(*sequence)));
             }
             _ => {}

@@ -285,9 +285,9 @@ mod tests {
         for begin in [
             "set mid",
             "set KE.group",
-            "set Ni.data",
+            "set NONCE.data",
             "set KE.length",
-            "set Ni.critical",
+            "set NONCE.critical",
             "remove",
             "copy",
             "swap",

@@ -132,7 +132,8 @@ mod tests {
             "10.0.0.0/8[icmp/0-8]",
             "10.0.0.0/8[icmp/3.1]",
             "10.0.0.0/8[icmp/3.1-3.4]",
-            "10.0.0.0/8[89]",
+            "10.0.0.0/8[ospf]",
+            "10.0.0.0/8[99]",
         ] {
             assert_eq!(
                 text.parse::<SelectorRange>().map(|range| range.to_string()),

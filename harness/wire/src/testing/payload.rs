@@ -111,7 +111,6 @@ fn notify() -> impl Strategy<Value = Notify> {
     let about = prop_oneof![
         Just((Protocol::NONE, 0)),
         Just((Protocol::IKE, 0)),
-        Just((Protocol::IKE, 8)),
         Just((Protocol::ESP, 4)),
         (4..=255u8, 0..20usize).prop_map(|(protocol, size)| (Protocol(protocol), size)),
     ]
