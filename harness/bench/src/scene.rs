@@ -32,7 +32,7 @@ steps:
   - at: 0s
     up: site.net
 expect:
-  ladder: \"...\"
+  always: [spi_unique()]
 ";
 
 /// The project's own scenario, of which a day is run.
