@@ -32,10 +32,12 @@ CHECKSUM = 0x01000000
 MALFORMED = 0x07000000
 
 # Steps and facts of a trace after which its messages need not be well formed.
-LIES = re.compile(r'"lied":|"text":"inject')
+LIES = re.compile(r'"lied":|"text":"(inject|seal|packet) ')
 
 # What ESP carries once it is open: a packet in tunnel mode, its payload in transport mode.
 INSIDE = re.compile(r":esp:(ip|ipv6|icmp|icmpv6|tcp|udp)\b")
+# A dummy (next header 59, RFC 4303 section 2.6) has nothing that tshark could name.
+DUMMY = re.compile(r":esp:data$")
 
 failures = 0
 
@@ -85,7 +87,8 @@ def frames(capture, keys):
         frame["number"] = int(frame["frame.number"])
         layers = frame["frame.protocols"].split(":")
         # An ICMP error repeats the beginning of another packet: that is no message.
-        frame["quoted"] = "icmp" in layers and any(name in layers[layers.index("icmp"):] for name in ("isakmp", "esp"))
+        error = next((place for place, name in enumerate(layers) if name in ("icmp", "icmpv6")), len(layers))
+        frame["quoted"] = any(name in layers[error:] for name in ("isakmp", "esp"))
         found.append(frame)
     return found
 
@@ -131,23 +134,22 @@ def attest(ikelab, runs, capture):
     keys = os.path.join(folder, "keys")
     seen = frames(capture, keys)
     # Extended sequence numbers count in the ICV (RFC 4303 section 2.2.1), and tshark has no place for them.
-    witness(name, capture, keys, seen, '"esn":1}' in trace)
+    witness(name, capture, keys, seen, '"esn":1}' in trace, '"reason":"dummy packet"' in trace)
     compare(name, ikelab, capture, keys, seen)
 
 
-def witness(name, capture, keys, seen, esn):
+def witness(name, capture, keys, seen, esn, dummies):
     """All that is protected opens, every ICV is good, nothing is malformed, save what a link altered."""
     seen = [frame for frame in seen if "[fault] altered" not in frame["frame.comment"]]
     sealed = [frame for frame in seen if is_ike(frame) and SEALED & set(payload_types(frame)[:1])]
     opened = [frame for frame in sealed if frame["isakmp.enc.decrypted"] and not frame["isakmp.ikev2.integrity_checksum"]]
-    esp = [frame for frame in seen if is_esp(frame)]
-    good = [frame for frame in esp if (esn or "1" in frame["esp.icv_good"]) and INSIDE.search(frame["frame.protocols"])]
+    strange = nameless(keys)
+    esp = [frame for frame in seen if is_esp(frame) and numbers(frame["esp.spi"])[0] not in strange]
+    open_esp = lambda layers: INSIDE.search(layers) or (dummies and DUMMY.search(layers))
+    good = [frame for frame in esp if (esn or "1" in frame["esp.icv_good"]) and open_esp(frame["frame.protocols"])]
     lines = tshark(capture, keys, "-V").splitlines()
     said = sum("Integrity Checksum Data" in line and line.endswith("[correct]") for line in lines)
-    keyed = os.path.getsize(os.path.join(keys, "ikev2_decryption_table")) > 0
-    if not sealed and keyed:
-        fail(f"{name}: there are keys, and no protected IKE message")
-    elif len(opened) < len(sealed) or said < len(sealed):
+    if len(opened) < len(sealed) or said < len(sealed):
         closed = [frame["number"] for frame in sealed if frame not in opened]
         fail(f"{name}: IKE frames {closed} are not opened ({said} of {len(sealed)} ICVs are called correct)")
     elif len(good) < len(esp):
@@ -164,6 +166,13 @@ def witness(name, capture, keys, seen, esn):
         fail(f"{name}: {'; '.join(complaints)}")
     else:
         ok(f"{name}: the expert finds nothing malformed and no bad checksum")
+
+
+def nameless(keys):
+    """SPIs whose algorithm tshark 4.0 has no name for: our decode alone opens them, by a comment of the table."""
+    with open(os.path.join(keys, "esp_sa"), encoding="utf-8") as table:
+        comments = [line for line in table if line.startswith("# ikelab: ")]
+    return {int(line.split(",")[3].strip('"'), 16) for line in comments}
 
 
 def tsharks_reading(frame):
@@ -252,7 +261,8 @@ def compare(name, ikelab, capture, keys, seen):
             spi, sequence = numbers(frame["esp.spi"])[0], numbers(frame["esp.sequence"])[0]
             if packet is None:
                 found.append(f"frame {number}: ESP not decoded")
-            elif (int(str(packet["spi"]), 16), packet["sequence"]) != (spi, sequence):
+            # The high half of an extended sequence number is not in the packet.
+            elif (int(str(packet["spi"]), 16), packet["sequence"] & 0xFFFFFFFF) != (spi, sequence):
                 found.append(f"frame {number}: ESP {spi:08x} {sequence} / {packet['spi']} {packet['sequence']}")
             elif "1" in frame["esp.icv_good"] and packet["icv"] != "good":
                 found.append(f"frame {number}: ESP icv good / {packet['icv']}")

@@ -166,7 +166,7 @@ fn check_rekey(
     }
 }
 
-/// L9: packets to the peer have nowhere to go.
+/// L12: packets to the peer have nowhere to go.
 fn check_routes(cx: &Cx<'_>, world: &World, span: Span, place: u16, end: &End) {
     let Some(host) = world.hosts.get(usize::from(place)) else { return };
     let to = end.remote;
@@ -178,7 +178,7 @@ fn check_routes(cx: &Cx<'_>, world: &World, span: Span, place: u16, end: &End) {
         || host.routes.iter().any(|route| has(route.to.0, route.to.1));
     if !known && !to.is_unspecified() {
         let message =
-            format!("L9: {} has no route to {to}, its peer in `{}`", host.name, end.tunnel);
+            format!("L12: {} has no route to {to}, its peer in `{}`", host.name, end.tunnel);
         cx.warning(span, message, "say `routes: [\"default via ..\"]` for the host");
     }
 }

@@ -475,7 +475,7 @@ fn what_cannot_come_about_is_warned_of() {
         (
             "wan: 10.0.0.2/24",
             "wan: 10.9.0.2/24",
-            "L9: R1 has no route to 10.9.0.2, its peer in `site`",
+            "L12: R1 has no route to 10.9.0.2, its peer in `site`",
         ),
         (
             "[192.168.1.0/24, 192.168.2.0/24]",
