@@ -249,7 +249,7 @@ def compare(name, ikelab, capture, keys, seen):
             if unchecked and theirs["icv"] == "good":
                 theirs["icv"] = "unknown"
             # The pieces of a set of SKF are one message of ours, at the last.
-            pieces = payload_types(frame) == [53] and number not in ours
+            pieces = payload_types(frame)[:1] == [53] and number not in ours
             if pieces:
                 continue
             if number not in ours:
