@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::Draft;
+use super::{Draft, end_of_child};
 use crate::plan::Command;
 use crate::read::world::World;
 use crate::reader::{Cx, Fields};
@@ -23,15 +23,7 @@ pub(super) static SHAPE: Shape = Shape::new(
 
 pub(super) fn read(cx: &Cx<'_>, world: &mut World, node: &Node) -> Option<Draft> {
     let fields = Fields::of(cx, node, &SHAPE)?;
-    let host_text = cx.text(fields.need("host")?, "host")?;
-    let host = world.host_in(cx, host_text)?;
-    let child_text = cx.text(fields.need("child")?, "child")?;
-    let child = world.child(cx, &child_text.value, child_text.span)?;
-    let tunnel = child.split_once('.')?.0;
-    if !world.tunnel(cx, tunnel, child_text.span)?.ends.contains(&host) {
-        cx.error(host_text.span, format!("{} is no end of tunnel `{tunnel}`", host_text.value), "");
-        return None;
-    }
+    let (host_text, host, child) = end_of_child(cx, world, &fields)?;
     let (sent, seen) = (fields.integer("sent", 0, u64::MAX), fields.integer("seen", 0, u64::MAX));
     if sent.is_none() && seen.is_none() {
         cx.error(fields.span, "no counter is moved", "expected `sent: ..` or `seen: ..`");

@@ -28,6 +28,7 @@ use crate::reader::{Cx, Fields};
 use crate::settle::before;
 use crate::shape::{self, Form, Key, Shape, may};
 use crate::source::Span;
+use crate::text::Text;
 use crate::yaml::{Kind, Node};
 
 pub(crate) use wait_for::{REACTION, WaitFor};
@@ -214,6 +215,24 @@ fn step(cx: &Cx<'_>, world: &mut World, node: &Node, now: Instant) -> Option<Rea
     let reader = reader(key)?;
     let span = fields.get("at").map_or(key_span, |node| node.span);
     Some((at, span, name, reader(cx, world, fields.get(key)?)?))
+}
+
+/// `host:` and `child:` of a step: an end of the child's tunnel, and the child.
+fn end_of_child<'n>(
+    cx: &Cx<'_>,
+    world: &World,
+    fields: &Fields<'_, 'n>,
+) -> Option<(&'n Text, u16, String)> {
+    let host_text = cx.text(fields.need("host")?, "host")?;
+    let host = world.host_in(cx, host_text)?;
+    let child_text = cx.text(fields.need("child")?, "child")?;
+    let child = world.child(cx, &child_text.value, child_text.span)?;
+    let tunnel = child.split_once('.')?.0;
+    if !world.tunnel(cx, tunnel, child_text.span)?.ends.contains(&host) {
+        cx.error(host_text.span, format!("{} is no end of tunnel `{tunnel}`", host_text.value), "");
+        return None;
+    }
+    Some((host_text, host, child))
 }
 
 /// A duration for the words of a step.
