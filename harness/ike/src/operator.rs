@@ -66,14 +66,17 @@ fn want_once(wanted: &mut Vec<Want>, want: Want) {
     }
 }
 
-/// The youngest IKE SA of a tunnel that carries exchanges, or will.
+/// The youngest IKE SA of a tunnel that carries exchanges, or will. While it is not decided whether
+/// one takes the place of another, the other is meant: it has the Child SAs.
 fn usable(turn: &Turn<'_>, tunnel: usize) -> Option<IkeSpi> {
     let usable = |sa: &&Sa| {
         sa.core.tunnel == tunnel
             && match &sa.phase {
                 Phase::InitSent(_) | Phase::AuthSent(_) => true,
                 Phase::Established(established) => {
-                    !established.replaced && !established.is_deleting()
+                    !established.replaced
+                        && !established.undecided
+                        && !established.is_deleting()
                 }
                 Phase::InitResponded(_) | Phase::Closed { .. } => false,
             }

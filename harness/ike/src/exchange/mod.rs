@@ -133,13 +133,20 @@ fn begin(
 }
 
 /// The first wish that may be begun beside what is open. The end of the IKE SA goes before all.
-/// Rekeying it waits for exchanges about Child SAs, and they for it (RFC 7296 §2.25).
+/// Rekeying it waits for exchanges about Child SAs, and they for it (RFC 7296 §2.25). Over an IKE SA
+/// of which it is not decided whether it takes the place of another, nothing begins that is about
+/// SAs: what would be made over it, or of it, might go to another that the peer never had.
 fn next_want(established: &mut Established) -> Option<Want> {
     if established.is_deleting() {
         return None;
     }
     let is_end = |want: &Want| matches!(want, Want::DeleteIke | Want::Fail { .. });
     if let Some(place) = established.wanted.iter().position(is_end) {
+        return established.wanted.remove(place);
+    }
+    if established.undecided {
+        let harmless = |want: &Want| matches!(want, Want::Liveness | Want::Tell { .. });
+        let place = established.wanted.iter().position(harmless)?;
         return established.wanted.remove(place);
     }
     let (rekeying, busy) = (established.is_rekeying(), !established.ongoing.is_empty());

@@ -325,11 +325,22 @@ impl Cable {
         self.sent.iter().map(line).collect()
     }
 
+    /// What the ends say of themselves, in the order of time.
+    pub(crate) fn story(&self) -> String {
+        let told = self.ends.iter().zip(["R1", "R2"]).flat_map(|(end, name)| {
+            end.events.iter().map(move |(at, event)| (*at, format!("{at} {name} {event:?}")))
+        });
+        let keys = |line: &(Instant, String)| line.1.contains(" Keys(");
+        let mut lines: Vec<(Instant, String)> = told.filter(|line| !keys(line)).collect();
+        lines.sort_by_key(|(at, _)| *at);
+        lines.into_iter().map(|(_, line)| line).collect::<Vec<_>>().join("\n")
+    }
+
     /// Both ends hold the same `count` pairs, with crossed SPIs and equal keys.
     pub(crate) fn assert_agree(&self, count: usize) {
         let [one, other] = [&self.ends[0].installed, &self.ends[1].installed];
         let both = (one.len(), other.len());
-        assert_eq!(both, (count, count), "\n{}", self.ladder().join("\n"));
+        assert_eq!(both, (count, count), "\n{}", self.story());
         for child in one.values() {
             let mate = &other[&child.spi_out];
             assert_eq!(mate.spi_out, child.spi_in);
