@@ -4,11 +4,12 @@
 //! [`Output`]s; [`Engine::deadline`] says when it wants to be called next. It has no socket, no
 //! clock and no generator, and never sees ESP: Child SAs leave it as [`Output::Install`].
 //!
-//! A datagram's way: `engine` finds the SA, `receive` checks window and protection, `exchange`
+//! A datagram's way: `arrive` finds the SA, `receive` checks window and protection, `exchange`
 //! answers or accepts, `sa` seals and remembers the octets.
 
 pub mod config;
 
+mod arrive;
 mod channel;
 mod chatter;
 mod child;
@@ -35,6 +36,7 @@ mod selectors;
 mod stray;
 mod threshold;
 mod timers;
+mod turn;
 mod window;
 
 pub use editor::{Clear, Damage, Editor, Icv, Saying, Signer, ToSeal, What};

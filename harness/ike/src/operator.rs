@@ -7,11 +7,11 @@ use ikelab_wire::ike::{EspSpi, IkeSpi};
 use crate::child::State;
 use crate::config::Config;
 use crate::context::Context;
-use crate::engine::Turn;
 use crate::exchange::create_child::Packet;
 use crate::io::{Acquire, Command};
 use crate::sa::{Established, Phase, Sa, Want};
 use crate::timers;
+use crate::turn::Turn;
 
 /// A packet met a policy without an SA.
 pub(crate) fn acquire(turn: &mut Turn<'_>, acquire: &Acquire) {
@@ -74,9 +74,7 @@ fn usable(turn: &Turn<'_>, tunnel: usize) -> Option<IkeSpi> {
             && match &sa.phase {
                 Phase::InitSent(_) | Phase::AuthSent(_) => true,
                 Phase::Established(established) => {
-                    !established.replaced
-                        && !established.undecided
-                        && !established.is_deleting()
+                    !established.replaced && !established.undecided && !established.is_deleting()
                 }
                 Phase::InitResponded(_) | Phase::Closed { .. } => false,
             }

@@ -11,10 +11,10 @@ use ikelab_wire::ike::EspSpi;
 
 use crate::config::{Config, Tunnel};
 use crate::context::{Context, Effect};
-use crate::engine::Turn;
 use crate::io::Command;
 use crate::sa::{Established, Phase, Sa, Want};
 use crate::timers;
+use crate::turn::Turn;
 
 /// Takes what a command says into the configuration, before it is carried out. Gives the places of
 /// the Child SA configurations that protect something else now.
