@@ -133,7 +133,7 @@ pub struct Options {
     /// Whether a request beyond our window is told of with INVALID_MESSAGE_ID (RFC 7296 §2.3).
     pub invalid_message_id: bool,
     /// How many Child SAs the peer may make over one IKE SA, those in the place of others not
-    /// counted; none: as many as it likes.
+    /// counted; none: 1,000.
     pub children_max: Option<usize>,
     /// Whether ADDITIONAL_TS_POSSIBLE is said where several Child SA configurations fit what the
     /// peer asks for (RFC 7296 §2.9).

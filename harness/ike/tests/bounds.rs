@@ -140,3 +140,62 @@ fn the_responder_of_a_rekeying_waits_with_sending_and_its_initiator_does_not() {
     cable.run_for(SECOND);
     assert_eq!([at_once(&cable, 0), at_once(&cable, 1)], [(true, true), (true, false)]);
 }
+
+/// The notifies with which an end refused.
+fn refusals(cable: &Cable, end: usize) -> Vec<NotifyType> {
+    let refused = cable.ends[end].events.iter().filter_map(|(_, event)| match event {
+        IkeEvent::Refused { notify, .. } => Some(*notify),
+        _ => None,
+    });
+    refused.collect()
+}
+
+/// Lets all pass but R1's Deletes.
+fn without_deletes(message: &mut common::Message) -> bool {
+    let header = Header::parse(&message.octets).unwrap().header;
+    message.from == 1 || header.flags.response() || header.exchange != ExchangeType::INFORMATIONAL
+}
+
+#[test]
+fn a_peer_that_rekeys_a_child_sa_without_end_and_deletes_none_is_stopped() {
+    let mut cable = Cable::new(1, |_, tunnel| {
+        tunnel.options.children_max = Some(10);
+        tunnel.window = 64;
+    });
+    cable.bring_up();
+    cable.hand = Box::new(without_deletes);
+    for _ in 0..40 {
+        cable.rekey_child(0);
+        cable.run_for(Duration::from_millis(30));
+    }
+    assert_eq!(cable.ends[1].installed.len(), 12, "one that stays, and eleven that are replaced");
+    assert!(refusals(&cable, 1).contains(&NotifyType::TEMPORARY_FAILURE));
+    // When the Deletes come through, it can go on.
+    cable.hand = Box::new(|_| true);
+    cable.run_for(Duration::from_secs(300));
+    cable.assert_agree(1);
+}
+
+#[test]
+fn a_peer_that_rekeys_the_ike_sa_without_end_is_stopped() {
+    for deletes in [false, true] {
+        let mut cable = Cable::up();
+        cable.hand = if deletes { Box::new(|_| true) } else { Box::new(without_deletes) };
+        let before = cable.ends[1].engine.entries();
+        for _ in 0..200 {
+            cable.rekey_ike(0);
+            cable.run_for(Duration::from_millis(50));
+        }
+        let grown = cable.ends[1].engine.entries() - before;
+        assert!(grown < 64 * 4, "{grown} entries more");
+        assert!(refusals(&cable, 1).contains(&NotifyType::TEMPORARY_FAILURE));
+        cable.hand = Box::new(|_| true);
+        cable.run_for(Duration::from_secs(600));
+        cable.assert_agree(1);
+        let made = |end: usize| cable.count(end, Phase::Established);
+        assert_eq!((made(0), made(1)), (1, 1), "it goes on with what there is");
+        cable.rekey_ike(0);
+        cable.run_for(Duration::from_secs(10));
+        cable.assert_agree(1);
+    }
+}

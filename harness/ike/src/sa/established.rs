@@ -202,6 +202,10 @@ impl Established {
     /// Wants it again in a while. A peer that has no time for minutes has lost the thread: then
     /// the IKE SA goes (RFC 7296 §2.25).
     pub(crate) fn want_later(&mut self, want: Want, cx: &mut Context<'_>) {
+        if self.later.iter().any(|(_, other)| *other == want) {
+            // Somebody could not wait; it comes again anyway, and the peer has lost nothing.
+            return;
+        }
         self.temporary_failures += 1;
         if self.temporary_failures > TEMPORARY_FAILURES_MAX {
             return self.want(Want::DeleteIke);

@@ -135,6 +135,15 @@ impl Sa {
         matches!(&self.phase, Phase::Established(e) if !e.replaced && !e.is_deleting())
     }
 
+    /// True when it carried exchanges, and is on its way out or gone.
+    pub(crate) fn is_leaving(&self) -> bool {
+        match &self.phase {
+            Phase::Established(established) => established.replaced || established.is_deleting(),
+            Phase::Closed { channel, .. } => channel.is_some(),
+            Phase::InitSent(_) | Phase::InitResponded(_) | Phase::AuthSent(_) => false,
+        }
+    }
+
     /// True when a Child SA of it sends with this SPI.
     pub(crate) fn sends_on(&self, spi_out: EspSpi) -> bool {
         let Phase::Established(established) = &self.phase else { return false };

@@ -53,9 +53,7 @@ pub(crate) fn respond(
         return Err(Refusal::new(NotifyType::TEMPORARY_FAILURE, reason));
     }
     let old = rekeyed(established, parts)?;
-    if old.is_none() {
-        check_room(core, established, cx)?;
-    }
+    check_room(core, established, old.as_ref(), cx)?;
     let nonce_i = parts.nonce()?;
     let config = configuration::respond(core, established, parts, cx)?;
     let wish = Wish::of(core, established, parts, old.as_ref(), KeyExchange::Negotiated, cx)?;
@@ -82,15 +80,30 @@ pub(crate) fn respond(
     Ok(config.into_iter().chain(payloads).collect())
 }
 
-/// NO_ADDITIONAL_SAS when the peer has as many Child SAs as it may (RFC 7296 §1.3).
-fn check_room(core: &Core, established: &Established, cx: &Context<'_>) -> Result<(), Refusal> {
-    let Some(most) = cx.tunnel(core.tunnel).options.children_max else { return Ok(()) };
+/// Ours: how many Child SAs an IKE SA has where the configuration does not say.
+const CHILDREN_MAX: usize = 1_000;
+
+/// NO_ADDITIONAL_SAS when the peer has as many Child SAs as it may (RFC 7296 §1.3). A rekeying makes
+/// none more, if the peer deletes what it replaces: one that owes many Deletes has to wait.
+fn check_room(
+    core: &Core,
+    established: &Established,
+    old: Option<&Child>,
+    cx: &Context<'_>,
+) -> Result<(), Refusal> {
+    let most = cx.tunnel(core.tunnel).options.children_max.unwrap_or(CHILDREN_MAX);
     let staying = |child: &&Child| matches!(child.state, State::Live | State::Rekeying);
-    if established.children.values().filter(staying).count() < most {
-        return Ok(());
+    let stay = established.children.values().filter(staying).count();
+    if old.is_none() && stay >= most {
+        let reason = format!("there are {most} Child SAs, and no more are allowed");
+        return Err(Refusal::new(NotifyType::NO_ADDITIONAL_SAS, reason));
     }
-    let reason = format!("there are {most} Child SAs, and no more are allowed");
-    Err(Refusal::new(NotifyType::NO_ADDITIONAL_SAS, reason))
+    let replaced = established.children.len() - stay;
+    if replaced > most {
+        let reason = format!("{replaced} replaced Child SAs are not deleted yet");
+        return Err(Refusal::new(NotifyType::TEMPORARY_FAILURE, reason));
+    }
+    Ok(())
 }
 
 /// The Child SA that REKEY_SA names, if the request has it and the SA can be rekeyed now
