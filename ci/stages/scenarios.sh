@@ -13,4 +13,13 @@ count pass "${passed:-0}"
 count fail "${failed:-0}"
 count skip "${skipped:-0}"
 if [ "$code" != 0 ] && [ "${failed:-0}" = 0 ]; then fail "ikelab run exited with $code"; fi
+
+# Scenarios are written one way, that of `ikelab fmt`.
+if cargo run --release --quiet -- fmt --check scenarios >"$WORK/unformatted.log" 2>&1; then
+    pass "scenarios are formatted"
+else
+    cat "$WORK/unformatted.log"
+    fail "scenarios that are not formatted: ikelab fmt"
+    code=1
+fi
 exit "$code"

@@ -15,7 +15,7 @@ pub struct IkeOptions {
     pub invalid_ike_spi: bool,
     /// Whether a request beyond the window is told of with INVALID_MESSAGE_ID.
     pub invalid_message_id: bool,
-    /// How many Child SAs the peer may make over one IKE SA; none: any number.
+    /// How many Child SAs the peer may make over one IKE SA; none: 1,000.
     pub children_max: Option<usize>,
     /// Whether ADDITIONAL_TS_POSSIBLE is said.
     pub additional_ts: bool,

@@ -42,9 +42,9 @@ pub(super) const KEYS: &[Key] = &[
     may(
         "children_max",
         Form::Integer(0, 100_000),
-        "How many Child SAs the peer may make over one IKE SA, rekeyed ones not counted.",
+        "How many Child SAs the peer may make over one IKE SA; as many may wait for its Delete.",
     )
-    .or("any number"),
+    .or("1000"),
     may(
         "additional_ts",
         Form::Boolean,
