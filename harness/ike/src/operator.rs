@@ -88,10 +88,12 @@ pub(crate) fn expire(turn: &mut Turn<'_>, spi_in: EspSpi, hard: bool) {
     let has = move |sa: &Sa| established(sa).is_some_and(|e| e.children.contains_key(&spi_in));
     turn.with_all(has, |sa, _| {
         let Phase::Established(established) = &mut sa.phase else { return };
-        established.want(if hard {
-            timers::expired(spi_in, established.refused(spi_in))
-        } else {
-            Want::RekeyChild { spi_in }
+        let refused = established.children.get(&spi_in).is_some_and(|child| child.refused);
+        established.want(match (hard, refused) {
+            (false, _) => Want::RekeyChild { spi_in },
+            // ESP lets nothing through any more in the direction that is at its end.
+            (true, false) => Want::DeleteChildren { spis: vec![spi_in] },
+            (true, true) => Want::DeleteIke,
         });
     });
 }

@@ -50,7 +50,10 @@ pub(crate) fn fire(sa: &mut Sa, cx: &mut Context<'_>) {
             }
             for (spi_in, timer) in due_children(established, cx.now) {
                 say(timer.words(), cx);
-                established.want(timer.want(spi_in, established.refused(spi_in)));
+                match timer {
+                    ChildTimer::Rekey => established.want(Want::RekeyChild { spi_in }),
+                    ChildTimer::Expire => expire_child(established, spi_in, cx),
+                }
             }
             let due = established.later.extract_if(.., |(at, _)| *at <= cx.now);
             let wanted: Vec<Want> = due.map(|(_, want)| want).collect();
@@ -171,19 +174,21 @@ impl ChildTimer {
             Self::Expire => "expire child",
         }
     }
-
-    fn want(self, spi_in: EspSpi, refused: bool) -> Want {
-        match self {
-            Self::Rekey => Want::RekeyChild { spi_in },
-            Self::Expire => expired(spi_in, refused),
-        }
-    }
 }
 
-/// What follows when a Child SA may not be used any more: where the peer refused to replace it,
-/// the IKE SA goes too, and perhaps a new one does better (RFC 7296 §2.8).
-pub(crate) fn expired(spi_in: EspSpi, refused: bool) -> Want {
-    if refused { Want::DeleteIke } else { Want::DeleteChildren { spis: vec![spi_in] } }
+/// Ends a Child SA that may not be used any more: it carries nothing from now on, however long the
+/// peer takes to hear of it. Where the peer refused to replace it, the IKE SA goes too, and perhaps a
+/// new one does better (RFC 7296 §2.8).
+pub(crate) fn expire_child(established: &mut Established, spi_in: EspSpi, cx: &mut Context<'_>) {
+    let Some(child) = established.children.remove(&spi_in) else { return };
+    child.uninstall("its lifetime is over", cx);
+    if child.refused {
+        established.want(Want::DeleteIke);
+    } else if child.state != State::Deleting {
+        // Not given out again before the peer knows.
+        cx.spis.esp.insert(spi_in);
+        established.want(Want::DeletePeersHalf { spi_in });
+    }
 }
 
 /// The timers of Child SAs that are due; they do not fire again.

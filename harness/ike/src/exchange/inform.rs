@@ -33,7 +33,7 @@ pub(crate) fn begin_delete_children(
             continue;
         }
         child.state = State::Deleting;
-        (child.rekey_at, child.expires_at) = (None, None);
+        child.rekey_at = None;
         cx.out.push(Output::Retire { spi_in: *spi_in });
         deleted.push(*spi_in);
     }
@@ -45,8 +45,8 @@ pub(crate) fn begin_delete_children(
 }
 
 /// Asks the peer to delete a pair of which there is only its half.
-pub(crate) fn begin_delete_unmade(spi_in: EspSpi) -> (Vec<Payload>, Ongoing) {
-    (vec![Body::Delete(Delete::esp(&[spi_in])).into()], Ongoing::DeleteUnmade(spi_in))
+pub(crate) fn begin_delete_peers_half(spi_in: EspSpi) -> (Vec<Payload>, Ongoing) {
+    (vec![Body::Delete(Delete::esp(&[spi_in])).into()], Ongoing::DeletePeersHalf(spi_in))
 }
 
 /// Asks the peer to delete the IKE SA.

@@ -29,8 +29,8 @@ pub(crate) enum Ongoing {
     RekeyIke(Box<rekey_ike::Sent>),
     /// Delete of Child SAs.
     DeleteChildren(inform::DeleteChildren),
-    /// Delete of a pair that only the peer made, by our inbound SPI.
-    DeleteUnmade(EspSpi),
+    /// Delete of a pair of which only the peer's half is there, by our inbound SPI.
+    DeletePeersHalf(EspSpi),
     /// Delete of the IKE SA.
     DeleteIke,
     /// An empty INFORMATIONAL.
@@ -47,7 +47,7 @@ impl Ongoing {
         match self {
             Self::CreateChild(_) | Self::RekeyIke(_) => ExchangeType::CREATE_CHILD_SA,
             Self::DeleteChildren(_)
-            | Self::DeleteUnmade(_)
+            | Self::DeletePeersHalf(_)
             | Self::DeleteIke
             | Self::Liveness
             | Self::Tell
@@ -124,7 +124,7 @@ fn begin(
         Want::RekeyChild { spi_in } => create_child::begin_rekey(core, established, spi_in, cx),
         Want::RekeyIke => rekey_ike::begin(core, established, cx),
         Want::DeleteChildren { spis } => inform::begin_delete_children(established, &spis, cx),
-        Want::DeleteUnmade { spi_in } => Some(inform::begin_delete_unmade(spi_in)),
+        Want::DeletePeersHalf { spi_in } => Some(inform::begin_delete_peers_half(spi_in)),
         Want::DeleteIke => Some(inform::begin_delete_ike()),
         Want::Liveness => Some((Vec::new(), Ongoing::Liveness)),
         Want::Tell { notify, data } => Some(inform::begin_tell(notify, &data)),
@@ -155,7 +155,7 @@ fn next_want(established: &mut Established) -> Option<Want> {
         Want::NewChild { .. }
         | Want::RekeyChild { .. }
         | Want::DeleteChildren { .. }
-        | Want::DeleteUnmade { .. }
+        | Want::DeletePeersHalf { .. }
             if rekeying =>
         {
             None
@@ -241,7 +241,7 @@ pub(crate) fn accept(
         Ongoing::CreateChild(sent) => create_child::accept(core, established, &sent, &parts, cx),
         Ongoing::RekeyIke(sent) => rekey_ike::accept(core, established, &sent, &parts, cx),
         Ongoing::DeleteChildren(sent) => inform::accept_delete(established, &sent, &parts, cx),
-        Ongoing::DeleteUnmade(spi_in) => {
+        Ongoing::DeletePeersHalf(spi_in) => {
             cx.spis.bury(spi_in);
             After::Go
         }
@@ -262,7 +262,7 @@ fn unreadable(
     match ongoing {
         Ongoing::CreateChild(sent) => create_child::forget(core, &sent, cx),
         Ongoing::RekeyIke(sent) => rekey_ike::forget(&sent, cx),
-        Ongoing::DeleteUnmade(spi_in) => cx.spis.bury(spi_in),
+        Ongoing::DeletePeersHalf(spi_in) => cx.spis.bury(spi_in),
         Ongoing::DeleteIke | Ongoing::Fail => return After::Close("deleted"),
         Ongoing::DeleteChildren(_) | Ongoing::Liveness | Ongoing::Tell => {}
     }

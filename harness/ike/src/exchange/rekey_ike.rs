@@ -109,7 +109,7 @@ fn check_quiet(established: &Established) -> Result<(), Refusal> {
     let busy = established.ongoing.values().any(|ongoing| match ongoing {
         Ongoing::CreateChild(_)
         | Ongoing::DeleteChildren(_)
-        | Ongoing::DeleteUnmade(_)
+        | Ongoing::DeletePeersHalf(_)
         | Ongoing::DeleteIke
         | Ongoing::Fail => true,
         Ongoing::RekeyIke(_) | Ongoing::Liveness | Ongoing::Tell => false,

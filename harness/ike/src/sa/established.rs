@@ -104,8 +104,8 @@ pub(crate) enum Want {
     RekeyIke,
     /// These Child SAs gone, by our inbound SPIs.
     DeleteChildren { spis: Vec<EspSpi> },
-    /// The peer rid of a pair that it made and we did not, by our inbound SPI.
-    DeleteUnmade { spi_in: EspSpi },
+    /// The peer rid of its half of a pair, by our inbound SPI: ours was never made, or is gone.
+    DeletePeersHalf { spi_in: EspSpi },
     /// This IKE SA gone.
     DeleteIke,
     /// A sign of life.
@@ -160,11 +160,6 @@ impl Established {
     /// True when our rekeying of the IKE SA is open.
     pub(crate) fn is_rekeying(&self) -> bool {
         self.ongoing.values().any(|ongoing| matches!(ongoing, Ongoing::RekeyIke(_)))
-    }
-
-    /// True when the peer refused to replace this Child SA.
-    pub(crate) fn refused(&self, spi_in: EspSpi) -> bool {
-        self.children.get(&spi_in).is_some_and(|child| child.refused)
     }
 
     /// True when a Child SA of this configuration is there, or has been asked for; one that does not

@@ -99,7 +99,7 @@ impl Sa {
                 match ongoing {
                     Ongoing::CreateChild(sent) => create_child::forget(&self.core, sent, cx),
                     Ongoing::RekeyIke(sent) => rekey_ike::forget(sent, cx),
-                    Ongoing::DeleteUnmade(spi_in) => cx.spis.bury(*spi_in),
+                    Ongoing::DeletePeersHalf(spi_in) => cx.spis.bury(*spi_in),
                     Ongoing::DeleteChildren(_)
                     | Ongoing::DeleteIke
                     | Ongoing::Liveness
@@ -108,7 +108,7 @@ impl Sa {
                 }
             }
             for want in wanted {
-                if let Want::DeleteUnmade { spi_in } = want {
+                if let Want::DeletePeersHalf { spi_in } = want {
                     cx.spis.bury(spi_in);
                 }
             }

@@ -31,7 +31,8 @@ pub(super) fn moves_with_good_packets(run: &Run<'_>) -> Option<Violation> {
                 let number = u64::from(*number);
                 let wrong = match reason {
                     Dropped::Replayed => !had(&|had| had & 0xffff_ffff == number),
-                    Dropped::TooOld => !had(&|had| had > number),
+                    // 0 is before the first that is ever sent (RFC 4303 §2.2).
+                    Dropped::TooOld => number != 0 && !had(&|had| had > number),
                     _ => false,
                 };
                 if wrong {

@@ -104,7 +104,7 @@ pub(crate) fn accept(
 fn disown(core: &Core, established: &mut Established, sent: &Sent, cx: &mut Context<'_>) {
     forget(core, sent, cx);
     cx.spis.esp.insert(sent.spi_in);
-    established.want(Want::DeleteUnmade { spi_in: sent.spi_in });
+    established.want(Want::DeletePeersHalf { spi_in: sent.spi_in });
 }
 
 /// Checks and installs; gives the peer's nonce, or nothing if the pair is deleted already.
