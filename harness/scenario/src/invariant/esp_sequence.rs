@@ -26,7 +26,9 @@ pub(super) fn counts(run: &Run<'_>) -> Option<Violation> {
     let mut last = BTreeMap::new();
     for message in run.conversation.messages.iter().filter(|message| !run.lies(message.from)) {
         let Content::Esp { spi, sequence, .. } = &message.content else { continue };
-        let before = last.insert((message.from, message.to, *spi), *sequence).unwrap_or(0);
+        // By Child SA: where a message goes may change on its way to a peer that moves.
+        let child = message.child.clone();
+        let before = last.insert((message.from, child, *spi), *sequence).unwrap_or(0);
         // Looked for only where it counts: the trace is long.
         if *sequence != before + 1 && *sequence != before.max(moved_on(run, message, *spi)) + 1 {
             let who = run.name(message.from);

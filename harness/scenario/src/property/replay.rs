@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ikelab_ambient::Instant;
-use ikelab_trace::{EspEvent, Fact, Fate, HostId, IkeEvent, Lives, Trace};
+use ikelab_trace::{EspEvent, Fact, Fate, HostId, IkeEvent, Lives, Origin, PacketId, Trace};
 use ikelab_wire::ip::IpView;
 use ikelab_wire::registry::IpProtocol;
 
@@ -29,10 +29,25 @@ pub(super) fn check(run: &Run<'_>, args: &[Arg]) -> Option<Violation> {
     let lives = Lives::of(run.trace);
     let end = run.trace.records.last()?.at;
     let mut packets: BTreeMap<Key, Copies> = BTreeMap::new();
+    // Of which a copy was altered before somebody passed it on: what is wrong about it nobody knows.
+    let mut spoilt: BTreeSet<PacketId> = BTreeSet::new();
     for record in &run.trace.records {
         let host = record.host.0;
         match &record.fact {
             Fact::Sent(sent) => {
+                let packet = match sent.origin {
+                    Origin::PassedOn(packet) => packet,
+                    Origin::Here | Origin::Opened => {
+                        PacketId { host: record.host, seq: record.seq }
+                    }
+                };
+                if spoilt.contains(&packet) {
+                    continue;
+                }
+                let altered = |fate: &Fate| matches!(fate, Fate::Arrives { altered: Some(_), .. });
+                if sent.fates.iter().any(altered) {
+                    spoilt.insert(packet);
+                }
                 for (key, at) in arrivals(run.trace, &sent.octets, &sent.fates) {
                     if lives.is_down(HostId(key.0), at) {
                         continue;
