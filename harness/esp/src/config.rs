@@ -47,6 +47,9 @@ pub struct SaConfig {
     pub replaces: Option<EspSpi>,
     /// What its outer headers and its packets' lengths show.
     pub outer: OuterPolicy,
+    /// Whether we said ESP_TFC_PADDING_NOT_SUPPORTED: then a packet with traffic flow padding is not
+    /// accepted, RFC 7296 §1.3.1.
+    pub refuses_tfc: bool,
     /// How much it may carry.
     pub lifetime: Lifetime,
 }

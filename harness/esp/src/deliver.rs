@@ -33,6 +33,10 @@ pub(crate) fn take_out(
             let changed = marked != ecn::bits(inner.dscp_ecn);
             let inner_len = inner.octets().len();
             // Octets behind the inner packet are traffic flow padding, RFC 4303 §2.7.
+            if child.config.refuses_tfc && payload_len > inner_len {
+                let detail = format!("{} octets", payload_len - inner_len);
+                return Err(Refused::new(Dropped::TfcRefused, detail));
+            }
             buffer.truncate(inner_len);
             if changed {
                 set_ecn(buffer, marked);

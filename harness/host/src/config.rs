@@ -67,6 +67,8 @@ pub struct SaSettings {
     pub lifetime: Lifetime,
     /// What its outer headers say.
     pub outer: OuterPolicy,
+    /// Whether the peer is told ESP_TFC_PADDING_NOT_SUPPORTED: then padded packets are dropped.
+    pub refuses_tfc: bool,
     /// Packets without content that are sent on it, RFC 4303 §2.6.
     pub dummies: Option<Dummies>,
     /// Whether the peer has its address from us: then no policy asks for the Child SA, and its
@@ -90,6 +92,7 @@ impl Default for SaSettings {
             replay_window: 64,
             lifetime: Lifetime::default(),
             outer: OuterPolicy::default(),
+            refuses_tfc: false,
             dummies: None,
             roaming: false,
         }

@@ -258,6 +258,7 @@ fn sa_config(child: ChildSa, settings: SaSettings) -> SaConfig {
         } else {
             OuterPolicy { tfc_len: 0, ..settings.outer }
         },
+        refuses_tfc: settings.refuses_tfc,
         lifetime: settings.lifetime,
     }
 }

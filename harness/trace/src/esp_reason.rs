@@ -35,6 +35,8 @@ pub enum Dropped {
     OutsideSelectors,
     /// A router marked it as congested, and its sender does not speak ECN, RFC 6040 §4.2.
     Congestion,
+    /// It has traffic flow padding, and we told the peer that we take none, RFC 7296 §1.3.1.
+    TfcRefused,
     /// Its SA has carried all it may.
     LifetimeOver,
     /// It came in the clear, and policy wants it protected.
@@ -48,7 +50,7 @@ pub enum Dropped {
 
 impl Dropped {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::UnknownSpi,
         Self::Fragment,
         Self::TooShort,
@@ -62,6 +64,7 @@ impl Dropped {
         Self::BadInnerPacket,
         Self::OutsideSelectors,
         Self::Congestion,
+        Self::TfcRefused,
         Self::LifetimeOver,
         Self::ShouldBeProtected,
         Self::PolicyDiscards,
@@ -85,6 +88,7 @@ impl Dropped {
             Self::BadInnerPacket => "bad inner packet",
             Self::OutsideSelectors => "outside the SA's selectors",
             Self::Congestion => "congestion that the sender would not understand",
+            Self::TfcRefused => "traffic flow padding that was refused",
             Self::LifetimeOver => "lifetime over",
             Self::ShouldBeProtected => "should have been protected",
             Self::PolicyDiscards => "policy discards",
@@ -109,6 +113,7 @@ impl Dropped {
             Self::BadInnerPacket => "bad_inner_packet",
             Self::OutsideSelectors => "outside_selectors",
             Self::Congestion => "congestion",
+            Self::TfcRefused => "tfc_refused",
             Self::LifetimeOver => "lifetime_over",
             Self::ShouldBeProtected => "should_be_protected",
             Self::PolicyDiscards => "policy_discards",
@@ -132,6 +137,7 @@ impl Dropped {
             | Self::BadNextHeader
             | Self::BadInnerPacket
             | Self::Congestion
+            | Self::TfcRefused
             | Self::LifetimeOver
             | Self::PolicyDiscards
             | Self::StrayFragment => None,

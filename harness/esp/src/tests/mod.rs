@@ -97,6 +97,7 @@ pub(crate) fn config_a(number: u32, protection: Protection) -> SaConfig {
         send_at_once: true,
         replaces: None,
         outer: crate::OuterPolicy::default(),
+        refuses_tfc: false,
         lifetime: crate::Lifetime::default(),
     }
 }

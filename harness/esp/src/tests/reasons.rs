@@ -137,6 +137,25 @@ fn traffic_flow_padding_behind_the_inner_packet_is_not_delivered() {
     assert_eq!(super::delivered(&out), Some(request()));
 }
 
+/// RFC 7296 §1.3.1: who says ESP_TFC_PADDING_NOT_SUPPORTED will not accept packets with such padding.
+fn refused_padding() -> String {
+    let config = config_a(1, GCM);
+    let (_, mut far) = gateways(config.clone());
+    far.install(SaConfig { refuses_tfc: true, ..super::mirrored(&config) });
+    let text = [request().as_slice(), &[0; 4], &[1, 2, 2, 4]].concat();
+    let padded = feed(&mut far, &craft(&config, 1, &text));
+    let plain = feed(&mut far, &craft(&config, 2, &with_trailer(&request(), 4)));
+    assert_eq!(super::delivered(&plain), Some(request()), "a packet without is taken");
+    let dummy = feed(&mut far, &craft(&config, 3, &with_trailer(&[9; 40], 59)));
+    assert_eq!(reason(&dummy), Some("dummy packet"), "a dummy is no padding");
+    reason(&padded).expect("a drop").to_owned()
+}
+
+#[test]
+fn traffic_flow_padding_is_not_accepted_by_who_refused_it() {
+    assert_eq!(refused_padding(), "traffic flow padding that was refused");
+}
+
 #[test]
 fn authentic_packets_count_as_seen_whatever_is_in_them() {
     let (_, mut far) = gateways(config_a(1, GCM));
@@ -299,6 +318,7 @@ fn no_reason_is_left_unprovoked() {
     met.extend(forged_and_stale());
     met.insert(half_a_block());
     met.extend(bad_content());
+    met.insert(refused_padding());
     met.extend(marked_and_late());
     met.extend(clear_verdicts().into_iter().map(|reason| reason.name().to_owned()));
     met.extend(withheld_reasons());

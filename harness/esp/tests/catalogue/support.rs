@@ -74,6 +74,7 @@ pub(crate) fn numbered(number: u8, protection: Protection) -> SaConfig {
         send_at_once: true,
         replaces: None,
         outer: OuterPolicy::default(),
+        refuses_tfc: false,
         lifetime: Lifetime::default(),
     }
 }

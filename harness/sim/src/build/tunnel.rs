@@ -145,6 +145,7 @@ fn sa_settings(child: &plan::Child) -> SaSettings {
         replay_window: child.replay_window,
         lifetime: esp::Lifetime { soft, hard },
         outer: OuterPolicy { dscp: child.dscp, dont_fragment, tfc_len, ecn },
+        refuses_tfc: child.tfc == plan::Tfc::Refuse,
         dummies: child.dummy.map(|plan::Dummy { every, size }| Dummies { every, size }),
         roaming: false,
     }
