@@ -22,7 +22,7 @@ use crate::terminal::Terminal;
 /// Drops in the place of a link's losses: more are no help to a reader.
 const DROPS_MAX: usize = 300;
 /// What a link does by chance.
-const CHANCES: [&str; 5] = ["duplicate", "corrupt", "reorder", "jitter", "loss"];
+const CHANCES: [&str; 6] = ["duplicate", "corrupt", "mark", "reorder", "jitter", "loss"];
 /// What makes a link slow.
 const RATES: [&str; 2] = ["queue", "rate"];
 

@@ -67,9 +67,12 @@ impl Host {
     pub(crate) fn suffer(&mut self, harms: &[Harm]) -> bool {
         let crash = harms.iter().find_map(|harm| match harm {
             Harm::Crash(back) => Some(*back),
-            Harm::Drop | Harm::Delay(_) | Harm::Duplicate | Harm::Corrupt(_) | Harm::Hold(_) => {
-                None
-            }
+            Harm::Drop
+            | Harm::Delay(_)
+            | Harm::Duplicate
+            | Harm::Corrupt(_)
+            | Harm::Mark
+            | Harm::Hold(_) => None,
         });
         if let (Some(back), Power::On) = (crash, self.power) {
             self.power = Power::Failing(back);

@@ -91,6 +91,8 @@ pub enum Harm {
     Duplicate,
     /// So many of its bits are turned over.
     Corrupt(u32),
+    /// It is marked as having met congestion, whether its sender would understand that or not.
+    Mark,
     /// It waits at the sender's end of the link until then; those behind it do not wait. What is
     /// held until [`Instant::FAR`] never leaves.
     Hold(Instant),

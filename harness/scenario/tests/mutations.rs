@@ -22,11 +22,12 @@ struct Mutation {
 
 /// Mistakes that are told elsewhere than at their line and the lines around it, with the reason:
 /// a part of the kind of mistake, the section of the file, a part of the line as it was.
-const ELSEWHERE: [(&str, &str, &str, &str); 13] = [
+const ELSEWHERE: [(&str, &str, &str, &str); 14] = [
     ("", "matrix", "", "what uses a parameter complains about its value, or that there is none"),
     ("a line is gone", "net", "kind:", "what names a host complains, wherever it stands"),
     ("", "net", "hosts:", "what names a host complains, wherever it stands"),
     ("", "net", "ifaces:", "what names an interface or its network complains, wherever it stands"),
+    ("a line is gone", "net", "{between: ", "what names a link complains, wherever it stands"),
     ("", "tunnels", "{name: ", "what names a child complains, wherever it stands"),
     ("a key is misspelt", "tunnels", "", "what names a tunnel complains, wherever it stands"),
     ("a line is gone", "expect", " as $", "what uses a variable complains, wherever it stands"),

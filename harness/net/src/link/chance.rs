@@ -17,6 +17,7 @@ pub(super) struct Chance {
     pub(super) loss: Stream,
     pub(super) duplicate: Stream,
     pub(super) corrupt: Stream,
+    pub(super) mark: Stream,
     pub(super) jitter: Stream,
     pub(super) reorder: Stream,
 }
@@ -28,6 +29,7 @@ impl Chance {
             loss: Stream(Seeded::new(seed, "loss")),
             duplicate: Stream(Seeded::new(seed, "duplicate")),
             corrupt: Stream(Seeded::new(seed, "corrupt")),
+            mark: Stream(Seeded::new(seed, "mark")),
             jitter: Stream(Seeded::new(seed, "jitter")),
             reorder: Stream(Seeded::new(seed, "reorder")),
         }

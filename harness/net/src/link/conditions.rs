@@ -18,6 +18,9 @@ pub struct Conditions {
     pub reorder: f64,
     /// How likely one bit of a packet is flipped, 0 to 1.
     pub corrupt: f64,
+    /// How likely a router before it is congested and says so, 0 to 1: it marks a packet that can show
+    /// it, and loses one that can't, RFC 3168 §5.
+    pub mark: f64,
     /// How fast packets leave; at once if there is no rate.
     pub rate: Option<Rate>,
     /// The longest packet that passes.
@@ -66,6 +69,7 @@ impl Default for Conditions {
             duplicate: 0.0,
             reorder: 0.0,
             corrupt: 0.0,
+            mark: 0.0,
             rate: None,
             mtu: crate::Interface::MTU,
             drops_fragments: false,
@@ -75,11 +79,11 @@ impl Default for Conditions {
 }
 
 impl Conditions {
-    /// Stops everything that is left to chance: loss, copies, jitter, disorder and damage. How fast
-    /// it is and how long a packet it passes is the link's nature.
+    /// Stops everything that is left to chance: loss, copies, jitter, disorder, damage and marks. How
+    /// fast it is and how long a packet it passes is the link's nature.
     pub fn heal(&mut self) {
         (self.loss, self.duplicate, self.reorder, self.corrupt) = (0.0, 0.0, 0.0, 0.0);
-        self.jitter = Duration::ZERO;
+        (self.jitter, self.mark) = (Duration::ZERO, 0.0);
     }
 
     /// The time on the way that is never undercut. Zero would let an effect meet its cause.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use ikelab_ambient::Instant;
 use ikelab_trace::{Fate, HostId, LinkId, Octets, Overheard};
 
-use ikelab_wire::ip::IpView;
+use ikelab_wire::ip::{IpView, set_ecn};
 
 use super::chance::Chance;
 use super::line::Line;
@@ -25,6 +25,9 @@ const NO_NEIGHBOUR: &str = "no such neighbour";
 const LINK_DOWN: &str = "link is down";
 const LARGER_THAN_MTU: &str = "larger than the MTU";
 const QUEUE_FULL: &str = "queue is full";
+/// RFC 3168 §5: what the ECN field says of a sender that doesn't know it, and of congestion.
+const NOT_ECT: u8 = 0b00;
+const CE: u8 = 0b11;
 /// Why a packet is lost that is held for ever.
 pub const HELD: &str = "held";
 
@@ -164,9 +167,14 @@ impl Port {
         if harms.contains(&Harm::Hold(Instant::FAR)) {
             return lost(HELD);
         }
+        let congested = self.chance.mark.happens(self.conditions.mark);
+        if congested && !shows_congestion(octets) {
+            return lost("congestion");
+        }
+        let marked = (congested || harms.contains(&Harm::Mark)).then(|| marked(octets));
         let again = harms.iter().filter(|harm| **harm == Harm::Duplicate).count();
         let again = again + usize::from(self.chance.duplicate.happens(self.conditions.duplicate));
-        (0..=again).map(|_| self.arrive(left, to, octets, harms)).collect()
+        (0..=again).map(|_| self.arrive(left, to, (octets, marked.as_ref()), harms)).collect()
     }
 
     /// The copies of a packet with these fates that attackers on the link get: everything that went
@@ -203,7 +211,7 @@ impl Port {
         &mut self,
         left: Instant,
         (host, iface): (HostId, u16),
-        octets: &Octets,
+        (octets, marked): (&Octets, Option<&Octets>),
         harms: &[Harm],
     ) -> Fate {
         let mut at = self.arrival(left);
@@ -213,10 +221,11 @@ impl Port {
                 Harm::Delay(longer) => at = at + *longer,
                 Harm::Corrupt(more) => bits = bits.saturating_add(*more),
                 Harm::Hold(until) => at = at.max(*until + self.conditions.delay_least()),
-                Harm::Drop | Harm::Duplicate | Harm::Crash(_) => {}
+                Harm::Drop | Harm::Duplicate | Harm::Mark | Harm::Crash(_) => {}
             }
         }
-        let altered = (bits > 0).then(|| self.flip(octets, bits));
+        let damaged = (bits > 0).then(|| self.flip(marked.unwrap_or(octets), bits));
+        let altered = damaged.or_else(|| marked.filter(|marked| *marked != octets).cloned());
         Fate::Arrives { host, iface, at, altered }
     }
 
@@ -257,6 +266,17 @@ fn is_fragment(octets: &[u8]) -> bool {
     IpView::parse(octets).is_ok_and(|packet| packet.fragment.is_some())
 }
 
+/// Whether a packet's sender knows what a mark of congestion means: it is ECN-capable, RFC 3168 §5.
+fn shows_congestion(octets: &[u8]) -> bool {
+    IpView::parse(octets).is_ok_and(|packet| packet.dscp_ecn & CE != NOT_ECT)
+}
+
+fn marked(octets: &[u8]) -> Octets {
+    let mut marked = octets.to_vec();
+    set_ecn(&mut marked, CE);
+    marked.into()
+}
+
 /// True for a packet that was not put on the link at all.
 fn never_left(fate: &Fate) -> bool {
     match fate {
@@ -268,6 +288,9 @@ fn never_left(fate: &Fate) -> bool {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+
+    use ikelab_wire::ip::IpPacket;
+    use ikelab_wire::registry::IpProtocol;
 
     use super::*;
     use crate::link::{Rate, Room};
@@ -536,6 +559,30 @@ mod tests {
             (reason(&fates), port.overhear(Instant::ZERO, ip(2), &fates)),
             ("arrives", vec![])
         );
+    }
+
+    /// A packet that says this of ECN.
+    fn told(ecn: u8) -> Octets {
+        let packet = IpPacket::new(ip(1), ip(2), IpProtocol::ESP, vec![7; 40]);
+        IpPacket { dscp_ecn: 0xb8 | ecn, ..packet }.emit().into()
+    }
+
+    #[test]
+    fn a_congested_link_marks_what_can_show_it_and_loses_what_cannot() {
+        let fates_of = |ecn, conditions, harms: &[Harm]| {
+            port(conditions, 1).send(Instant::ZERO, ip(2), &told(ecn), harms)
+        };
+        let arrives = |altered: Option<Octets>| {
+            vec![Fate::Arrives { host: R2, iface: 1, at: Instant::from_nanos(1_000_000), altered }]
+        };
+        let congested = || Conditions { mark: 1.0, ..Conditions::default() };
+        assert_eq!(reason(&fates_of(0, congested(), &[])), "congestion");
+        assert_eq!(fates_of(1, congested(), &[]), arrives(Some(told(3))));
+        assert_eq!(fates_of(2, congested(), &[]), arrives(Some(told(3))));
+        assert_eq!(fates_of(3, congested(), &[]), arrives(None), "it is marked already");
+        // A box that marks what it should not: RFC 6040 §4.2 has the egress drop that.
+        assert_eq!(fates_of(0, Conditions::default(), &[Harm::Mark]), arrives(Some(told(3))));
+        assert_eq!(fates_of(2, Conditions::default(), &[]), arrives(None));
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub enum Trouble {
     Reorder(f64),
     /// How likely one bit of a packet is flipped.
     Corrupt(f64),
+    /// How likely a packet meets congestion, and is marked or lost.
+    Mark(f64),
     /// How fast packets leave.
     Rate(Rate),
     /// The longest packet that passes.
@@ -41,6 +43,7 @@ impl Trouble {
             Self::Duplicate(duplicate) => conditions.duplicate = duplicate,
             Self::Reorder(reorder) => conditions.reorder = reorder,
             Self::Corrupt(corrupt) => conditions.corrupt = corrupt,
+            Self::Mark(mark) => conditions.mark = mark,
             Self::Rate(rate) => conditions.rate = Some(rate),
             Self::Mtu(mtu) => conditions.mtu = mtu,
             Self::Down => conditions.up = false,
@@ -58,6 +61,7 @@ impl Trouble {
             | Self::Duplicate(_)
             | Self::Reorder(_)
             | Self::Corrupt(_)
+            | Self::Mark(_)
             | Self::Rate(_)
             | Self::Mtu(_)
             | Self::Down => true,

@@ -7,6 +7,7 @@ mod eventually;
 mod flowing;
 mod ladder;
 mod limit;
+mod marked;
 mod snapshot;
 mod statistics;
 mod traffic;

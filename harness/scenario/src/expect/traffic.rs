@@ -10,6 +10,7 @@ use ikelab_trace::{FlowKind, FlowSummary, Transport};
 
 use super::bound::{Bound, Unit};
 use super::limit::Limit;
+use super::marked::marked;
 use super::{Bench, Complaint, ExpectCx, Expectation};
 use crate::plan::Command;
 use crate::quantity::rate_words;
@@ -44,6 +45,7 @@ const EXPECTED: &[Key] = &[
     may("duplicated", shape::LIMIT, "How many messages came once more."),
     may("reordered", shape::LIMIT, "How many messages came after one that was sent later."),
     may("resent", shape::LIMIT, "How many segments TCP sent again."),
+    may("marked", shape::LIMIT, "How many packets came to the receiver marked CE, in the clear."),
     may("throughput", shape::RATE_BOUND, "Data from the first sending to the last arrival."),
     may("latency_min", shape::TIME_BOUND, "The shortest time from sending to arrival."),
     may("latency_median", shape::TIME_BOUND, "The time that half of the messages do not exceed."),
@@ -65,6 +67,7 @@ struct Traffic {
     flows: Vec<u32>,
     pattern: Option<(String, Span)>,
     octets: Option<Bound>,
+    marked: Option<(Limit, Span)>,
     counts: Vec<(Count, Limit, Span)>,
     quantities: Vec<(Quantity, Bound)>,
 }
@@ -136,6 +139,7 @@ fn entry(expect: &ExpectCx<'_>, node: &Node) -> Option<Traffic> {
     let bound = |(quantity, key, unit): (Quantity, &str, Unit)| {
         Some((quantity, Bound::read(cx, fields.text(key)?, unit)?))
     };
+    let marked = fields.text("marked").and_then(|text| Some((Limit::read(cx, text)?, text.span)));
     let octets = octets.and_then(|text| Bound::read(cx, text, Unit::Octets));
     let counts = counts.into_iter().filter_map(limit).collect();
     let quantities = quantities.into_iter().filter_map(bound).collect();
@@ -145,7 +149,7 @@ fn entry(expect: &ExpectCx<'_>, node: &Node) -> Option<Traffic> {
         cx.error(flow.span, "nothing is expected of this flow", label);
     }
     let (text, span, flows) = (flow.value.clone(), flow.span, flows?);
-    Some(Traffic { text, span, flows, pattern, octets, counts, quantities })
+    Some(Traffic { text, span, flows, pattern, octets, marked, counts, quantities })
 }
 
 /// The numbers of the flows from one interface to another, of a kind if one is named.
@@ -273,6 +277,13 @@ impl Traffic {
         })
     }
 
+    fn wrong_marks(&self, bench: &Bench<'_>) -> Option<(Span, String, String)> {
+        let (limit, span) = self.marked?;
+        let marked = marked(bench.run, &self.flows);
+        let message = format!("{marked} packets of {} came marked CE", self.text);
+        (!limit.allows(marked)).then(|| (span, message, format!("expected {limit}")))
+    }
+
     fn wrong_quantity(&self, flows: &[&FlowSummary]) -> Option<(Span, String, String)> {
         let each = flows.iter().flat_map(|flow| self.quantities.iter().map(move |one| (flow, one)));
         each.into_iter().find_map(|(flow, (quantity, bound))| {
@@ -324,7 +335,8 @@ impl Expectation for Traffic {
     fn judge(&self, bench: &Bench<'_>) -> Option<Complaint> {
         let all = FlowSummary::all(bench.run.trace);
         let flows: Vec<_> = all.iter().filter(|flow| self.flows.contains(&flow.flow)).collect();
-        let (span, mut message, label) = self.complaint(&flows)?;
+        let complaint = self.complaint(&flows).or_else(|| self.wrong_marks(bench));
+        let (span, mut message, label) = complaint?;
         message.push_str(&self.unsent(bench, &flows).unwrap_or_default());
         Some(Complaint::new(Outcome::Fail, bench, span, message, label))
     }

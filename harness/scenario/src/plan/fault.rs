@@ -81,6 +81,7 @@ impl FaultKind {
             Self::Packets { harm: Harm::Delay(_), .. } => "delay",
             Self::Packets { harm: Harm::Duplicate, .. } => "duplicate",
             Self::Packets { harm: Harm::Corrupt(_), .. } => "corrupt",
+            Self::Packets { harm: Harm::Mark, .. } => "mark",
             Self::Packets { harm: Harm::Hold(_), .. } => "hold",
             Self::Link { trouble, .. } => trouble.name(),
             Self::NatRebind { .. } => "nat_rebind",
@@ -106,6 +107,8 @@ pub enum Trouble {
     Reorder(f64),
     /// How likely one of its bits is turned over.
     Corrupt(f64),
+    /// How likely it meets congestion, and is marked or lost.
+    Mark(f64),
     /// How fast packets leave.
     Rate(Rate),
     /// Octets of the largest IP packet.
@@ -125,6 +128,7 @@ impl Trouble {
             Self::Duplicate(_) => "duplicate",
             Self::Reorder(_) => "reorder",
             Self::Corrupt(_) => "corrupt",
+            Self::Mark(_) => "mark",
             Self::Rate(_) => "rate",
             Self::Mtu(_) => "mtu",
             Self::Down => "link_down",
@@ -201,6 +205,8 @@ pub enum Harm {
     Duplicate,
     /// So many of its bits are turned over.
     Corrupt(u32),
+    /// It is marked as having met congestion.
+    Mark,
     /// It waits at its sender's end of the link until then.
     Hold(Instant),
 }

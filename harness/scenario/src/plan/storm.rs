@@ -65,11 +65,12 @@ impl Fault {
 /// stops.
 type Impairment = (&'static str, fn(&Link) -> bool, fn(&mut Link));
 
-const IMPAIRMENTS: [Impairment; 6] = [
+const IMPAIRMENTS: [Impairment; 7] = [
     ("link corrupt", |link| link.corrupt > 0.0, |link| link.corrupt = 0.0),
     ("link duplicate", |link| link.duplicate > 0.0, |link| link.duplicate = 0.0),
     ("link jitter", |link| link.jitter > Duration::ZERO, |link| link.jitter = Duration::ZERO),
     ("link loss", |link| link.loss > 0.0, |link| link.loss = 0.0),
+    ("link mark", |link| link.mark > 0.0, |link| link.mark = 0.0),
     ("link rate", |link| link.rate.is_some(), |link| link.rate = None),
     ("link reorder", |link| link.reorder > 0.0, |link| link.reorder = 0.0),
 ];

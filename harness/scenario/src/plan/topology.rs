@@ -140,6 +140,8 @@ pub struct Link {
     pub reorder: f64,
     /// How likely one of its bits is turned over.
     pub corrupt: f64,
+    /// How likely it meets congestion: it is marked, or lost where it can't show that.
+    pub mark: f64,
     /// How fast packets leave at each end; none: at once.
     pub rate: Option<Rate>,
     /// Octets of the largest IP packet.

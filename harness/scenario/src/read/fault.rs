@@ -23,6 +23,7 @@ pub(crate) static SHAPE: Shape = Shape::new(
     "delay",
     "duplicate",
     "corrupt",
+    "mark",
     "hold",
     "loss",
     "jitter",
@@ -54,6 +55,12 @@ const PACKETS: &[Key] = &[
         Form::Any(&[shape::MESSAGE, shape::SHARE]),
         "Bits of such a packet are turned over, `bits` of them. Or, with `link`, how likely it turns \
          a bit of a packet.",
+    ),
+    may(
+        "mark",
+        Form::Any(&[shape::MESSAGE, shape::SHARE]),
+        "Such a packet is marked CE: congestion experienced, whatever it said of ECN. Or, with `link`, \
+         how likely one is marked, or lost where it is not ECN-capable.",
     ),
     may("hold", shape::MESSAGE, "Such a packet waits at its sender's end of the link, to `until`."),
 ];
@@ -127,7 +134,7 @@ fn fault(cx: &Cx<'_>, world: &World, node: &Node) -> Option<Fault> {
     let until = fields.duration("for").map_or(Instant::FAR, |span| at + span);
     let (text, kind) = match key {
         "loss" | "jitter" | "reorder" | "rate" | "mtu" => link_fault(cx, world, &fields, key)?,
-        "delay" | "duplicate" | "corrupt" if fields.get("link").is_some() => {
+        "delay" | "duplicate" | "corrupt" | "mark" if fields.get("link").is_some() => {
             link_fault(cx, world, &fields, key)?
         }
         "partition" => partition(cx, world, &fields)?,
@@ -143,8 +150,8 @@ fn fault(cx: &Cx<'_>, world: &World, node: &Node) -> Option<Fault> {
 /// Complains about keys that say nothing about this kind of fault.
 fn refuse_idle_details(cx: &Cx<'_>, fields: &Fields<'_, '_>, key: &str) {
     let meant: &[&str] = match key {
-        "delay" | "duplicate" | "corrupt" if fields.get("link").is_some() => &["link"],
-        "drop" | "duplicate" => &["nth"],
+        "delay" | "duplicate" | "corrupt" | "mark" if fields.get("link").is_some() => &["link"],
+        "drop" | "duplicate" | "mark" => &["nth"],
         "delay" => &["nth", "by"],
         "hold" => &["nth", "until"],
         "corrupt" => &["nth", "bits"],
@@ -186,7 +193,7 @@ fn packets(
     if text.value == "none" {
         return None;
     }
-    if ["delay", "duplicate", "corrupt"].contains(&key) && !text.value.contains('-') {
+    if ["delay", "duplicate", "corrupt", "mark"].contains(&key) && !text.value.contains('-') {
         let label = "expected a message; or say the `link` that does it to its packets";
         cx.error(text.span, format!("`{key}` is `{}`", text.value), label);
         return None;
@@ -199,6 +206,7 @@ fn packets(
     let harm = match key {
         "delay" => Harm::Delay(cx.duration(fields.need("by")?, "by")?),
         "duplicate" => Harm::Duplicate,
+        "mark" => Harm::Mark,
         "hold" => Harm::Hold(until(cx, fields)?),
         "corrupt" => {
             let bits = fields.integer("bits", 1, 100_000).unwrap_or(1);
@@ -277,6 +285,7 @@ fn link_fault(
         "duplicate" => Trouble::Duplicate(share()?),
         "reorder" => Trouble::Reorder(share()?),
         "corrupt" => Trouble::Corrupt(share()?),
+        "mark" => Trouble::Mark(share()?),
         "rate" => {
             let own = world.links.get(usize::from(link)).and_then(|link| link.rate);
             Trouble::Rate(rate::read(cx, fields, own.map(|rate| rate.room))?)

@@ -77,6 +77,12 @@ static LINK: Shape = Shape::new(
         may("duplicate", shape::SHARE, "How likely a packet arrives twice.").or("0"),
         may("reorder", shape::SHARE, "How likely a packet is overtaken by later ones.").or("0"),
         may("corrupt", shape::SHARE, "How likely one bit of a packet is turned over.").or("0"),
+        may(
+            "mark",
+            shape::SHARE,
+            "How likely a packet meets congestion: it is marked CE, and lost where it is not ECN-capable.",
+        )
+        .or("0"),
         may("rate", shape::RATE, "How fast packets leave at each end: 10Mbit.").or("at once"),
         may("queue", shape::ROOM, "What may wait at each end for that; more is lost.")
             .or("100 packets"),
@@ -211,6 +217,7 @@ fn link(cx: &Cx<'_>, world: &mut World, place: u16, name: &Text, node: &Node) ->
         duplicate: share("duplicate"),
         reorder: share("reorder"),
         corrupt: share("corrupt"),
+        mark: share("mark"),
         rate: rate::read(cx, &fields, None),
         mtu: fields
             .integer("mtu", 576, 65_535)

@@ -199,6 +199,7 @@ fn trouble(trouble: plan::Trouble) -> Trouble {
         plan::Trouble::Duplicate(share) => Trouble::Duplicate(share),
         plan::Trouble::Reorder(share) => Trouble::Reorder(share),
         plan::Trouble::Corrupt(share) => Trouble::Corrupt(share),
+        plan::Trouble::Mark(share) => Trouble::Mark(share),
         plan::Trouble::Rate(rate) => Trouble::Rate(super::rate(rate)),
         plan::Trouble::Mtu(mtu) => Trouble::Mtu(mtu),
         plan::Trouble::Down => Trouble::Down,
@@ -243,6 +244,7 @@ fn harm(harm: plan::Harm) -> Harm {
         plan::Harm::Delay(longer) => Harm::Delay(longer),
         plan::Harm::Duplicate => Harm::Duplicate,
         plan::Harm::Corrupt(bits) => Harm::Corrupt(bits),
+        plan::Harm::Mark => Harm::Mark,
         plan::Harm::Hold(until) => Harm::Hold(until),
     }
 }

@@ -58,6 +58,7 @@ fn build_link(plan: &Plan, id: u16, link: &plan::Link) -> Link {
         duplicate: link.duplicate,
         reorder: link.reorder,
         corrupt: link.corrupt,
+        mark: link.mark,
         rate: link.rate.map(rate),
         mtu: link.mtu,
         drops_fragments: link.drops_ip_fragments,
