@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use ikelab_ambient::{Entropy, Instant, Purpose, Value};
 use ikelab_crypto::{BadPublicValue, Group, PrivateKey, SharedSecret};
-use ikelab_trace::{Costly, IkeEvent, SaId};
+use ikelab_trace::{Costly, IkeEvent, SaId, SharedSecretLogged};
 use ikelab_wire::ike::{EspSpi, Header, IkeSpi, Message};
 use ikelab_wire::payload::{Payload, SelectorRange};
 use ikelab_wire::registry::ExchangeType;
@@ -228,7 +228,14 @@ impl Context<'_> {
         public: &[u8],
     ) -> Result<SharedSecret, BadPublicValue> {
         self.event(IkeEvent::Computed { what: Costly::SharedSecret });
-        private.agree(public)
+        let secret = private.agree(public)?;
+        self.event(IkeEvent::SharedSecret(SharedSecretLogged {
+            group: private.group().id(),
+            ours: private.public().into(),
+            theirs: public.into(),
+            secret: secret.as_ref().into(),
+        }));
+        Ok(secret)
     }
 
     /// A fresh SPI for an IKE SA. One that is taken (a scenario may force it) gives way to the next.

@@ -286,8 +286,10 @@ fn ike(event: &IkeEvent) -> Option<(Class, String)> {
         IkeEvent::Silenced { count } => {
             (Class::Fault, format!("{count} more events like these are not told"))
         }
-        // What there is to count stands in the trace.
-        IkeEvent::Computed { .. } | IkeEvent::Remembers { .. } => return None,
+        // What there is to count stands in the trace, and so do secrets.
+        IkeEvent::SharedSecret(_) | IkeEvent::Computed { .. } | IkeEvent::Remembers { .. } => {
+            return None;
+        }
         IkeEvent::PeerRefused { sa, exchange, notify } => {
             (Class::Fault, format!("{} peer refused {exchange} with N({notify})", name(*sa)))
         }

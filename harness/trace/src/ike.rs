@@ -123,6 +123,19 @@ pub struct IkeKeysLogged {
     pub sk_pr: Octets,
 }
 
+/// The secret of a key exchange, as its one end computed it: g^ir of RFC 7296 §2.14.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct SharedSecretLogged {
+    /// The key exchange method.
+    pub group: KeId,
+    /// Our public value.
+    pub ours: Octets,
+    /// The peer's public value.
+    pub theirs: Octets,
+    /// The secret that both share.
+    pub secret: Octets,
+}
+
 /// The keys of a Child SA as its owner uses them.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct ChildKeysLogged {
@@ -245,6 +258,8 @@ pub enum IkeEvent {
         /// Why, where that is not plain.
         reason: Cow<'static, str>,
     },
+    /// A key exchange gave its secret.
+    SharedSecret(SharedSecretLogged),
     /// The keys of an IKE SA are known.
     Keys(IkeKeysLogged),
     /// An IKE SA is up.

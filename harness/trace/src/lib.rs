@@ -25,7 +25,7 @@ pub use flow::{FlowKind, FlowSummary};
 pub use host::HostEvent;
 pub use ike::{
     ChildInstalled, ChildKeysLogged, Costly, EspMode, Established, IkeEvent, IkeKeysLogged, Phase,
-    Role, SaId, Suite,
+    Role, SaId, SharedSecretLogged, Suite,
 };
 pub use lives::Lives;
 pub use net::{Fate, NetEvent, Origin, Overheard, PacketId, Sent};

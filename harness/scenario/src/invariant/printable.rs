@@ -43,6 +43,7 @@ fn of_ike(event: &IkeEvent) -> Vec<&str> {
         IkeEvent::Refused { reason, .. } => vec![reason],
         IkeEvent::Lied { rule, failed } => vec![rule, failed],
         IkeEvent::Keys(_)
+        | IkeEvent::SharedSecret(_)
         | IkeEvent::ChildMoved { .. }
         | IkeEvent::Retransmitted { .. }
         | IkeEvent::AnsweredAgain { .. }

@@ -161,6 +161,7 @@ fn take(host: &mut HostState, event: &IkeEvent, at: Instant, addressees: &Addres
         }
         IkeEvent::Discarded { reason, .. } => host.discarded.push((at, in_one_word(reason))),
         IkeEvent::Keys(_)
+        | IkeEvent::SharedSecret(_)
         | IkeEvent::Retransmitted { .. }
         | IkeEvent::AnsweredAgain { .. }
         | IkeEvent::Lied { .. }
