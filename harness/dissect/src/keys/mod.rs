@@ -1,6 +1,7 @@
 //! The keys that a capture is read with: from the tables of Wireshark, or from a run's trace.
 
 mod names;
+pub mod schedule;
 mod table;
 mod trace;
 
