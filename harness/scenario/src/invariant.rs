@@ -4,6 +4,7 @@
 mod after_close;
 mod esp_sequence;
 mod iv;
+mod keys;
 mod lies;
 mod lifetime;
 mod owner;
@@ -36,7 +37,7 @@ const fn law(
 }
 
 /// All of them.
-pub(crate) const INVARIANTS: [Invariant; 19] = [
+pub(crate) const INVARIANTS: [Invariant; 20] = [
     law("no plaintext leaves for a protected policy", None, any_cleartext),
     law("no SPI is used again", None, never_reused),
     law(
@@ -51,6 +52,11 @@ pub(crate) const INVARIANTS: [Invariant; 19] = [
     law("reserved fields are zero", Some("R7296-2.5-07"), reserved::zero),
     law("nonces are long enough", Some("R7296-2.10-02"), long_enough),
     law("initialization vectors are unique per key", Some("R5282-3.1-02"), iv::unique),
+    law(
+        "keys are derived as RFC 7296 sections 2.14, 2.17 and 2.18 have it",
+        Some("R7296-2.17-01"),
+        keys::derived,
+    ),
     law("every Child SA has its IKE SA", Some("R7296-1.4.1-03"), owner::lives),
     law("nothing is left of an SA that is closed", None, after_close::silent),
     law(
