@@ -395,6 +395,39 @@ fn an_answer_of_another_life_may_be_another_answer() {
     holds(again.ike(12, R2, &answer(2)), expect);
 }
 
+#[test]
+fn a_cookie_counts_though_an_earlier_answer_comes_after_it() {
+    let expect = "always: [retransmit_is_identical()]";
+    let first = |nonce| {
+        let body = Body::Nonce(Nonce(vec![nonce; 32]));
+        message(ExchangeType::IKE_SA_INIT, 0, false, vec![body])
+    };
+    let said = |kind| {
+        let body = Body::Notify(Notify::new(kind, &[7; 8]));
+        let mut said = message(ExchangeType::IKE_SA_INIT, 0, true, vec![body]);
+        said.header.responder_spi = IkeSpi::NONE;
+        said
+    };
+    // What R2 says at 2 ms arrives at 9 ms; at 5 ms the request is another, with the cookie or without.
+    let story = |cookie: Option<NotifyType>| {
+        let mut story = Story::default().ike(0, R1, &first(1));
+        story = story.ike(2, R2, &said(NotifyType::NO_PROPOSAL_CHOSEN));
+        if let Some(Fact::Sent(sent)) = story.records.last_mut().map(|record| &mut record.fact)
+            && let Some(Fate::Arrives { at, .. }) = sent.fates.first_mut()
+        {
+            *at = Instant::from_nanos(9_000_000);
+        }
+        let story = match cookie {
+            Some(kind) => story.ike(3, R2, &said(kind)),
+            None => story,
+        };
+        story.ike(5, R1, &first(2))
+    };
+    holds(story(Some(NotifyType::COOKIE)), expect);
+    let what = "R1's IKE_SA_INIT req 0  Ni is not the request that it repeats";
+    breaks(story(None), expect, what);
+}
+
 /// What the laws of every run say.
 fn laws(story: Story) -> Vec<String> {
     let verdict = story.judge("  snapshot: [ladder]\n");

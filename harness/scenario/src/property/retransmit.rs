@@ -46,19 +46,14 @@ pub(crate) fn identical(run: &Run<'_>) -> Option<Violation> {
     let mut responses: BTreeMap<(Key, Asked<'_>), &[u8]> = BTreeMap::new();
     // Of what requests somebody else has sent others under the same name.
     let mut forged: BTreeSet<Key> = BTreeSet::new();
-    // When an answer came back to whom.
-    let mut answered: BTreeMap<Key, Instant> = BTreeMap::new();
+    // When answers came back to whom: one that was sent before another may come after it.
+    let mut answered: BTreeMap<Key, BTreeSet<Instant>> = BTreeMap::new();
     for (message, ike) in run.conversation.ike() {
         let octets = ike.octets.as_slice();
         if ike.is_response() {
             let Some(asker) = message.to else { continue };
             let asked = key((asker, ANY), ike, false);
-            if let Some(arrival) = message.arrivals.iter().min() {
-                answered
-                    .entry(asked)
-                    .and_modify(|at| *at = (*at).max(*arrival))
-                    .or_insert(*arrival);
-            }
+            answered.entry(asked).or_default().extend(&message.arrivals);
             if keeps_nothing(ike) {
                 continue;
             }
@@ -90,7 +85,9 @@ pub(crate) fn identical(run: &Run<'_>) -> Option<Violation> {
             continue;
         }
         let asked_anew = ike.header.exchange == ExchangeType::IKE_SA_INIT
-            && answered.get(&key).is_some_and(|answer| at < *answer && *answer <= message.at);
+            && answered.get(&key).is_some_and(|answers| {
+                answers.iter().any(|answer| at < *answer && *answer <= message.at)
+            });
         if before != octets && !asked_anew && !run.lies(message.from) {
             return Some(violation(run, message, "not the request that it repeats"));
         }
