@@ -1,11 +1,11 @@
 //! What a run leaves in its folder.
 
 use std::fs;
-use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use ikelab_report::{CaptureTitle, CellResult, Reading, capture, key_files, ladder};
 use ikelab_scenario::Cell;
+use ikelab_trace::Trace;
 
 use crate::job::VERSION;
 use crate::snapshot::snapshot;
@@ -19,11 +19,10 @@ pub(crate) struct Evidence<'a> {
 }
 
 impl Evidence<'_> {
-    /// Writes the trace, the ladder and other views, and the capture with its keys.
+    /// Writes the ladder and other views, and the capture with its keys.
     pub(crate) fn write(&self) -> Result<(), String> {
         let keys = self.folder.join("keys");
         fs::create_dir_all(&keys).map_err(|why| format!("{}: {why}", keys.display()))?;
-        self.trace()?;
         self.file("ladder.txt", ladder(self.reading).as_bytes())?;
         let views = snapshot(self.reading, &self.cell.snapshots);
         self.file("snapshot.txt", views.as_bytes())?;
@@ -48,14 +47,12 @@ impl Evidence<'_> {
         save(&folder.join("results.json"), (text + "\n").as_bytes())
     }
 
-    fn trace(&self) -> Result<(), String> {
-        let path = self.folder.join("trace.jsonl");
-        let write = || {
-            let mut file = BufWriter::new(fs::File::create(&path)?);
-            self.reading.trace.write_lines(&mut file)?;
-            file.flush()
-        };
-        write().map_err(|why| format!("{}: {why}", path.display()))
+    /// Writes `trace.jsonl`; gives its digest.
+    pub(crate) fn trace(folder: &Path, trace: &Trace) -> Result<String, String> {
+        fs::create_dir_all(folder).map_err(|why| format!("{}: {why}", folder.display()))?;
+        let path = folder.join("trace.jsonl");
+        let written = fs::File::create(&path).and_then(|file| trace.write_hashed(file));
+        written.map_err(|why| format!("{}: {why}", path.display()))
     }
 
     fn file(&self, name: &str, octets: &[u8]) -> Result<(), String> {

@@ -228,10 +228,15 @@ impl Job<'_> {
         (verdict, run): (&Verdict, &RunResult),
         result: &mut CellResult,
     ) {
-        result.digest = run.trace.digest();
         result.flows = FlowResult::all(&run.trace);
         if setup.keep.wants(verdict::outcome(verdict.outcome)) {
             result.dir = Some(folder.display().to_string());
+            match Evidence::trace(folder, &run.trace) {
+                Ok(digest) => result.digest = digest,
+                Err(why) => return broke(result, why),
+            }
+        } else {
+            result.digest = run.trace.digest();
         }
         verdict::fill(result, verdict, run);
         if result.dir.is_none() {

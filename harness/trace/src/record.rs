@@ -161,10 +161,20 @@ impl Trace {
     /// SHA-256 of the trace's lines, in hexadecimal: what `sha256sum trace.jsonl` prints.
     #[must_use]
     pub fn digest(&self) -> String {
-        let mut hasher = io::BufWriter::with_capacity(1 << 16, Hasher(Sha256::new()));
-        self.write_lines(&mut hasher).expect("a hasher takes all");
-        let Ok(hasher) = hasher.into_inner() else { unreachable!("a hasher takes all") };
-        hex::encode(hasher.0.finalize())
+        self.write_hashed(io::sink()).expect("nothing is written")
+    }
+
+    /// Writes the lines and gives their digest; each is made once, for both.
+    ///
+    /// # Errors
+    /// Those of `sink`.
+    pub fn write_hashed(&self, sink: impl Write) -> io::Result<String> {
+        let both = Hashed { hasher: Sha256::new(), sink };
+        let mut lines = io::BufWriter::with_capacity(1 << 16, both);
+        self.write_lines(&mut lines)?;
+        lines.flush()?;
+        let digest = lines.get_ref().hasher.clone().finalize();
+        Ok(hex::encode(digest))
     }
 }
 
@@ -186,16 +196,21 @@ struct OwnedHead {
     links: Vec<LinkInfo>,
 }
 
-struct Hasher(Sha256);
+/// What goes to a sink, hashed on its way.
+struct Hashed<W> {
+    hasher: Sha256,
+    sink: W,
+}
 
-impl Write for Hasher {
+impl<W: Write> Write for Hashed<W> {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        self.0.update(octets);
-        Ok(octets.len())
+        let taken = self.sink.write(octets)?;
+        self.hasher.update(&octets[..taken]);
+        Ok(taken)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        self.sink.flush()
     }
 }
 
