@@ -191,3 +191,24 @@ impl Flows {
         true
     }
 }
+
+/// All octets from 0 on.
+const ALL: [u8; 256] = {
+    let mut all = [0; 256];
+    let mut place = 0;
+    while place < 256 {
+        all[place] = place as u8;
+        place += 1;
+    }
+    all
+};
+
+/// Fills a message up to `length` with octets that count on from `first`, the low eight bits of each.
+fn count_up(octets: &mut Vec<u8>, first: usize, length: usize) {
+    let mut next = first % 256;
+    while octets.len() < length {
+        let some = (length - octets.len()).min(256 - next);
+        octets.extend_from_slice(&ALL[next..next + some]);
+        next = 0;
+    }
+}

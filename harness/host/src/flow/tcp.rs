@@ -16,7 +16,7 @@ use smoltcp::wire::{HardwareAddress, IpCidr};
 
 use super::segment::{Segment, up_to};
 use super::wire::Wire;
-use super::{Send, Turn};
+use super::{Send, Turn, count_up};
 
 /// What an end keeps in each direction, at least: a good link's bandwidth times its delay. Ours.
 const BUFFER: usize = 1 << 18;
@@ -188,7 +188,7 @@ impl Connection {
     /// Reads what has come.
     fn read(&mut self, turn: &mut Turn) -> bool {
         let mut acted = false;
-        while self.message < self.send.messages() {
+        while self.message < self.send.messages() && self.socket().can_recv() {
             let expected = content(&self.send, self.message);
             let rest = expected.get(self.read as usize..).unwrap_or_default();
             let mut buffer = vec![0; rest.len()];
@@ -307,5 +307,8 @@ fn socket(send: &Send) -> Socket<'static> {
 
 /// What a message carries: octets that tell where in the flow they stand.
 fn content(send: &Send, message: u32) -> Vec<u8> {
-    (0..send.len(message)).map(|place| (place.wrapping_add(message) & 0xff) as u8).collect()
+    let length = send.len(message) as usize;
+    let mut octets = Vec::with_capacity(length);
+    count_up(&mut octets, message as usize, length);
+    octets
 }

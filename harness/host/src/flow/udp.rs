@@ -7,7 +7,7 @@ use ikelab_trace::AppEvent;
 use ikelab_wire::ip::{IpPacket, Udp};
 use ikelab_wire::registry::IpProtocol;
 
-use super::{Send, Turn};
+use super::{Send, Turn, count_up};
 
 /// Octets that say which flow and which message it is.
 const NAME: usize = 8;
@@ -77,7 +77,7 @@ fn content(send: &Send, message: u32) -> Vec<u8> {
     let mut octets = Vec::with_capacity(length);
     octets.extend_from_slice(&send.flow.to_be_bytes());
     octets.extend_from_slice(&message.to_be_bytes());
-    octets.extend((NAME..length).map(|place| (place & 0xff) as u8));
+    count_up(&mut octets, NAME, length);
     octets
 }
 
