@@ -205,6 +205,15 @@ mod tests {
         assert_eq!(window_at(32, true, u64::MAX - 1).check(u32::MAX), Ok(u64::MAX));
     }
 
+    /// Who looks for no replays guesses the high half all the same: it is authenticated.
+    #[test]
+    fn a_window_of_zero_has_no_numbers_after_the_last_either() {
+        let mut window = ReplayWindow::new(0, true);
+        window.note(u64::MAX - 1);
+        assert_eq!(window.check(3), Err(Stale::TooOld));
+        assert_eq!(window.check(u32::MAX), Ok(u64::MAX));
+    }
+
     #[test]
     fn a_window_of_zero_lets_replays_pass() {
         let mut window = ReplayWindow::new(0, false);

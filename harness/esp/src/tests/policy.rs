@@ -113,6 +113,55 @@ fn icmp_type_and_code_are_selected_like_ports() {
     assert!(matches(&request(), echo_request, any));
     assert!(matches(&request(), any, echo_request));
     assert!(!matches(&request(), any, echo_reply));
+    let unreachable = |code: u8| {
+        let (src, dst) = (address("192.168.1.1"), address("192.168.2.1"));
+        IpPacket::new(src, dst, IpProtocol::ICMP, vec![3, code, 0, 0, 0, 0, 0, 0]).emit()
+    };
+    for (code, first, last, expected) in [
+        (1, 0x0301, 0x0301, true),
+        (0, 0x0301, 0x0301, false),
+        (2, 0x0301, 0x0301, false),
+        (1, 0x0501, 0x0501, false),
+        (1, 0x0801, 0x0801, false),
+        (1, 0x0300, 0x03ff, true),
+        (1, 0x0302, 0x03ff, false),
+    ] {
+        let ports = ports(IpProtocol::ICMP, first, last);
+        assert_eq!(
+            matches(&unreachable(code), any, ports),
+            expected,
+            "{code} {first:04x} {last:04x}"
+        );
+    }
+}
+
+/// Each selector decides by itself: what differs in one thing alone is another packet.
+#[test]
+fn a_packet_that_differs_in_one_selector_is_not_meant() {
+    let meant = |protocol, dst: &str, src_port: u16, dst_port: u16| {
+        let payload = [src_port.to_be_bytes(), dst_port.to_be_bytes(), [0; 2], [0; 2]].concat();
+        let (src, dst) = (address("192.168.1.1"), address(dst));
+        let packet = IpPacket::new(src, dst, protocol, payload).emit();
+        let only = |range, port| SelectorRange { start_port: port, end_port: port, ..range };
+        [IpProtocol::UDP, IpProtocol::TCP, IpProtocol::SCTP].map(|of| {
+            let local = SelectorRange { protocol: of, ..only(net("192.168.1.1/32"), 7) };
+            let remote = SelectorRange { protocol: of, ..only(net("192.168.2.1/32"), 9) };
+            matches(&packet, local, remote)
+        })
+    };
+    assert_eq!(meant(IpProtocol::UDP, "192.168.2.1", 7, 9), [true, false, false]);
+    assert_eq!(meant(IpProtocol::TCP, "192.168.2.1", 7, 9), [false, true, false]);
+    assert_eq!(meant(IpProtocol::SCTP, "192.168.2.1", 7, 9), [false, false, true]);
+    for (dst, src_port, dst_port) in [
+        ("192.168.2.2", 7, 9),
+        ("192.168.2.1", 8, 9),
+        ("192.168.2.1", 7, 10),
+        ("192.168.2.1", 9, 7),
+    ] {
+        for protocol in [IpProtocol::UDP, IpProtocol::TCP, IpProtocol::SCTP] {
+            assert_eq!(meant(protocol, dst, src_port, dst_port), [false; 3], "{protocol} {dst}");
+        }
+    }
 }
 
 #[test]

@@ -98,6 +98,33 @@ fn a_cbc_iv_is_drawn_and_a_gcm_iv_is_counted() {
     assert_eq!(iv(CBC, 2), drawn[16..]);
 }
 
+/// RFC 4106 §3.1 and its kin: a nonce never comes again under a key, whatever the numbers on the wire do.
+#[test]
+fn the_iv_of_an_aead_goes_on_where_the_numbers_on_the_wire_begin_again() {
+    for protection in SUITES.into_iter().filter(|suite| suite.encr.iv_len() == 8) {
+        let (mut near, _) = gateways(SaConfig { esn: true, ..config_a(1, protection) });
+        let mut ivs = std::collections::BTreeSet::new();
+        for sent in [4, 1 << 32 | 4, 2 << 32 | 4, 4 | 1 << 63] {
+            near.sad.get_mut(config_a(1, protection).spi_in).unwrap().sent = sent;
+            let packet = sealed(&send(&mut near, &request())).unwrap();
+            assert_eq!(packet[24..28], [0, 0, 0, 5], "the low half");
+            ivs.insert(packet[28..36].to_vec());
+        }
+        assert_eq!(ivs.len(), 4, "{protection:?}");
+    }
+}
+
+/// By hand, too, no number comes again.
+#[test]
+fn a_packet_by_hand_takes_no_number_after_the_last() {
+    let (mut near, _) = gateways(config_a(1, GCM));
+    let spi = config_a(1, GCM).spi_in;
+    near.sad.get_mut(spi).unwrap().sent = u32::MAX.into();
+    let made =
+        near.crafted(&mut Seeded::new(1, "esp"), spi, &crate::Crafted::default(), &mut Vec::new());
+    assert_eq!(made, Err("no sequence number is left".to_owned()));
+}
+
 fn shapes() -> impl Strategy<Value = SaConfig> {
     let modes = prop_oneof![Just(EspMode::Tunnel), Just(EspMode::Transport)];
     let suites = prop::sample::select(SUITES.as_slice());

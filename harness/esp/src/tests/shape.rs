@@ -139,6 +139,44 @@ fn esp_is_taken_in_udp_and_out_of_it_whatever_the_sa_sends() {
     }
 }
 
+/// RFC 7296 §2.23: the newest good packet tells where the peer is now; one that was overtaken, a forged
+/// one and one without UDP tell nothing.
+#[test]
+fn a_peer_that_speaks_from_elsewhere_is_told_of_once_its_packet_is_the_newest() {
+    let config = SaConfig { encapsulated: true, ..config_a(1, GCM) };
+    let (mut near, mut far) = gateways(config.clone());
+    let packets = [0; 3].map(|_| sealed(&send(&mut near, &request())).unwrap());
+    let from = |packet: &[u8], port: u16| {
+        let mut packet = packet.to_vec();
+        packet[20..22].copy_from_slice(&port.to_be_bytes());
+        packet
+    };
+    let told = |out: &[Output]| {
+        out.iter().find_map(|output| match output {
+            Output::Elsewhere { spi_in, remote } => Some((*spi_in, remote.to_string())),
+            _ => None,
+        })
+    };
+    let mut forged = from(&packets[2], 7777);
+    *forged.last_mut().unwrap() ^= 1;
+    assert_eq!(told(&receive(&mut far, &forged)), None, "forged");
+    assert_eq!(told(&receive(&mut far, &from(&packets[1], 4500))), None, "where it is known to be");
+    let there = Some((config.spi_out, "10.0.0.1:7777".to_owned()));
+    assert_eq!(told(&receive(&mut far, &from(&packets[0], 7777))), None, "overtaken");
+    assert_eq!(told(&receive(&mut far, &from(&packets[2], 7777))), there);
+}
+
+/// RFC 3948 §4: what is sent in UDP keeps a NAT's mapping, and IKE need not.
+#[test]
+fn ike_is_told_of_what_is_sent_in_udp_and_of_nothing_else() {
+    for encapsulated in [true, false] {
+        let config = SaConfig { encapsulated, ..config_a(1, GCM) };
+        let (mut near, _) = gateways(config.clone());
+        let spoke = Output::Spoke { spi_in: config.spi_in };
+        assert_eq!(send(&mut near, &request()).contains(&spoke), encapsulated);
+    }
+}
+
 /// In transport mode the checksum inside is that of addresses which a NAT has changed.
 #[test]
 fn behind_a_nat_the_checksum_inside_is_made_to_fit_the_addresses_outside() {
