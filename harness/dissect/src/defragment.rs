@@ -12,7 +12,8 @@ const PACKET_MAX: usize = 65_535;
 /// The smallest fragments a real network makes are far fewer than this for one packet.
 const PARTS_MAX: usize = 1_024;
 
-/// RFC 791 §2.3: what tells the fragments of one packet from those of another.
+/// RFC 791 §2.3: what tells the fragments of one packet from those of another. In IPv6 the protocol does
+/// not count, RFC 8200 §4.5.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 struct Key {
     src: IpAddr,
@@ -24,6 +25,8 @@ struct Key {
 #[derive(Debug, Default)]
 struct Waiting {
     parts: BTreeMap<usize, Vec<u8>>,
+    /// What the first fragment names.
+    protocol: Option<u8>,
     length: Option<usize>,
     /// When it began to wait, by count.
     since: u64,
@@ -37,8 +40,8 @@ pub(crate) struct Defragmenter {
 }
 
 impl Defragmenter {
-    /// Takes a fragment; gives the whole payload with its last missing one.
-    pub(crate) fn add(&mut self, ip: &Ip<'_>, part: Part) -> Option<Vec<u8>> {
+    /// Takes a fragment; gives the protocol and the whole payload with its last missing one.
+    pub(crate) fn add(&mut self, ip: &Ip<'_>, part: Part) -> Option<(u8, Vec<u8>)> {
         let end = part.offset + ip.payload.len();
         if ip.missing > 0 || end > PACKET_MAX {
             return None;
@@ -46,7 +49,7 @@ impl Defragmenter {
         let key = Key {
             src: ip.src,
             dst: ip.dst,
-            protocol: ip.protocol,
+            protocol: if ip.src.is_ipv4() { ip.protocol } else { 0 },
             identification: part.identification,
         };
         self.count += 1;
@@ -57,6 +60,9 @@ impl Defragmenter {
             .or_insert_with(|| Waiting { since: count, ..Waiting::default() });
         if waiting.parts.len() < PARTS_MAX {
             waiting.parts.insert(part.offset, ip.payload.to_vec());
+        }
+        if part.offset == 0 {
+            waiting.protocol = Some(ip.protocol);
         }
         if !part.more {
             waiting.length = Some(end);
@@ -87,14 +93,14 @@ impl Defragmenter {
 
 impl Waiting {
     /// The payload, if no gap is left. Where fragments overlap, the earlier octets count.
-    fn whole(&self) -> Option<Vec<u8>> {
+    fn whole(&self) -> Option<(u8, Vec<u8>)> {
         let length = self.length?;
         let mut whole = Vec::new();
         for (offset, octets) in &self.parts {
             let known = whole.len().checked_sub(*offset)?;
             whole.extend(octets.get(known..).unwrap_or_default());
         }
-        (whole.len() == length).then_some(whole)
+        (whole.len() == length).then_some((self.protocol?, whole))
     }
 }
 
@@ -117,7 +123,7 @@ mod tests {
         assert_eq!(defragmenter.add(&fragment(&[3; 2]), part(16, false)), None);
         assert_eq!(defragmenter.add(&fragment(&[1; 8]), part(0, true)), None);
         let whole = defragmenter.add(&fragment(&[2; 8]), part(8, true));
-        assert_eq!(whole, Some([vec![1; 8], vec![2; 8], vec![3; 2]].concat()));
+        assert_eq!(whole, Some((17, [vec![1; 8], vec![2; 8], vec![3; 2]].concat())));
         assert_eq!(defragmenter.unfinished(), 0);
     }
 
@@ -126,7 +132,7 @@ mod tests {
         let mut defragmenter = Defragmenter::default();
         defragmenter.add(&fragment(&[1; 16]), part(0, true));
         let whole = defragmenter.add(&fragment(&[2; 16]), part(8, false));
-        assert_eq!(whole, Some([vec![1; 16], vec![2; 8]].concat()));
+        assert_eq!(whole, Some((17, [vec![1; 16], vec![2; 8]].concat())));
     }
 
     #[test]

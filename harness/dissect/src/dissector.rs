@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use crate::defragment::Defragmenter;
 use crate::esp::{EspPacket, EspReader};
 use crate::ike::{IkeFragment, IkeMessage, IkeReader};
-use crate::ip::Ip;
+use crate::ip::{Ip, upper};
 use crate::keys::KeyTable;
 use crate::{Problem, words};
 
@@ -121,8 +121,11 @@ impl Dissector {
         match ip.fragment {
             None => self.read(place, ip.protocol, ip.payload, &mut out),
             Some(part) => {
-                if let Some(payload) = self.defragmenter.add(&ip, part) {
-                    self.read(place, ip.protocol, &payload, &mut out);
+                if let Some((protocol, payload)) = self.defragmenter.add(&ip, part) {
+                    match whole(&ip, protocol, &payload) {
+                        Ok((protocol, payload)) => self.read(place, protocol, payload, &mut out),
+                        Err(what) => out.push(Dissected::Problem(Problem::frame(frame, what))),
+                    }
                 }
             }
         }
@@ -183,6 +186,11 @@ impl Dissector {
             _ => out.push(clear(place, UDP, datagram)),
         }
     }
+}
+
+/// What a packet that was made whole carries.
+fn whole<'a>(ip: &Ip<'_>, protocol: u8, payload: &'a [u8]) -> Result<(u8, &'a [u8]), &'static str> {
+    if ip.src.is_ipv4() { Ok((protocol, payload)) } else { upper(protocol, payload) }
 }
 
 /// Ports and payload of a UDP datagram.

@@ -186,6 +186,9 @@ fn inner(place: Place, text: &[u8]) -> Option<Inner> {
     let words = match trailer.next_header {
         IPV4 | IPV6 => words::packet(&payload),
         DUMMY => "dummy".to_owned(),
+        protocol if place.src.is_ipv6() => {
+            words::behind_extensions(protocol, place.src.ip(), place.dst.ip(), &payload)
+        }
         protocol => words::transport(protocol, place.src.ip(), place.dst.ip(), &payload),
     };
     Some(Inner { next_header: trailer.next_header, payload, words })

@@ -30,7 +30,6 @@ const HOP_BY_HOP: u8 = 0;
 const ROUTING: u8 = 43;
 const FRAGMENT: u8 = 44;
 const DESTINATION: u8 = 60;
-const MOBILITY: u8 = 135;
 /// A hostile packet may be nothing but extension headers.
 const EXTENSIONS_MAX: usize = 8;
 
@@ -38,7 +37,7 @@ impl<'a> Ip<'a> {
     pub(crate) fn parse(packet: &'a [u8]) -> Result<Self, &'static str> {
         match packet.first().map(|first| first >> 4) {
             Some(4) => parse_v4(packet).ok_or("an IPv4 header that is cut or wrong"),
-            Some(6) => parse_v6(packet).ok_or("an IPv6 header that is cut or wrong"),
+            Some(6) => parse_v6(packet),
             _ => Err("neither IPv4 nor IPv6"),
         }
     }
@@ -71,30 +70,61 @@ fn parse_v4(packet: &[u8]) -> Option<Ip<'_>> {
     })
 }
 
-/// RFC 8200 §3 and §4.
-fn parse_v6(packet: &[u8]) -> Option<Ip<'_>> {
-    let wanted = usize::from(u16_at(packet, 4)?);
-    let mut protocol = *packet.get(6)?;
-    let (src, dst) = (v6_at(packet, 8)?, v6_at(packet, 24)?);
-    let (mut payload, missing) = cut(packet.get(40..)?, wanted);
-    let mut fragment = None;
-    for _ in 0..EXTENSIONS_MAX {
-        let length = match protocol {
-            HOP_BY_HOP | ROUTING | DESTINATION | MOBILITY => 8 + usize::from(*payload.get(1)?) * 8,
-            FRAGMENT => {
-                fragment = part_v6(payload)?;
-                8
-            }
-            _ => break,
-        };
-        protocol = *payload.first()?;
-        payload = payload.get(length..)?;
-        // What follows in a later fragment is no header.
-        if fragment.is_some_and(|part: Part| part.offset > 0) {
-            break;
+/// RFC 8200 §3 and §4. What a fragment has is not walked: [`upper`] does that once it is whole.
+fn parse_v6(packet: &[u8]) -> Result<Ip<'_>, &'static str> {
+    const CUT: &str = "an IPv6 header that is cut or wrong";
+    let base = || {
+        let wanted = usize::from(u16_at(packet, 4)?);
+        let (payload, missing) = cut(packet.get(40..)?, wanted);
+        Some((*packet.get(6)?, v6_at(packet, 8)?, v6_at(packet, 24)?, payload, missing))
+    };
+    let (protocol, src, dst, payload, missing) = base().ok_or(CUT)?;
+    let walked = walk(protocol, payload, true)?;
+    let ip =
+        Ip { src, dst, protocol: walked.protocol, fragment: None, payload: walked.rest, missing };
+    if walked.protocol != FRAGMENT {
+        return Ok(ip);
+    }
+    let fragment = part_v6(walked.rest).ok_or(CUT)?;
+    let (protocol, payload) = (*walked.rest.first().ok_or(CUT)?, walked.rest.get(8..).ok_or(CUT)?);
+    match fragment {
+        Some(_) => Ok(Ip { protocol, fragment, payload, ..ip }),
+        // An atomic fragment is a whole packet, RFC 6946.
+        None => {
+            let walked = walk(protocol, payload, false)?;
+            Ok(Ip { protocol: walked.protocol, payload: walked.rest, ..ip })
         }
     }
-    Some(Ip { src, dst, protocol, fragment, payload, missing })
+}
+
+/// The protocol behind IPv6's extension headers, and what it carries: of a packet that was made whole, or
+/// of what ESP protects.
+pub(crate) fn upper(protocol: u8, payload: &[u8]) -> Result<(u8, &[u8]), &'static str> {
+    walk(protocol, payload, false).map(|walked| (walked.protocol, walked.rest))
+}
+
+struct Walked<'a> {
+    protocol: u8,
+    rest: &'a [u8],
+}
+
+/// Walks to the upper layer, or to a fragment header. Hop-by-hop options come first or not at all.
+fn walk(mut protocol: u8, mut rest: &[u8], first: bool) -> Result<Walked<'_>, &'static str> {
+    for count in 0..=EXTENSIONS_MAX {
+        match protocol {
+            HOP_BY_HOP if count > 0 || !first => {
+                return Err("hop-by-hop options that do not come first");
+            }
+            HOP_BY_HOP | ROUTING | DESTINATION => {}
+            _ => return Ok(Walked { protocol, rest }),
+        }
+        let header = || {
+            let (next, units) = (*rest.first()?, *rest.get(1)?);
+            Some((next, rest.get(8 + usize::from(units) * 8..)?))
+        };
+        (protocol, rest) = header().ok_or("an IPv6 extension header that is cut")?;
+    }
+    Err("more than 8 IPv6 extension headers")
 }
 
 /// The fragment header, RFC 8200 §4.5; `None` inside for an atomic fragment.
@@ -166,6 +196,16 @@ mod tests {
         let ip = Ip::parse(&packet).unwrap();
         assert_eq!((ip.protocol, ip.payload), (50, &[1_u8, 2][..]));
         assert_eq!(ip.fragment, Some(Part { identification: 9, offset: 0, more: true }));
+    }
+
+    #[test]
+    fn a_first_fragment_is_walked_when_it_is_whole_and_mobility_is_a_protocol() {
+        let options = [17, 0, 1, 4, 0, 0, 0, 0, 9, 9];
+        assert_eq!(upper(60, &options), Ok((17, &[9_u8, 9][..])));
+        assert_eq!(upper(135, &options), Ok((135, &options[..])));
+        assert!(upper(60, &options[..7]).is_err());
+        assert!(upper(60, &[60, 0, 1, 4, 0, 0, 0, 0].repeat(9)).is_err(), "a long chain");
+        assert!(upper(60, &[0, 0, 1, 4, 0, 0, 0, 0].repeat(2)).is_err(), "hop by hop comes first");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::ip::Ip;
+use crate::ip::{Ip, upper};
 
 const ICMP: u8 = 1;
 const IPV4: u8 = 4;
@@ -19,8 +19,19 @@ pub fn packet(octets: &[u8]) -> String {
         Ok(ip) if ip.fragment.is_some_and(|part| part.offset > 0) => {
             format!("fragment of protocol {} {} > {}", ip.protocol, ip.src, ip.dst)
         }
+        Ok(ip) if ip.fragment.is_some() && ip.src.is_ipv6() => {
+            behind_extensions(ip.protocol, ip.src, ip.dst, ip.payload)
+        }
         Ok(ip) => transport(ip.protocol, ip.src, ip.dst, ip.payload),
         Err(what) => what.to_owned(),
+    }
+}
+
+/// Describes what stands behind extension headers, where they can be read.
+pub(crate) fn behind_extensions(protocol: u8, src: IpAddr, dst: IpAddr, payload: &[u8]) -> String {
+    match upper(protocol, payload) {
+        Ok((protocol, payload)) => transport(protocol, src, dst, payload),
+        Err(what) => format!("{what} {src} > {dst}"),
     }
 }
 

@@ -3,7 +3,7 @@
 use ikelab_ambient::Instant;
 use ikelab_crypto::Trailer;
 use ikelab_trace::{Dropped, EspMode};
-use ikelab_wire::ip::{IpView, repair_checksum, set_ecn};
+use ikelab_wire::ip::{IpView, extension_fault, repair_checksum, set_ecn};
 use ikelab_wire::registry::IpProtocol;
 
 use crate::ecn;
@@ -46,15 +46,17 @@ pub(crate) fn take_out(
         EspMode::Transport => {
             front.clear();
             outer
-                .emit_header_for(next_header, payload_len, front)
+                .emit_headers(outer.before_payload(), next_header, payload_len, front)
                 .ok_or_else(|| Refused::new(Dropped::BadInnerPacket, "longer than IP allows"))?;
             buffer.truncate(at + payload_len);
             buffer[..at].copy_from_slice(front);
+            let packet = parse(buffer)?;
+            let (protocol, segment) = (packet.protocol, packet.payload_range());
             if outer.protocol == IpProtocol::UDP
-                && let Some(segment) = buffer.get_mut(front.len()..)
+                && let Some(segment) = buffer.get_mut(segment)
             {
                 // RFC 3948 §3.1.2, the second way: a NAT may have changed the addresses.
-                repair_checksum(next_header, outer.src, outer.dst, segment);
+                repair_checksum(protocol, outer.src, outer.dst, segment);
             }
             let packet = parse(buffer)?;
             check_selectors(child, &packet, Flow::outbound(&packet))
@@ -93,7 +95,10 @@ fn tunnelled(payload: &[u8], next_header: IpProtocol) -> Result<IpView<'_>, Refu
 }
 
 fn parse(packet: &[u8]) -> Result<IpView<'_>, Refused> {
-    IpView::parse(packet).map_err(|error| Refused::new(Dropped::BadInnerPacket, error.to_string()))
+    IpView::parse(packet).map_err(|error| match extension_fault(packet) {
+        Some(fault) => Refused::new(Dropped::BadExtensions, fault),
+        None => Refused::new(Dropped::BadInnerPacket, error.to_string()),
+    })
 }
 
 /// RFC 4301 §5.2, step 4; `flow` is the packet's as its sender saw it.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
-use ikelab_wire::ip::IpView;
+use ikelab_wire::ip::{IpView, is_extension};
 use ikelab_wire::payload::SelectorRange;
 use ikelab_wire::registry::IpProtocol;
 
@@ -46,6 +46,11 @@ impl Flow {
         Self { crosses, ..self }
     }
 
+    /// The same with a protocol that is known from elsewhere.
+    pub(crate) fn of_protocol(self, protocol: IpProtocol) -> Self {
+        Self { protocol, ..self }
+    }
+
     /// The same with ports that are known from elsewhere.
     pub(crate) fn with_ports(self, local: Option<u16>, remote: Option<u16>) -> Self {
         let (local, remote) =
@@ -55,14 +60,22 @@ impl Flow {
 
     /// Whether it has ports that nobody can see: it is a later fragment, and the first is unknown.
     pub(crate) fn hides_ports(&self) -> bool {
-        self.later && self.local.port.is_none() && has_ports(self.protocol)
+        let hides = has_ports(self.protocol) || self.hides_protocol();
+        self.later && self.local.port.is_none() && hides
+    }
+
+    /// Whether the upper layer stood behind extension headers in a first fragment that is unknown.
+    fn hides_protocol(&self) -> bool {
+        self.later && self.local.address.is_ipv6() && is_extension(self.protocol)
     }
 
     /// Whether each side might have a selector for it, if its ports were those.
     pub(crate) fn may_match(&self, local: &[SelectorRange], remote: &[SelectorRange]) -> bool {
         let side = |ranges: &[SelectorRange], end: &End| {
             ranges.iter().any(|range| {
-                let protocol = range.protocol == IpProtocol::ANY || range.protocol == self.protocol;
+                let protocol = range.protocol == IpProtocol::ANY
+                    || range.protocol == self.protocol
+                    || self.hides_protocol();
                 protocol && range.contains(end.address)
             })
         };
@@ -98,7 +111,9 @@ impl Flow {
 impl fmt::Display for Flow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown = |end: End| match end.port {
-            Some(port) if !is_icmp(self.protocol) => SocketAddr::new(end.address, port).to_string(),
+            Some(port) if !is_icmp(self.protocol) && self.protocol != IpProtocol::MOBILITY => {
+                SocketAddr::new(end.address, port).to_string()
+            }
             Some(_) | None => end.address.to_string(),
         };
         let protocol = self.protocol.to_string().to_uppercase();
@@ -124,18 +139,21 @@ fn exact(protocol: IpProtocol, end: End) -> SelectorRange {
 
 /// Protocols whose packets begin with ports, or with what selectors treat like ports.
 fn has_ports(protocol: IpProtocol) -> bool {
-    matches!(protocol, IpProtocol::UDP | IpProtocol::TCP | IpProtocol::SCTP) || is_icmp(protocol)
+    matches!(protocol, IpProtocol::UDP | IpProtocol::TCP | IpProtocol::SCTP | IpProtocol::MOBILITY)
+        || is_icmp(protocol)
 }
 
 fn is_icmp(protocol: IpProtocol) -> bool {
     protocol == IpProtocol::ICMP || protocol == IpProtocol::ICMPV6
 }
 
-/// Source and destination port. ICMP's type and code stand for both, RFC 7296 §3.13.1.
+/// Source and destination port. ICMP's type and code stand for both, and so does the type of a mobility
+/// header in the high octet, RFC 7296 §3.13.1 and RFC 4301 §4.4.1.1.
 fn ports(packet: &IpView<'_>) -> (Option<u16>, Option<u16>) {
     if let Some((source, destination)) = packet.ports() {
         return (Some(source), Some(destination));
     }
     let type_code = packet.icmp_type_code().map(|(kind, code)| u16::from_be_bytes([kind, code]));
+    let type_code = type_code.or_else(|| Some(u16::from(packet.mobility_type()?) << 8));
     (type_code, type_code)
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ikelab_ambient::Instant;
 use ikelab_wire::ip::IpView;
+use ikelab_wire::registry::IpProtocol;
 
 use crate::flow::Flow;
 
@@ -15,46 +16,49 @@ const KNOWN_FOR: Duration = Duration::from_secs(60);
 /// Ours: a stranger who begins packets and never ends them costs this much and no more.
 const KNOWN_MAX: usize = 1024;
 
-/// What the fragments of one packet have in common, RFC 791 §2.3.
+/// What the fragments of one packet have in common, RFC 791 §2.3. In IPv6 the protocol does not count,
+/// RFC 8200 §4.5.
 type Packet = (IpAddr, IpAddr, u8, u32);
-/// The local and the remote port, where there are any.
-type Ports = (Option<u16>, Option<u16>);
+/// What the upper layer is, and the local and the remote port, where there are any.
+type Shown = (IpProtocol, Option<u16>, Option<u16>);
 
 /// The first fragments that were seen in one direction.
 #[derive(Debug, Default)]
 pub(crate) struct Fragments {
-    ports: BTreeMap<Packet, (Ports, Instant)>,
+    firsts: BTreeMap<Packet, (Shown, Instant)>,
 }
 
 impl Fragments {
-    /// A packet's flow with the ports that it has or is known to have. `flow` is what the packet
+    /// A packet's flow with the protocol and the ports that it has or is known to have. `flow` is what the packet
     /// itself shows, as its sender sees it.
     pub(crate) fn resolve(&mut self, now: Instant, packet: &IpView<'_>, flow: Flow) -> Flow {
         let Some(fragment) = packet.fragment else { return flow };
-        let key = (packet.src, packet.dst, packet.protocol.0, packet.identification);
+        let protocol = if packet.src.is_ipv4() { packet.protocol.0 } else { 0 };
+        let key = (packet.src, packet.dst, protocol, packet.identification);
         if fragment.offset == 0 {
             self.note(now, key, &flow);
             return flow;
         }
-        let known = self.ports.get(&key).filter(|(_, since)| now - *since < KNOWN_FOR);
-        known.map_or(flow, |((local, remote), _)| flow.with_ports(*local, *remote))
+        let known = self.firsts.get(&key).filter(|(_, since)| now - *since < KNOWN_FOR);
+        known.map_or(flow, |((protocol, local, remote), _)| {
+            flow.of_protocol(*protocol).with_ports(*local, *remote)
+        })
     }
 
     fn note(&mut self, now: Instant, key: Packet, flow: &Flow) {
-        if self.ports.len() >= KNOWN_MAX {
-            self.ports.retain(|_, (_, since)| now - *since < KNOWN_FOR);
+        if self.firsts.len() >= KNOWN_MAX {
+            self.firsts.retain(|_, (_, since)| now - *since < KNOWN_FOR);
         }
-        if self.ports.len() >= KNOWN_MAX {
-            self.ports.clear();
+        if self.firsts.len() >= KNOWN_MAX {
+            self.firsts.clear();
         }
-        self.ports.insert(key, ((flow.local.port, flow.remote.port), now));
+        self.firsts.insert(key, ((flow.protocol, flow.local.port, flow.remote.port), now));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use ikelab_wire::ip::{Fragment, IpPacket};
-    use ikelab_wire::registry::IpProtocol;
 
     use super::*;
 
@@ -89,7 +93,7 @@ mod tests {
         let mut fragments = Fragments::default();
         for number in 0..3 * KNOWN_MAX as u32 {
             ports(&mut fragments, 0, &piece(number & 0xffff, 0));
-            assert!(fragments.ports.len() <= KNOWN_MAX);
+            assert!(fragments.firsts.len() <= KNOWN_MAX);
         }
     }
 }

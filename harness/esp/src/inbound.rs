@@ -114,7 +114,7 @@ impl Esp {
         // In transport mode the packet's header will stand before its payload.
         let at = match child.config.mode {
             EspMode::Tunnel => 0,
-            EspMode::Transport => outer.header_len_for(),
+            EspMode::Transport => outer.before_payload().at,
         };
         let opened = child.inbound.open_into(esp, buffer, at, child.esn_high(sequence));
         opened.map_err(|error| Refused::new(of_opening(error), error.to_string()))?;

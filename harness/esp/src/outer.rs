@@ -77,7 +77,8 @@ pub(crate) fn tunnel(
     udp(config, payload_len, out)
 }
 
-/// Appends the headers of transport mode: the packet's own, for `esp_len` octets of ESP.
+/// Appends the headers of transport mode: the packet's own that routers have to see, for `esp_len`
+/// octets of ESP. Destination options for the receiver alone are protected, RFC 4303 §3.1.1.
 pub(crate) fn transport(
     config: &SaConfig,
     packet: &IpView<'_>,
@@ -85,7 +86,8 @@ pub(crate) fn transport(
     out: &mut Vec<u8>,
 ) -> Result<(), Withheld> {
     let payload_len = udp_len(config) + esp_len;
-    packet.emit_header_for(protocol(config), payload_len, out).ok_or(Withheld::TooLong)?;
+    let seam = packet.before_inner();
+    packet.emit_headers(seam, protocol(config), payload_len, out).ok_or(Withheld::TooLong)?;
     udp(config, payload_len, out)
 }
 

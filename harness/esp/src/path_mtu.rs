@@ -7,7 +7,7 @@ use std::time::Duration;
 use ikelab_ambient::Instant;
 use ikelab_trace::EspMode;
 use ikelab_wire::ike::EspSpi;
-use ikelab_wire::ip::IpView;
+use ikelab_wire::ip::{IpView, Quoted};
 use ikelab_wire::registry::IpProtocol;
 
 use crate::engine::Esp;
@@ -46,9 +46,10 @@ impl Esp {
     /// that packet. True if it was ESP of ours, which will be shorter from now on.
     pub fn packet_too_big(&mut self, now: Instant, mtu: u32, original: &[u8]) -> bool {
         let Some(quoted) = Quoted::read(original) else { return false };
-        let Some(child) = self.sad.sends_on(quoted.spi, quoted.dst) else { return false };
+        let Some(spi) = spi_of(&quoted) else { return false };
+        let Some(child) = self.sad.sends_on(spi, quoted.dst) else { return false };
         // A router that could have passed the packet on has nothing to tell.
-        if mtu >= quoted.len {
+        if mtu >= quoted.length {
             return false;
         }
         let floor = if quoted.dst.is_ipv4() { IPV4_MTU_MIN } else { IPV6_MTU_MIN as u32 };
@@ -87,7 +88,7 @@ impl Child {
                 (self.tunnel_room(path_mtu), !shown.dont_fragment)
             }
             EspMode::Transport => {
-                let header = packet.payload_range().start;
+                let header = packet.before_inner().at;
                 let around = header + outer::udp_len(&self.config);
                 (header + self.room(path_mtu, around), !packet.dont_fragment)
             }
@@ -116,36 +117,12 @@ impl Child {
     }
 }
 
-/// What an ICMP error shows of an ESP packet of ours.
-struct Quoted {
-    dst: IpAddr,
-    spi: EspSpi,
-    len: u32,
-}
-
-impl Quoted {
-    fn read(original: &[u8]) -> Option<Self> {
-        let (header, dst, protocol, len) = match original.first()? >> 4 {
-            4 => {
-                let base = original.first_chunk::<20>()?;
-                let dst = IpAddr::from(*base.last_chunk::<4>()?);
-                let len = u16::from_be_bytes([base[2], base[3]]).into();
-                (usize::from(base[0] & 0xf) * 4, dst, base[9], len)
-            }
-            6 => {
-                let base = original.first_chunk::<40>()?;
-                let dst = IpAddr::from(*base.last_chunk::<16>()?);
-                let len = 40 + u32::from(u16::from_be_bytes([base[4], base[5]]));
-                (40, dst, base[6], len)
-            }
-            _ => return None,
-        };
-        let before = match IpProtocol(protocol) {
-            IpProtocol::ESP => header,
-            IpProtocol::UDP => header + UDP_HEADER,
-            _ => return None,
-        };
-        let spi = EspSpi::from_octets(original.get(before..before + 4)?)?;
-        Some(Self { dst, spi, len })
-    }
+/// The SPI of the ESP packet that an ICMP error quotes.
+fn spi_of(quoted: &Quoted<'_>) -> Option<EspSpi> {
+    let before = match quoted.protocol {
+        IpProtocol::ESP => 0,
+        IpProtocol::UDP => UDP_HEADER,
+        _ => return None,
+    };
+    EspSpi::from_octets(quoted.message.get(before..before + 4)?)
 }

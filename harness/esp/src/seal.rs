@@ -50,13 +50,15 @@ pub(crate) fn begin(
         }
         EspMode::Transport => {
             check_transport(child, packet)?;
-            let esp_len = child.outbound.packet_len(packet.payload().len());
+            let seam = packet.before_inner();
+            let clear_len = packet.octets().len();
+            let esp_len = child.outbound.packet_len(clear_len - seam.at);
             outer::transport(&child.config, packet, esp_len, front)?;
             Job {
-                clear_len: packet.octets().len(),
-                replaced: packet.payload_range().start,
+                clear_len,
+                replaced: seam.at,
                 pieces: child.pieces(now, packet),
-                next_header: packet.protocol,
+                next_header: seam.protocol,
                 ends: (packet.src, packet.dst),
                 ..Job::between_ends(child)
             }

@@ -4,7 +4,8 @@ use ikelab_ambient::Instant;
 use ikelab_esp::Verdict;
 use ikelab_net::{Decision, Reassembled};
 use ikelab_trace::{EspEvent, Fact, OuterEnds};
-use ikelab_wire::ip::{IcmpMessage, IpView, Unreachable, decrement_ttl};
+use ikelab_wire::ParseError;
+use ikelab_wire::ip::{IcmpMessage, IpView, Unreachable, decrement_ttl, extension_fault};
 use ikelab_wire::registry::IpProtocol;
 
 use crate::Host;
@@ -15,15 +16,19 @@ impl Host {
     pub(crate) fn arrive(&mut self, now: Instant, arrival: &Arrival) {
         let packet = match IpView::parse(arrival.octets()) {
             Ok(packet) => packet,
-            Err(error) => {
-                return self.log.dropped("bad IP packet", error.to_string(), arrival.octets());
-            }
+            Err(error) => return self.unreadable(&error, arrival.octets()),
         };
         match self.stack.decide(packet.dst, packet.ttl) {
             Decision::Local => self.arrive_here(now, &packet, arrival),
             Decision::Forward(_) => self.forward(now, &packet, arrival),
             Decision::Drop(reason) => self.turn_away(now, &packet, reason),
         }
+    }
+
+    /// Drops what is no IP packet, and says what is wrong with it.
+    fn unreadable(&mut self, error: &ParseError, octets: &[u8]) {
+        let reason = extension_fault(octets).unwrap_or("bad IP packet");
+        self.log.dropped(reason, error.to_string(), octets);
     }
 
     /// Takes a packet for this host: once it is whole, and if it may come like that.
@@ -36,14 +41,18 @@ impl Host {
             Reassembled::Dropped(reason) => self.log.dropped(reason, "", packet.octets()),
             Reassembled::Whole(octets) => match IpView::parse(&octets) {
                 Ok(whole) => self.deliver_if_allowed(now, &whole, arrival),
-                Err(error) => self.log.dropped("bad IP packet", error.to_string(), &octets),
+                Err(error) => self.unreadable(&error, &octets),
             },
         }
     }
 
     fn deliver_if_allowed(&mut self, now: Instant, packet: &IpView<'_>, arrival: &Arrival) {
-        if self.may_come_in_the_clear(packet, arrival) {
-            self.deliver(now, packet);
+        if !self.may_come_in_the_clear(packet, arrival) {
+            return;
+        }
+        match packet.refusal() {
+            Some(reason) => self.log.dropped(reason, "", packet.octets()),
+            None => self.deliver(now, packet),
         }
     }
 

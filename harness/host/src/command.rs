@@ -7,6 +7,7 @@ use std::time::Duration;
 use ikelab_esp::Crafted;
 use ikelab_net::Trouble;
 use ikelab_trace::{HostId, LinkId};
+use ikelab_wire::registry::IpProtocol;
 
 use crate::{Jump, SaSettings, Send, Speed};
 
@@ -176,6 +177,8 @@ pub struct Ping {
     pub count: u32,
     /// The time from one to the next.
     pub every: Duration,
+    /// IPv6 extension headers of each.
+    pub extensions: Vec<IpProtocol>,
     /// Octets of data in each.
     pub size: u16,
 }

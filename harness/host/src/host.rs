@@ -314,7 +314,7 @@ impl Host {
                 self.start(now);
             }
             Order::Start => self.start(now),
-            Order::Inject(Ok(octets)) => self.send(now, octets, Origin::Here),
+            Order::Inject(Ok(octets)) => self.send_anything(now, octets),
             Order::Inject(Err(failed)) => {
                 self.log.write(Fact::Ike(IkeEvent::Lied { rule: "inject".to_owned(), failed }));
             }

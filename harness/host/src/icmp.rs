@@ -1,9 +1,9 @@
 //! ICMP: echo requests are answered, replies and errors told to the application, errors reported.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use ikelab_ambient::Instant;
-use ikelab_wire::ip::{IcmpEcho, IcmpMessage, IpView};
+use ikelab_wire::ip::{IcmpEcho, IcmpMessage, IpView, Quoted};
 use ikelab_wire::registry::IpProtocol;
 
 use crate::Host;
@@ -35,7 +35,7 @@ impl Host {
             IcmpMessage::TooBig { mtu, original }
                 if self.esp.packet_too_big(self.clock.read(now), *mtu, original) => {}
             IcmpMessage::TooBig { mtu, original } => match Quoted::read(original) {
-                Some(quoted) if quoted.is_ours_to_shorten(&mut self.flows, *mtu) => {}
+                Some(quoted) if is_ours_to_shorten(&quoted, &mut self.flows, *mtu) => {}
                 Some(quoted) if self.shortens_ike(now, &quoted, *mtu) => {}
                 _ => self.take_error(packet, original),
             },
@@ -51,7 +51,7 @@ impl Host {
 
     /// Tells IKE that a message of its was too big; false if none was meant.
     fn shortens_ike(&mut self, now: Instant, quoted: &Quoted<'_>, mtu: u32) -> bool {
-        let Some((local, remote)) = quoted.ends() else { return false };
+        let Some((local, remote)) = ends(quoted) else { return false };
         let octets = quoted.message.get(UDP_HEADER..).unwrap_or_default();
         let quoted = match local.port() {
             _ if quoted.protocol != IpProtocol::UDP => return false,
@@ -78,9 +78,9 @@ impl Host {
     fn take_error(&mut self, packet: &IpView<'_>, original: &[u8]) {
         let event = Quoted::read(original).and_then(|quoted| match quoted.protocol {
             IpProtocol::ICMP | IpProtocol::ICMPV6 => {
-                self.pings.failed(quoted.src, quoted.dst, &quoted.echo()?)
+                self.pings.failed(quoted.src, quoted.dst, &echo(&quoted)?)
             }
-            IpProtocol::UDP => self.flows.failed(quoted.ends()?, quoted.message.get(8..)?),
+            IpProtocol::UDP => self.flows.failed(ends(&quoted)?, quoted.message.get(8..)?),
             _ => None,
         });
         match event {
@@ -110,69 +110,27 @@ fn is_error(packet: &IpView<'_>) -> bool {
     }
 }
 
-/// The beginning of a packet that an error quotes.
-struct Quoted<'a> {
-    src: IpAddr,
-    dst: IpAddr,
-    protocol: IpProtocol,
-    /// What follows the IP header.
-    message: &'a [u8],
+/// The echo request that an error quotes, if it is one.
+fn echo(quoted: &Quoted<'_>) -> Option<IcmpEcho> {
+    let &[kind, _, _, _, a, b, c, d] = quoted.message.first_chunk::<8>()?;
+    let request = if quoted.src.is_ipv4() { 8 } else { 128 };
+    let echo = IcmpEcho {
+        reply: false,
+        identifier: u16::from_be_bytes([a, b]),
+        sequence: u16::from_be_bytes([c, d]),
+        data: Vec::new(),
+    };
+    (kind == request).then_some(echo)
 }
 
-impl<'a> Quoted<'a> {
-    fn read(original: &'a [u8]) -> Option<Self> {
-        match original.first()? >> 4 {
-            4 => {
-                let (header, _) = original.split_first_chunk::<20>()?;
-                Some(Self {
-                    src: address::<4>(&header[12..])?,
-                    dst: address::<4>(&header[16..])?,
-                    protocol: IpProtocol(header[9]),
-                    message: original.get(usize::from(header[0] & 0xf) * 4..)?,
-                })
-            }
-            6 => {
-                let (header, message) = original.split_first_chunk::<40>()?;
-                Some(Self {
-                    src: address::<16>(&header[8..])?,
-                    dst: address::<16>(&header[24..])?,
-                    protocol: IpProtocol(header[6]),
-                    message,
-                })
-            }
-            _ => None,
-        }
-    }
-
-    /// The echo request, if it is one.
-    fn echo(&self) -> Option<IcmpEcho> {
-        let &[kind, _, _, _, a, b, c, d] = self.message.first_chunk::<8>()?;
-        let request = if self.src.is_ipv4() { 8 } else { 128 };
-        let echo = IcmpEcho {
-            reply: false,
-            identifier: u16::from_be_bytes([a, b]),
-            sequence: u16::from_be_bytes([c, d]),
-            data: Vec::new(),
-        };
-        (kind == request).then_some(echo)
-    }
-
-    /// Sender and receiver with the ports that stand first in UDP and TCP.
-    fn ends(&self) -> Option<(SocketAddr, SocketAddr)> {
-        let &[a, b, c, d] = self.message.first_chunk::<4>()?;
-        let source = SocketAddr::new(self.src, u16::from_be_bytes([a, b]));
-        Some((source, SocketAddr::new(self.dst, u16::from_be_bytes([c, d]))))
-    }
-
-    /// True if it is a segment of ours, whose connection sends shorter ones from now on.
-    fn is_ours_to_shorten(&self, flows: &mut Flows, mtu: u32) -> bool {
-        self.protocol == IpProtocol::TCP && self.ends().is_some_and(|ends| flows.too_big(ends, mtu))
-    }
+/// Sender and receiver with the ports that stand first in UDP and TCP.
+fn ends(quoted: &Quoted<'_>) -> Option<(SocketAddr, SocketAddr)> {
+    let &[a, b, c, d] = quoted.message.first_chunk::<4>()?;
+    let source = SocketAddr::new(quoted.src, u16::from_be_bytes([a, b]));
+    Some((source, SocketAddr::new(quoted.dst, u16::from_be_bytes([c, d]))))
 }
 
-fn address<const LENGTH: usize>(octets: &[u8]) -> Option<IpAddr>
-where
-    IpAddr: From<[u8; LENGTH]>,
-{
-    octets.first_chunk::<LENGTH>().map(|octets| IpAddr::from(*octets))
+/// True if it is a segment of ours, whose connection sends shorter ones from now on.
+fn is_ours_to_shorten(quoted: &Quoted<'_>, flows: &mut Flows, mtu: u32) -> bool {
+    quoted.protocol == IpProtocol::TCP && ends(quoted).is_some_and(|ends| flows.too_big(ends, mtu))
 }

@@ -1,5 +1,7 @@
 //! A packet leaves: policy first, then a route, and a link whose end says what becomes of it.
 
+use std::net::IpAddr;
+
 use ikelab_ambient::Instant;
 use ikelab_net::{Frame, Hop, fragments};
 use ikelab_trace::{Fact, Fate, HostId, LinkId, Octets, Origin, Overheard, PacketId, Sent};
@@ -51,7 +53,20 @@ impl Host {
         self.send_within(now, octets, u16::MAX, origin);
     }
 
-    /// The same, in pieces no longer than the path takes.
+    /// Sends whatever a scenario wants sent: what no host would take for a packet goes where its header
+    /// says, if that says so much.
+    pub(crate) fn send_anything(&mut self, now: Instant, octets: Vec<u8>) {
+        let hop = match IpView::parse(&octets) {
+            Ok(_) => None,
+            Err(_) => named(&octets).and_then(|dst| self.stack.routes.look_up(dst)),
+        };
+        match hop {
+            None => self.send(now, octets, Origin::Here),
+            Some(hop) => self.transmit(now, hop, octets.into(), Origin::Here),
+        }
+    }
+
+    /// The same as [`Self::send`], in pieces no longer than the path takes.
     pub(crate) fn send_within(
         &mut self,
         now: Instant,
@@ -154,5 +169,14 @@ impl Host {
         let seq = *count;
         *count += 1;
         self.out.push(Frame { at, link, from: self.id, seq, to, iface, packet, overheard, octets });
+    }
+}
+
+/// The receiver that the beginning of a packet names.
+fn named(octets: &[u8]) -> Option<IpAddr> {
+    match octets.first()? >> 4 {
+        4 => Some(IpAddr::from(*octets.get(16..)?.first_chunk::<4>()?)),
+        6 => Some(IpAddr::from(*octets.get(24..)?.first_chunk::<16>()?)),
+        _ => None,
     }
 }

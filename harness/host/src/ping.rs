@@ -70,7 +70,7 @@ impl Pings {
 
 impl Flow {
     fn request(&mut self, now: Instant) -> (AppEvent, IpPacket) {
-        let Ping { flow, from, to, count, every, size } = self.ping;
+        let Ping { flow, from, to, count, every, size, .. } = self.ping;
         let request = self.sent;
         self.sent += 1;
         self.open.insert(request, now);
@@ -82,6 +82,7 @@ impl Flow {
             data: content(size),
         };
         let packet = IcmpMessage::Echo(echo).to_packet(from, to);
+        let packet = packet.with_extensions(&self.ping.extensions);
         (AppEvent::PingSent { flow, request, from, to }, packet)
     }
 
@@ -119,7 +120,8 @@ mod tests {
     fn pings(count: u32) -> Pings {
         let every = Duration::from_secs(1);
         let mut pings = Pings::default();
-        let ping = Ping { flow: 7, from: HERE, to: THERE, count, every, size: 8 };
+        let extensions = Vec::new();
+        let ping = Ping { flow: 7, from: HERE, to: THERE, count, every, size: 8, extensions };
         pings.begin(Instant::ZERO, ping);
         pings
     }

@@ -9,7 +9,7 @@ use std::fmt;
 
 use ikelab_ambient::{Entropy, Instant};
 use ikelab_net::Frame;
-use ikelab_trace::{Fact, IkeEvent, Origin};
+use ikelab_trace::{Fact, IkeEvent};
 
 use crate::Host;
 
@@ -53,7 +53,7 @@ impl Host {
             self.log.write(Fact::Ike(IkeEvent::Lied { rule, failed }));
         }
         for octets in out {
-            self.send(now, octets, Origin::Here);
+            self.send_anything(now, octets);
         }
     }
 

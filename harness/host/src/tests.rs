@@ -119,6 +119,38 @@ fn what_nobody_takes_is_dropped_by_name() {
     }
 }
 
+/// RFC 8200 §4: what a host cannot walk, and what it walks and must not take.
+#[test]
+fn extension_headers_that_are_wrong_or_not_for_us_end_a_packet_by_name() {
+    let v6 = |next: u8, headers: &[u8]| {
+        let udp = Udp { src_port: 9, dst_port: 7, payload: vec![1] };
+        let (from, to) = (ip("fd00:1::fe"), ip("fd00:1::1"));
+        let payload = [headers, &udp.emit(from, to)].concat();
+        IpPacket::new(from, to, IpProtocol(next), payload).emit()
+    };
+    let option = |kind: u8, next: u8| [next, 0, kind, 4, 0, 0, 0, 0];
+    let fragment = [17, 0, 0, 0, 0, 0, 0, 9];
+    for (octets, reason) in [
+        (v6(60, &[17, 9, 1, 4, 0, 0, 0, 0]), "an IPv6 extension header is cut"),
+        (v6(60, &[option(1, 60); 9].concat()), "more than 8 IPv6 extension headers"),
+        (
+            v6(60, &[option(1, 0), option(1, 17)].concat()),
+            "hop-by-hop options that do not come first",
+        ),
+        (v6(44, &[[44, 0, 0, 0, 0, 0, 0, 9], fragment].concat()), "two fragment headers"),
+        (v6(60, &option(0xfe, 17)), "an option that has to be understood"),
+        (v6(0, &option(0xbe, 17)), "an option that has to be understood"),
+        (v6(60, &[17, 0, 1, 9, 0, 0, 0, 0]), "an option that is longer than its header"),
+        (v6(43, &[17, 0, 0, 1, 0, 0, 0, 0]), "a routing header with segments left"),
+        (v6(43, &[17, 0, 0, 0, 0, 0, 0, 0]), "nobody listens"),
+        (v6(60, &option(0x3e, 17)), "nobody listens"),
+    ] {
+        let mut world = World::quiet();
+        world.arrive(0, 0, &octets);
+        assert_eq!(world.drops()[..1], [reason]);
+    }
+}
+
 #[test]
 fn a_keepalive_is_ignored_without_a_word() {
     let mut world = World::quiet();
@@ -265,7 +297,15 @@ impl World {
 
     fn ping(&mut self, host: usize, from: &str, to: &str, count: u32, size: u16) {
         let every = Duration::from_secs(1);
-        let ping = Ping { flow: 0, from: ip(from), to: ip(to), count, every, size };
+        let ping = Ping {
+            flow: 0,
+            from: ip(from),
+            to: ip(to),
+            count,
+            every,
+            size,
+            extensions: Vec::new(),
+        };
         let command = Command { step: None, fault: None, order: Order::Ping(ping) };
         self.drive(host, Input::Command(command));
     }

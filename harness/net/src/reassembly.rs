@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use ikelab_ambient::Instant;
-use ikelab_wire::ip::{IpPacket, IpView};
+use ikelab_wire::ip::{IpPacket, IpView, set_ecn};
 use ikelab_wire::registry::IpProtocol;
 
 /// RFC 8200 §4.5, and the upper limit of RFC 1122 §3.3.2: a packet not whole by then is dropped.
@@ -15,7 +15,14 @@ const PACKETS_MAX: usize = 64;
 /// An IP packet's payload ends here at the latest.
 const END_MAX: usize = 65_535;
 
-/// What fragments of one packet have in common, RFC 791 §2.3.
+/// RFC 791 §3.1, RFC 8200 §3.
+const HEADER_V4: usize = 20;
+const HEADER_V6: usize = 40;
+/// RFC 3168 §5.
+const CE: u8 = 0b11;
+
+/// What fragments of one packet have in common, RFC 791 §2.3. In IPv6 the protocol does not count: only
+/// the first fragment tells it, RFC 8200 §4.5.
 type Key = (IpAddr, IpAddr, IpProtocol, u32);
 
 /// Packets of which some fragments have come.
@@ -42,6 +49,10 @@ struct Pieces {
     by_offset: BTreeMap<usize, Vec<u8>>,
     /// Where the packet ends, once its last fragment has come.
     end: Option<usize>,
+    /// The headers of an IPv6 packet as it was before it was cut, once its first fragment has come.
+    front: Option<Vec<u8>>,
+    /// Whether a piece was marked: congestion experienced, RFC 3168 §5.3.
+    marked: bool,
 }
 
 impl Reassembly {
@@ -51,11 +62,30 @@ impl Reassembly {
             return Reassembled::Whole(packet.octets().to_vec());
         };
         self.forget_old(now);
-        let key = (packet.src, packet.dst, packet.protocol, packet.identification);
+        let protocol = if packet.src.is_ipv4() { packet.protocol } else { IpProtocol::ANY };
+        let key = (packet.src, packet.dst, protocol, packet.identification);
+        let fresh = Pieces {
+            since: now,
+            by_offset: BTreeMap::new(),
+            end: None,
+            front: None,
+            marked: false,
+        };
+        // RFC 6946: one that is no piece of anything has to do with no other.
+        if fragment.offset == 0 && !fragment.more {
+            return whole(
+                packet,
+                &Pieces { front: front(packet), ..fresh },
+                packet.part().to_vec(),
+            );
+        }
         self.make_room(&key);
-        let fresh = Pieces { since: now, by_offset: BTreeMap::new(), end: None };
         let pieces = self.packets.entry(key).or_insert(fresh);
-        if let Err(reason) = pieces.add(fragment.offset.into(), packet.payload(), fragment.more) {
+        pieces.marked |= packet.dscp_ecn & CE == CE;
+        if fragment.offset == 0 {
+            pieces.front = front(packet);
+        }
+        if let Err(reason) = pieces.add(fragment.offset.into(), packet.part(), fragment.more) {
             self.packets.remove(&key);
             return Reassembled::Dropped(reason);
         }
@@ -63,8 +93,9 @@ impl Reassembly {
             return Reassembled::Waiting;
         }
         let payload = pieces.by_offset.values().flatten().copied().collect();
+        let whole = whole(packet, pieces, payload);
         self.packets.remove(&key);
-        whole(packet, payload)
+        whole
     }
 
     /// Forgets what has waited too long, and says how many packets that were.
@@ -126,18 +157,40 @@ impl Pieces {
     }
 }
 
-fn whole(last: &IpView<'_>, payload: Vec<u8>) -> Reassembled {
-    let header = if last.src.is_ipv4() { 20 } else { 0 };
-    if header + payload.len() > END_MAX {
-        return Reassembled::Dropped("a fragment ends beyond the longest packet");
-    }
-    let packet = IpPacket {
-        ttl: last.ttl,
-        dscp_ecn: last.dscp_ecn,
-        identification: if last.src.is_ipv4() { last.identification } else { 0 },
-        ..IpPacket::new(last.src, last.dst, last.protocol, payload)
+/// What stood before the first fragment's fragment header, with what that names in its place.
+fn front(first: &IpView<'_>) -> Option<Vec<u8>> {
+    let header = first.before_fragment()?;
+    let named = *first.octets().get(header.at)?;
+    let mut front = Vec::new();
+    first.emit_headers(header, IpProtocol(named), 0, &mut front)?;
+    Some(front)
+}
+
+fn whole(last: &IpView<'_>, pieces: &Pieces, payload: Vec<u8>) -> Reassembled {
+    const TOO_LONG: Reassembled = Reassembled::Dropped("a fragment ends beyond the longest packet");
+    let mut octets = match (&pieces.front, last.src.is_ipv4()) {
+        (Some(front), false) => {
+            let Ok(length) = u16::try_from(front.len() - HEADER_V6 + payload.len()) else {
+                return TOO_LONG;
+            };
+            let mut octets = front.clone();
+            octets[4..6].copy_from_slice(&length.to_be_bytes());
+            octets.extend(payload);
+            octets
+        }
+        _ if HEADER_V4 + payload.len() > END_MAX => return TOO_LONG,
+        _ => IpPacket {
+            ttl: last.ttl,
+            dscp_ecn: last.dscp_ecn,
+            identification: last.identification,
+            ..IpPacket::new(last.src, last.dst, last.protocol, payload)
+        }
+        .emit(),
     };
-    Reassembled::Whole(packet.emit())
+    if pieces.marked {
+        set_ecn(&mut octets, CE);
+    }
+    Reassembled::Whole(octets)
 }
 
 #[cfg(test)]
@@ -189,6 +242,66 @@ mod tests {
         assert_eq!(results(&[piece(0, 9, true)]), [odd]);
         let beyond = Reassembled::Dropped("a fragment ends beyond the longest packet");
         assert_eq!(results(&[piece(65_528, 8, true)]), [beyond]);
+    }
+
+    /// RFC 791 §2.3: in IPv4 the protocol is one of the four things that pair fragments.
+    #[test]
+    fn pieces_of_ipv4_with_other_protocols_are_of_other_packets() {
+        let mut reassembly = Reassembly::default();
+        assert_eq!(take(&mut reassembly, 0, &piece(0, 8, true)), Reassembled::Waiting);
+        let mut other = piece(8, 8, false);
+        other[9] = IpProtocol::TCP.0;
+        other[10..12].copy_from_slice(&[0, 0]);
+        let sum: u32 =
+            other[..20].chunks(2).map(|two| u32::from(two[0]) << 8 | u32::from(two[1])).sum();
+        let sum = (sum & 0xffff) + (sum >> 16);
+        other[10..12].copy_from_slice(&(!(sum as u16)).to_be_bytes());
+        assert_eq!(take(&mut reassembly, 0, &other), Reassembled::Waiting);
+        assert_eq!(reassembly.packets.len(), 2);
+    }
+
+    fn take_v6(reassembly: &mut Reassembly, octets: &[u8]) -> Reassembled {
+        take(reassembly, 0, octets)
+    }
+
+    /// RFC 8200 §4.5: pieces are paired by addresses and identification, whatever they name; RFC 6946:
+    /// one that is no piece is whole at once.
+    #[test]
+    fn pieces_of_ipv6_are_paired_whatever_they_name_and_an_atomic_one_is_alone() {
+        let address: IpAddr = "fd00::1".parse().unwrap();
+        let piece = |protocol, offset, more, payload: &[u8]| {
+            let packet = IpPacket::new(address, address, protocol, payload.to_vec());
+            IpPacket { identification: 9, fragment: Some(Fragment { offset, more }), ..packet }
+                .emit()
+        };
+        let mut reassembly = Reassembly::default();
+        let later = piece(IpProtocol(99), 8, false, &[2; 4]);
+        assert_eq!(take_v6(&mut reassembly, &later), Reassembled::Waiting);
+        let atomic = piece(IpProtocol::UDP, 0, false, &[3; 5]);
+        let whole = IpPacket::new(address, address, IpProtocol::UDP, vec![3; 5]).emit();
+        assert_eq!(take_v6(&mut reassembly, &atomic), Reassembled::Whole(whole));
+        let first = piece(IpProtocol::UDP, 0, true, &[1; 8]);
+        let payload = [[1; 8].as_slice(), &[2; 4]].concat();
+        let whole = IpPacket::new(address, address, IpProtocol::UDP, payload).emit();
+        assert_eq!(take_v6(&mut reassembly, &first), Reassembled::Whole(whole));
+    }
+
+    /// RFC 3168 §5.3: no mark is lost when pieces are joined.
+    #[test]
+    fn a_mark_on_a_piece_marks_the_whole() {
+        for at in 0..3_usize {
+            let mut reassembly = Reassembly::default();
+            let mut last = Reassembled::Waiting;
+            for (place, (offset, more)) in
+                [(0, true), (8, true), (16, false)].into_iter().enumerate()
+            {
+                let mut octets = piece(offset, 8, more);
+                set_ecn(&mut octets, if place == at { CE } else { 0b10 });
+                last = take(&mut reassembly, 0, &octets);
+            }
+            let Reassembled::Whole(octets) = last else { panic!("it is not whole") };
+            assert_eq!(IpView::parse(&octets).unwrap().dscp_ecn, CE);
+        }
     }
 
     #[test]

@@ -31,6 +31,8 @@ pub enum Dropped {
     BadNextHeader,
     /// What was inside is not an IP packet.
     BadInnerPacket,
+    /// The IPv6 extension headers inside are cut, too many, or out of order, RFC 8200 §4.
+    BadExtensions,
     /// What was inside is not what the SA was negotiated for, RFC 4301 §5.2.
     OutsideSelectors,
     /// A router marked it as congested, and its sender does not speak ECN, RFC 6040 §4.2.
@@ -50,7 +52,7 @@ pub enum Dropped {
 
 impl Dropped {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::UnknownSpi,
         Self::Fragment,
         Self::TooShort,
@@ -62,6 +64,7 @@ impl Dropped {
         Self::Dummy,
         Self::BadNextHeader,
         Self::BadInnerPacket,
+        Self::BadExtensions,
         Self::OutsideSelectors,
         Self::Congestion,
         Self::TfcRefused,
@@ -86,6 +89,7 @@ impl Dropped {
             Self::Dummy => "dummy packet",
             Self::BadNextHeader => "bad next header",
             Self::BadInnerPacket => "bad inner packet",
+            Self::BadExtensions => "bad extension headers inside",
             Self::OutsideSelectors => "outside the SA's selectors",
             Self::Congestion => "congestion that the sender would not understand",
             Self::TfcRefused => "traffic flow padding that was refused",
@@ -111,6 +115,7 @@ impl Dropped {
             Self::Dummy => "dummy",
             Self::BadNextHeader => "bad_next_header",
             Self::BadInnerPacket => "bad_inner_packet",
+            Self::BadExtensions => "bad_extensions",
             Self::OutsideSelectors => "outside_selectors",
             Self::Congestion => "congestion",
             Self::TfcRefused => "tfc_refused",
@@ -136,6 +141,7 @@ impl Dropped {
             | Self::Dummy
             | Self::BadNextHeader
             | Self::BadInnerPacket
+            | Self::BadExtensions
             | Self::Congestion
             | Self::TfcRefused
             | Self::LifetimeOver
@@ -297,6 +303,21 @@ mod tests {
     fn the_words_of_scenarios_tell_the_reasons_apart() {
         assert_eq!(BTreeSet::from(Dropped::ALL.map(Dropped::word)).len(), Dropped::ALL.len());
         assert_eq!(BTreeSet::from(Withheld::ALL.map(Withheld::word)).len(), Withheld::ALL.len());
+    }
+
+    /// RFC 4303 §4 lists them: no SA, a fragment, overflow, replay, a bad ICV; RFC 4301 §5.2 adds what comes
+    /// as policy does not want it.
+    #[test]
+    fn what_the_rfcs_call_auditable_is_and_nothing_else() {
+        use Dropped::{
+            BadIcv, Fragment, OutsideSelectors, Replayed, ShouldBeProtected, TooOld, UnknownSpi,
+        };
+        let audited = Dropped::ALL.into_iter().filter(|reason| reason.audited().is_some());
+        let listed =
+            [UnknownSpi, Fragment, Replayed, TooOld, BadIcv, OutsideSelectors, ShouldBeProtected];
+        assert_eq!(audited.collect::<BTreeSet<_>>(), BTreeSet::from(listed));
+        let audited = Withheld::ALL.into_iter().filter(|reason| reason.audited().is_some());
+        assert_eq!(audited.collect::<Vec<_>>(), [Withheld::SequenceExhausted]);
     }
 
     #[test]

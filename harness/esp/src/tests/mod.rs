@@ -2,6 +2,7 @@
 
 mod captures;
 mod choice;
+mod extensions;
 mod fragments;
 mod lifetime;
 mod outer;

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use ikelab_ambient::Instant;
 use ikelab_crypto::{Encr, EspCipher, Protection};
+use ikelab_trace::{EspEvent, OuterEnds};
 use ikelab_wire::esp::EspHeader;
+use ikelab_wire::ike::EspSpi;
 use ikelab_wire::ip::{Fragment, IpPacket, IpView};
 use ikelab_wire::registry::IpProtocol;
 
@@ -15,7 +17,7 @@ use super::{
 use crate::{Action, Dropped, Esp, EspMode, Lifetime, Output, Verdict, Volume, Withheld};
 
 /// An ESP packet with a plaintext of our choice, trailer included, from the near gateway.
-fn craft(config: &SaConfig, sequence: u32, text: &[u8]) -> Vec<u8> {
+pub(super) fn craft(config: &SaConfig, sequence: u32, text: &[u8]) -> Vec<u8> {
     let cipher = EspCipher::new(config.protection, &config.keys.encr_out, &config.keys.integ_out);
     let header = EspHeader { spi: config.spi_out, sequence };
     let mut packet = header.emit().to_vec();
@@ -25,7 +27,7 @@ fn craft(config: &SaConfig, sequence: u32, text: &[u8]) -> Vec<u8> {
     packet
 }
 
-fn feed(esp: &mut Esp, packet: &[u8]) -> Vec<Output> {
+pub(super) fn feed(esp: &mut Esp, packet: &[u8]) -> Vec<Output> {
     let (src, dst) = (address("10.0.0.1"), address("10.0.0.2"));
     let outer = IpPacket::new(src, dst, IpProtocol::ESP, packet.to_vec()).emit();
     let view = IpView::parse(&outer).unwrap();
@@ -254,6 +256,30 @@ fn whole_packet_of(len: usize) -> Vec<u8> {
     IpPacket { dont_fragment: true, ..packet }.emit()
 }
 
+/// RFC 4303 §3.4.2 and its kin: SPI, sequence number, both addresses, and the flow label of IPv6.
+#[test]
+fn a_drop_is_told_with_all_that_an_audit_log_wants() {
+    for (src, dst, flow) in [("10.0.0.1", "10.0.0.2", None), ("fd00::1", "fd00::2", Some(0xa_bcde))]
+    {
+        let (_, mut far) = gateways(config_a(1, GCM));
+        let esp = [&[0, 0, 1, 0, 0, 0, 0, 7][..], &[0; 40]].concat();
+        let mut outer = IpPacket::new(address(src), address(dst), IpProtocol::ESP, esp).emit();
+        if flow.is_some() {
+            outer[1..4].copy_from_slice(&[0x0a, 0xbc, 0xde]);
+        }
+        let view = IpView::parse(&outer).unwrap();
+        let mut out = Vec::new();
+        far.inbound(Instant::ZERO, &view, view.payload(), &mut out);
+        let [Output::Event(EspEvent::Dropped { spi, sequence, ends, reason, .. })] = &out[..]
+        else {
+            panic!("{out:?}")
+        };
+        assert_eq!((*spi, *sequence, *reason), (Some(EspSpi(256)), Some(7), Dropped::UnknownSpi));
+        let expected = OuterEnds { src: address(src), dst: address(dst), flow };
+        assert_eq!(ends.as_ref(), Some(&expected));
+    }
+}
+
 #[test]
 fn every_drop_is_counted_by_its_reason() {
     let (mut near, mut far) = gateways(config_a(1, GCM));
@@ -319,6 +345,7 @@ fn no_reason_is_left_unprovoked() {
     met.insert(half_a_block());
     met.extend(bad_content());
     met.insert(refused_padding());
+    met.insert(super::extensions::bad_chain());
     met.extend(marked_and_late());
     met.extend(clear_verdicts().into_iter().map(|reason| reason.name().to_owned()));
     met.extend(withheld_reasons());

@@ -12,6 +12,7 @@ use std::time::Duration;
 use ikelab_ambient::{Entropy, Instant};
 use ikelab_trace::{AppEvent, Transport};
 use ikelab_wire::ip::{IpPacket, IpView, UdpView};
+use ikelab_wire::registry::IpProtocol;
 
 use self::tcp::{Connection, Side};
 use self::udp::Datagrams;
@@ -38,12 +39,14 @@ pub struct Send {
 }
 
 /// What the IP headers of a flow's packets say.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Marks {
     /// The octet of DSCP and ECN.
     pub dscp_ecn: u8,
     /// Whether routers must not fragment them; none: as is usual, which is yes for TCP.
     pub dont_fragment: Option<bool>,
+    /// IPv6 extension headers, of UDP alone.
+    pub extensions: Vec<IpProtocol>,
 }
 
 impl Send {

@@ -84,5 +84,6 @@ fn content(send: &Send, message: u32) -> Vec<u8> {
 fn packet(send: &Send, payload: Vec<u8>) -> IpPacket {
     let (src, dst) = (send.from.ip(), send.to.ip());
     let udp = Udp { src_port: send.from.port(), dst_port: send.to.port(), payload };
-    send.packet(IpPacket::new(src, dst, IpProtocol::UDP, udp.emit(src, dst)), false)
+    let packet = IpPacket::new(src, dst, IpProtocol::UDP, udp.emit(src, dst));
+    send.packet(packet.with_extensions(&send.marks.extensions), false)
 }

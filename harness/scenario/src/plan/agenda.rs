@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ikelab_ambient::Instant;
 use ikelab_trace::Transport;
+use ikelab_wire::registry::IpProtocol;
 
 use super::{Craft, End};
 
@@ -112,6 +113,8 @@ pub struct Ping {
     pub every: Duration,
     /// Octets of data in each.
     pub size: u16,
+    /// IPv6 extension headers of its packets.
+    pub extensions: Vec<IpProtocol>,
 }
 
 /// A flow of messages over UDP or TCP.
@@ -135,6 +138,8 @@ pub struct Send {
     pub dscp_ecn: u8,
     /// Whether routers must not fragment its packets; none: as is usual for the transport.
     pub dont_fragment: Option<bool>,
+    /// IPv6 extension headers of its packets.
+    pub extensions: Vec<IpProtocol>,
 }
 
 impl Command {

@@ -93,7 +93,8 @@ impl Firsts {
             Some((both, both))
         });
         let Some(fragment) = view.fragment else { return own };
-        let key = (host, view.src, view.dst, view.protocol.0, view.identification);
+        let protocol = if view.src.is_ipv4() { view.protocol.0 } else { 0 };
+        let key = (host, view.src, view.dst, protocol, view.identification);
         if fragment.offset == 0 {
             self.0.insert(key, own);
         }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use ikelab_dissect::Inner;
-use ikelab_wire::ip::IpView;
+use ikelab_wire::ip::{IpView, upper_layer};
 use ikelab_wire::registry::IpProtocol;
 
 /// The packet that somebody wanted to send, as a pattern can name it.
@@ -43,8 +43,9 @@ impl Carried {
             // Octets behind the packet are traffic flow padding, RFC 4303 §2.7.
             return Self::of_packet(&view, view.octets().len());
         }
-        let protocol = IpProtocol(inner.next_header);
-        let octets = inner.payload.as_slice();
+        let behind = IpProtocol(inner.next_header);
+        let whole = inner.payload.as_slice();
+        let (protocol, octets) = upper_layer(behind, whole).unwrap_or((behind, whole));
         let ports = || {
             let [a, b, c, d] = *octets.first_chunk::<4>()?;
             Some((u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d])))
@@ -56,7 +57,7 @@ impl Carried {
             ports: matches!(protocol, IpProtocol::UDP | IpProtocol::TCP).then(ports).flatten(),
             icmp: matches!(protocol, IpProtocol::ICMP | IpProtocol::ICMPV6).then(icmp).flatten(),
             ecn: None,
-            length: octets.len(),
+            length: whole.len(),
         }
     }
 

@@ -3,6 +3,7 @@
 mod advance;
 mod change;
 mod clear;
+mod extensions;
 mod inject;
 mod move_to;
 mod note;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Draft, words};
+use super::{Draft, extensions, words};
 use crate::plan::{Command, Ping};
 use crate::read::world::World;
 use crate::reader::{Cx, Fields};
@@ -24,6 +24,7 @@ pub(super) static SHAPE: Shape = Shape::new(
         may("count", Form::Integer(1, 1_000_000), "How many.").or("5"),
         may("every", shape::DURATION, "How long between two.").or("1s"),
         may("size", Form::Integer(0, 65_000), "Octets of data in each.").or("56"),
+        may("extensions", extensions::FORM, "IPv6 extension headers of each, in order.").or("none"),
     ]],
 );
 
@@ -38,8 +39,9 @@ pub(super) fn read(cx: &Cx<'_>, world: &mut World, node: &Node) -> Option<Draft>
     let count = count.unwrap_or(COUNT);
     let every = fields.duration("every").unwrap_or(EVERY);
     let size = fields.integer("size", 0, 65_000).and_then(|n| u16::try_from(n).ok());
-    let command =
-        Command::Ping(Ping { flow: 0, from, to, count, every, size: size.unwrap_or(SIZE) });
+    let size = size.unwrap_or(SIZE);
+    let extensions = extensions::read(cx, &fields, from);
+    let command = Command::Ping(Ping { flow: 0, from, to, count, every, size, extensions });
     let text =
         format!("ping {} > {}, {count} every {}", from_text.value, to_text.value, words(every));
     Some(Draft { actions: vec![(source, command)], text, takes: every * count })

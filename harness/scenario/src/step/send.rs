@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ikelab_trace::Transport;
 
-use super::{Draft, words};
+use super::{Draft, extensions, words};
 use crate::pattern::ECN;
 use crate::plan::{Command, Send};
 use crate::quantity;
@@ -49,6 +49,8 @@ pub(super) static SHAPE: Shape = Shape::new(
         may("ecn", Form::Words(&shape::words(&ECN)), "The ECN field of its packets.").or("not-ect"),
         may("df", Form::Boolean, "Whether routers must not fragment its packets.")
             .or("true over TCP, false over UDP; always so in IPv6"),
+        may("extensions", extensions::FORM, "IPv6 extension headers of its datagrams, in order.")
+            .or("none"),
     ]],
 );
 
@@ -83,7 +85,11 @@ pub(super) fn read(cx: &Cx<'_>, world: &mut World, node: &Node) -> Option<Draft>
         every,
         dscp_ecn: marks(&fields),
         dont_fragment: fields.boolean("df"),
+        extensions: extensions::read(cx, &fields, source_ip),
     };
+    if let Some(node) = fields.get("extensions").filter(|_| transport == Transport::Tcp) {
+        cx.error(node.span, "`extensions` are for UDP", "say `proto: udp`, or leave them out");
+    }
     let messages = u32::try_from(octets.div_ceil(size.into())).unwrap_or(u32::MAX);
     let text = format!(
         "send {} {} > {}, {octets} octets{}",

@@ -133,6 +133,7 @@ fn flow(ping: &plan::Ping) -> Ping {
         count: ping.count,
         every: ping.every,
         size: ping.size,
+        extensions: ping.extensions.clone(),
     }
 }
 
@@ -145,6 +146,10 @@ fn send(send: &plan::Send) -> Send {
         size: send.size,
         octets: send.octets,
         every: send.every,
-        marks: Marks { dscp_ecn: send.dscp_ecn, dont_fragment: send.dont_fragment },
+        marks: Marks {
+            dscp_ecn: send.dscp_ecn,
+            dont_fragment: send.dont_fragment,
+            extensions: send.extensions.clone(),
+        },
     }
 }

@@ -3,19 +3,24 @@
 //! [`IpPacket`] owns what it says and is for those who make packets; [`IpView`] borrows and is for
 //! those who pass them on. Checksums are verified on the way in and made on the way out.
 
+mod extensions;
 mod icmp;
 mod in_place;
 mod nat_traversal;
+mod options;
 mod packet;
+mod quoted;
 mod repair;
 mod rewrap;
 mod udp;
 mod view;
 
+pub use extensions::{Seam, extension_fault, is_extension, upper_layer};
 pub use icmp::{IcmpEcho, IcmpMessage, Unreachable};
 pub use in_place::{decrement_ttl, set_ecn};
 pub use nat_traversal::{KEEPALIVE, NON_ESP_MARKER, UdpPayload, classify, with_marker};
 pub use packet::{Fragment, IpPacket};
+pub use quoted::Quoted;
 pub use repair::repair_checksum;
 pub use udp::{Udp, UdpView, write_tcp_checksum, write_udp_checksum};
 pub use view::IpView;

@@ -63,7 +63,23 @@ impl IpPacket {
         }
     }
 
-    /// Reads a packet; what [`IpView`] says of extension headers and options holds here too.
+    /// The same with IPv6 extension headers of these kinds before its payload, in this order: options that
+    /// are padding, and a routing header for experiments (RFC 4727 §3.5) whose way is over.
+    #[must_use]
+    pub fn with_extensions(self, kinds: &[IpProtocol]) -> Self {
+        let behind = kinds.iter().skip(1).chain([&self.protocol]);
+        let header = |(kind, next): (&IpProtocol, &IpProtocol)| match *kind {
+            IpProtocol::IPV6_ROUTE => [next.0, 0, 253, 0, 0, 0, 0, 0],
+            _ => [next.0, 0, 1, 4, 0, 0, 0, 0],
+        };
+        let mut payload: Vec<u8> = kinds.iter().zip(behind).flat_map(header).collect();
+        let protocol = kinds.first().copied().unwrap_or(self.protocol);
+        payload.extend_from_slice(&self.payload);
+        Self { protocol, payload, ..self }
+    }
+
+    /// Reads a packet; what [`IpView`] says of extension headers and options holds here too, and neither
+    /// is kept.
     pub fn parse(octets: &[u8]) -> Result<Self, ParseError> {
         IpView::parse(octets).map(|view| Self::from(&view))
     }

@@ -4,50 +4,38 @@ use std::net::IpAddr;
 
 use etherparse::checksum::Sum16BitWords;
 
+use super::extensions::{BASE, Seam};
 use super::{IpView, checksum_octets};
 use crate::registry::IpProtocol;
 
-/// The base header of IPv6, RFC 8200 §3.
-const HEADER_V6: usize = 40;
-
 impl IpView<'_> {
-    /// How long the header is that [`Self::emit_header_for`] appends.
+    /// Appends this packet's headers up to a seam, but with another protocol behind it, and a payload of
+    /// another length. IPv4 keeps its options, IPv6 its extension headers before the seam. `None`, and
+    /// nothing appended, where the length has no room in its field.
     #[must_use]
-    pub fn header_len_for(&self) -> usize {
-        if self.src.is_ipv4() { self.payload_range().start } else { HEADER_V6 }
-    }
-
-    /// Appends this packet's header, but for another protocol and a payload of another length. In
-    /// IPv4 it keeps its options; in IPv6 it is the base header. `None`, and nothing appended,
-    /// where the length has no room in its field.
-    #[must_use]
-    pub fn emit_header_for(
+    pub fn emit_headers(
         &self,
+        until: Seam,
         protocol: IpProtocol,
         payload_length: usize,
         out: &mut Vec<u8>,
     ) -> Option<()> {
+        let headers = self.octets().get(..until.at)?;
+        let not_counted = if self.src.is_ipv4() { 0 } else { BASE };
+        let length =
+            u16::try_from((headers.len() + payload_length).checked_sub(not_counted)?).ok()?;
         let start = out.len();
+        out.extend_from_slice(headers);
+        let headers = out.get_mut(start..)?;
+        *headers.get_mut(until.named_at)? = protocol.0;
         match self.src {
             IpAddr::V4(_) => {
-                let header = self.octets().get(..self.header_len_for())?;
-                let total = u16::try_from(header.len() + payload_length).ok()?;
-                out.extend_from_slice(header);
-                let header = out.get_mut(start..)?;
-                header[2..4].copy_from_slice(&total.to_be_bytes());
-                header[9] = protocol.0;
-                header[10..12].copy_from_slice(&[0, 0]);
-                let checksum = checksum_octets(&Sum16BitWords::new().add_slice(header));
-                header[10..12].copy_from_slice(&checksum);
+                headers[2..4].copy_from_slice(&length.to_be_bytes());
+                headers[10..12].copy_from_slice(&[0, 0]);
+                let checksum = checksum_octets(&Sum16BitWords::new().add_slice(headers));
+                headers[10..12].copy_from_slice(&checksum);
             }
-            IpAddr::V6(_) => {
-                let header = self.octets().get(..self.header_len_for())?;
-                let length = u16::try_from(payload_length).ok()?;
-                out.extend_from_slice(header);
-                let header = out.get_mut(start..)?;
-                header[4..6].copy_from_slice(&length.to_be_bytes());
-                header[6] = protocol.0;
-            }
+            IpAddr::V6(_) => headers[4..6].copy_from_slice(&length.to_be_bytes()),
         }
         Some(())
     }
@@ -70,8 +58,8 @@ mod tests {
             let octets = before.emit();
             let mut rewrapped = Vec::new();
             let view = IpView::parse(&octets).unwrap();
-            view.emit_header_for(IpProtocol::ESP, 5, &mut rewrapped).unwrap();
-            assert_eq!(rewrapped.len(), view.header_len_for());
+            view.emit_headers(view.before_payload(), IpProtocol::ESP, 5, &mut rewrapped).unwrap();
+            assert_eq!(rewrapped.len(), view.before_payload().at);
             rewrapped.extend_from_slice(&[7; 5]);
             let after = IpPacket { protocol: IpProtocol::ESP, payload: vec![7; 5], ..before };
             assert_eq!(IpPacket::parse(&rewrapped), Ok(after));
@@ -85,7 +73,8 @@ mod tests {
                 .emit();
         let view = IpView::parse(&octets).unwrap();
         let mut out = Vec::new();
-        assert_eq!(view.emit_header_for(IpProtocol::ESP, 65516, &mut out), None);
-        assert_eq!(view.emit_header_for(IpProtocol::ESP, 65515, &mut out), Some(()));
+        let seam = view.before_payload();
+        assert_eq!(view.emit_headers(seam, IpProtocol::ESP, 65516, &mut out), None);
+        assert_eq!(view.emit_headers(seam, IpProtocol::ESP, 65515, &mut out), Some(()));
     }
 }

@@ -4,21 +4,28 @@ use std::net::IpAddr;
 use std::ops::Range;
 
 use etherparse::checksum::Sum16BitWords;
-use etherparse::{Ipv4HeaderSlice, Ipv6FragmentHeader, Ipv6HeaderSlice};
+use etherparse::{Ipv4HeaderSlice, Ipv6HeaderSlice};
 
 use super::Fragment;
+use super::extensions::{BASE, Chain, Seam};
 use crate::ParseError;
 use crate::registry::IpProtocol;
 
 /// A borrowed IP packet whose header is sound and, in IPv4, has the right checksum.
 ///
-/// Of IPv6's extension headers only a fragment header directly after the base header is
-/// understood; any other is the protocol, and begins the payload. Options of IPv4 are skipped.
+/// Extension headers of IPv6 are passed over to the protocol of the upper layer, which begins the
+/// payload; a chain of them that is cut, too long or out of order is an error. In a later fragment the
+/// protocol is what the fragment header names. Options of IPv4 are skipped.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct IpView<'a> {
     /// The packet, without what a link may have put after it.
     octets: &'a [u8],
-    header_length: usize,
+    /// Before the payload.
+    upper: Seam,
+    /// Before what only the receiver reads.
+    inner: Seam,
+    /// Before the fragment header of IPv6.
+    piece: Option<Seam>,
     /// The sender.
     pub src: IpAddr,
     /// The receiver.
@@ -62,12 +69,16 @@ impl<'a> IpView<'a> {
             offset: header.fragments_offset().value() * 8,
             more: header.more_fragments(),
         };
+        let protocol = IpProtocol(header.protocol().0);
+        let seam = Seam { at: header_length, protocol, named_at: PROTOCOL_V4 };
         Ok(Self {
             octets: trim(octets, header_length, usize::from(header.total_len()), 2)?,
-            header_length,
+            upper: seam,
+            inner: seam,
+            piece: None,
             src: header.source_addr().into(),
             dst: header.destination_addr().into(),
-            protocol: IpProtocol(header.protocol().0),
+            protocol,
             ttl: header.ttl(),
             dscp_ecn: header.dcp().value() << 2 | header.ecn().value(),
             dont_fragment: header.dont_fragment(),
@@ -79,32 +90,22 @@ impl<'a> IpView<'a> {
     fn parse_v6(octets: &'a [u8]) -> Result<Self, ParseError> {
         let header = Ipv6HeaderSlice::from_slice(octets)
             .map_err(|error| ParseError::new(0, error.to_string()))?;
-        let base = header.slice().len();
-        let octets = trim(octets, base, base + usize::from(header.payload_length()), 4)?;
-        let mut view = Self {
+        let octets = trim(octets, BASE, BASE + usize::from(header.payload_length()), 4)?;
+        let chain = Chain::read(octets).map_err(|(at, what)| ParseError::new(at, what))?;
+        Ok(Self {
             octets,
-            header_length: base,
+            upper: chain.upper,
+            inner: chain.inner,
+            piece: chain.piece.map(|piece| piece.header),
             src: header.source_addr().into(),
             dst: header.destination_addr().into(),
-            protocol: IpProtocol(header.next_header().0),
+            protocol: chain.upper.protocol,
             ttl: header.hop_limit(),
             dscp_ecn: header.traffic_class(),
             dont_fragment: true,
-            identification: 0,
-            fragment: None,
-        };
-        if view.protocol == IpProtocol::IPV6_FRAGMENT {
-            let (fragment, _) = Ipv6FragmentHeader::from_slice(view.payload())
-                .map_err(|error| ParseError::new(base, error.to_string()))?;
-            view.header_length += fragment.header_len();
-            view.protocol = IpProtocol(fragment.next_header.0);
-            view.identification = fragment.identification;
-            view.fragment = Some(Fragment {
-                offset: fragment.fragment_offset.value() * 8,
-                more: fragment.more_fragments,
-            });
-        }
-        Ok(view)
+            identification: chain.piece.map_or(0, |piece| piece.identification),
+            fragment: chain.piece.map(|piece| piece.fragment),
+        })
     }
 
     /// The flow label of IPv6.
@@ -120,12 +121,36 @@ impl<'a> IpView<'a> {
 
     /// What follows the headers.
     pub fn payload(&self) -> &'a [u8] {
-        self.octets.get(self.header_length..).unwrap_or_default()
+        self.octets.get(self.upper.at..).unwrap_or_default()
     }
 
     /// Where in the packet the payload lies.
     pub fn payload_range(&self) -> Range<usize> {
-        self.header_length..self.octets.len()
+        self.upper.at..self.octets.len()
+    }
+
+    /// Where the headers end and the payload begins.
+    pub fn before_payload(&self) -> Seam {
+        self.upper
+    }
+
+    /// Where what only the receiver reads begins: in IPv6 behind hop-by-hop options and routing. There
+    /// the packet is cut when it is too long (RFC 8200 §4.5), and ESP goes in transport mode (RFC 4303
+    /// §3.1.1).
+    pub fn before_inner(&self) -> Seam {
+        self.inner
+    }
+
+    /// Where the fragment header of IPv6 stands, if there is one.
+    pub fn before_fragment(&self) -> Option<Seam> {
+        self.piece
+    }
+
+    /// The part of a larger packet that a fragment has: what follows the fragment header in IPv6, the
+    /// payload in IPv4.
+    pub fn part(&self) -> &'a [u8] {
+        let at = self.piece.map_or(self.upper.at, |header| header.at + FRAGMENT_HEADER);
+        self.octets.get(at..).unwrap_or_default()
     }
 
     /// Whether this is a piece that doesn't begin its packet, and so shows no ports.
@@ -145,6 +170,14 @@ impl<'a> IpView<'a> {
         }
     }
 
+    /// The message type of Mobile IPv6, which selectors treat like ports (RFC 4301 §4.4.1.1).
+    pub fn mobility_type(&self) -> Option<u8> {
+        // RFC 6275 §6.1.1: next header, length, type.
+        let [_, _, kind] = self.payload().first_chunk()?;
+        let shows = self.protocol == IpProtocol::MOBILITY && !self.is_later_fragment();
+        shows.then_some(*kind)
+    }
+
     /// Type and code of ICMP and ICMPv6, which selectors treat like ports (RFC 7296 §3.13.1).
     pub fn icmp_type_code(&self) -> Option<(u8, u8)> {
         match self.protocol {
@@ -156,6 +189,11 @@ impl<'a> IpView<'a> {
         }
     }
 }
+
+/// Where IPv4 says what the payload is, RFC 791 §3.1.
+const PROTOCOL_V4: usize = 9;
+/// RFC 8200 §4.5.
+const FRAGMENT_HEADER: usize = 8;
 
 /// Cuts a packet to the length its header says; the header has to fit in.
 fn trim(octets: &[u8], header: usize, total: usize, field: usize) -> Result<&[u8], ParseError> {

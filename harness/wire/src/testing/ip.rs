@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use proptest::prelude::{Strategy, any, prop_oneof};
 
 use super::octets;
-use crate::ip::{Fragment, IpPacket};
+use crate::ip::{Fragment, IpPacket, is_extension};
 use crate::registry::IpProtocol;
 
 /// A packet of either family, whole or a piece.
@@ -18,8 +18,9 @@ pub fn ip_packet() -> impl Strategy<Value = IpPacket> {
     let place = (1..0x2000u16, any::<bool>());
     let fragment =
         proptest::option::of(place.prop_map(|(units, more)| Fragment { offset: units * 8, more }));
-    // 44 as a protocol would be the fragment header itself.
-    let protocol = any::<u8>().prop_filter("the fragment header", |number| *number != 44);
+    // An extension header as a protocol would have to be one.
+    let protocol =
+        any::<u8>().prop_filter("an extension header", |number| !is_extension(IpProtocol(*number)));
     (addresses, fields, fragment, protocol, octets(64)).prop_map(
         |(
             (src, dst),
