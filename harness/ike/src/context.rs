@@ -62,6 +62,8 @@ pub(crate) enum Effect {
     /// since the one that says so began (RFC 7296 §2.4). What it said over another since then, it
     /// said because it knows of that one: two ends may have begun at once.
     InitialContact { tunnel: usize, keep: IkeSpi, began: Instant },
+    /// A peer has made this IKE SA, by our SPI: it may have too many by now.
+    Crowd { newest: IkeSpi },
     /// The peer made these Child SAs over an IKE SA of its own: an attempt of ours at the same that
     /// nobody has answered is for nothing.
     Met { tunnel: usize, children: Vec<usize> },

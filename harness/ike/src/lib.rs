@@ -16,6 +16,7 @@ mod child;
 mod configuration;
 mod context;
 mod cookie;
+mod crowd;
 mod editor;
 mod engine;
 mod exchange;

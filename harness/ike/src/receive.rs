@@ -277,9 +277,9 @@ fn request(sa: &mut Sa, came: &Came<'_>, cx: &mut Context<'_>) -> Result<(), Dis
             established_request(sa, came, &opened, cx);
             Ok(())
         }
-        Phase::Closed { channel: Some(channel), .. } if arrival == Arrival::Repeated => {
+        Phase::Closed { memory: Some(memory), .. } if arrival == Arrival::Repeated => {
             only_the_first(&Sealed::of(came)?)?;
-            channel.open(came.octets)?;
+            memory.channel.open(came.octets)?;
             answer_again(sa, message_id, came.ends(), cx)
         }
         Phase::Closed { .. } => Err(Discard::Closed),

@@ -12,7 +12,7 @@ use crate::engine::State;
 use crate::exchange::{self, init};
 use crate::io::Output;
 use crate::sa::{Phase, Sa, Want};
-use crate::{operator, receive, timers};
+use crate::{crowd, operator, receive, timers};
 
 /// One call of the engine.
 pub(crate) struct Turn<'a> {
@@ -59,12 +59,11 @@ impl Turn<'_> {
         happen: impl FnOnce(&mut Sa, &mut Context<'_>) -> R,
     ) -> Option<R> {
         let mut sa = self.state.sas.remove(&spi)?;
-        if is_half_open(&sa) {
+        if sa.is_half_open() {
             self.state.half_open.remove(sa.core.path.remote.ip());
         }
         let mut effects = Vec::new();
         let result = self.context(&mut effects, |cx| attend(&mut sa, happen, cx));
-        self.count(&sa);
         self.put_back(spi, sa);
         self.carry_out(effects);
         Some(result)
@@ -155,6 +154,7 @@ impl Turn<'_> {
                 };
                 self.with_all(forgotten, |sa, cx| sa.close("initial contact", cx));
             }
+            Effect::Crowd { newest } => crowd::thin_out(self, newest),
             Effect::Met { tunnel, children } => {
                 self.with_all(
                     |sa| sa.core.tunnel == tunnel,
@@ -168,15 +168,7 @@ impl Turn<'_> {
 
     /// Takes in a new SA.
     pub(crate) fn admit(&mut self, sa: Sa) {
-        self.count(&sa);
         self.put_back(sa.core.local_spi(), sa);
-    }
-
-    /// Counts an SA that is half open.
-    fn count(&mut self, sa: &Sa) {
-        if is_half_open(sa) {
-            self.state.half_open.add(sa.core.path.remote.ip());
-        }
     }
 
     /// Puts an SA into its place, under its next deadline; a closed one whose memory has ended is
@@ -191,6 +183,9 @@ impl Turn<'_> {
                 self.state.requests.retain(|_, made| *made != spi);
             }
             return;
+        }
+        if sa.is_half_open() {
+            self.state.half_open.add(sa.core.path.remote.ip());
         }
         sa.armed = self.config.tunnels.get(sa.core.tunnel).and_then(|tunnel| sa.deadline(tunnel));
         if let Some(at) = sa.armed {
@@ -213,8 +208,4 @@ fn attend<R>(
     sa.say_phase("", cx);
     sa.say_fragments(cx);
     result
-}
-
-fn is_half_open(sa: &Sa) -> bool {
-    matches!(sa.phase, Phase::InitResponded(_))
 }

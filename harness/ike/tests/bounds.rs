@@ -199,3 +199,52 @@ fn a_peer_that_rekeys_the_ike_sa_without_end_is_stopped() {
         cable.assert_agree(1);
     }
 }
+
+/// R1 comes up `times` times, each time as if it had never been there; it keeps its keys.
+fn comes_anew(
+    cable: &mut Cable,
+    times: usize,
+    change: impl Fn(usize, &mut ikelab_ike::config::Config) + Copy,
+) {
+    for _ in 0..times {
+        cable.ends[0].restart(change, 0);
+        cable.command(0, Command::Up { tunnel: "site".into(), child: None });
+        cable.run_for(Duration::from_millis(100));
+    }
+}
+
+#[test]
+fn a_peer_that_comes_anew_without_end_keeps_so_many_ike_sas_and_no_more() {
+    let change = |_: usize, config: &mut ikelab_ike::config::Config| {
+        config.tunnels[0].initial_contact = false;
+    };
+    let mut cable = Cable::configured(1, change);
+    comes_anew(&mut cable, 300, change);
+    assert_eq!(cable.ends[1].installed.len(), 128, "64 that stay, and 64 whose Delete is open");
+    assert!(cable.ends[1].engine.entries() < 128 * 5 + 50, "{}", cable.ends[1].engine.entries());
+    // The newest is among those that stay.
+    let newest = cable.ends[0].installed.values().next().unwrap();
+    assert!(cable.ends[1].installed.contains_key(&newest.spi_out));
+    cable.run_for(SECOND * 400);
+    assert_eq!(cable.ends[1].installed.len(), 64);
+}
+
+#[test]
+fn who_fails_to_prove_who_it_is_counts_as_half_open_until_it_is_forgotten() {
+    let stranger = |end: usize, config: &mut ikelab_ike::config::Config| {
+        config.half_open_max = 10;
+        config.tunnels[0].options.retries = 0;
+        if end == 0 {
+            config.tunnels[0].psk = b"guessed".to_vec().into();
+        }
+    };
+    let mut cable = Cable::configured(1, stranger);
+    comes_anew(&mut cable, 40, stranger);
+    assert!(cable.ends[1].engine.entries() < 10 * 5 + 10, "{}", cable.ends[1].engine.entries());
+    assert!(cable.discarded(1).contains(&"half-open limit".to_owned()), "{:?}", cable.discarded(1));
+    // And who has the keys finds room when they are gone.
+    cable.run_for(SECOND * 200);
+    let honest = |_: usize, _: &mut ikelab_ike::config::Config| {};
+    comes_anew(&mut cable, 1, honest);
+    assert_eq!(cable.ends[1].installed.len(), 1);
+}

@@ -16,7 +16,7 @@ use crate::exchange::init::{FirstMessages, Responded};
 use crate::guilt::{PeerMisbehaved, Refusal};
 use crate::io::Output;
 use crate::parts::{self, Parts};
-use crate::sa::{Core, Established, Peers, Phase, Want};
+use crate::sa::{Core, Established, Memory, Peers, Phase, Want};
 
 const EXCHANGE: ExchangeType = ExchangeType::IKE_AUTH;
 /// RFC 7296 §2.2: IKE_AUTH follows IKE_SA_INIT.
@@ -143,7 +143,8 @@ pub(crate) fn respond(
             cx.refused(Some(core.id), &refusal);
             let payloads = [Body::Notify(refusal.notify).into()];
             core.answer(&mut channel, (EXCHANGE, MESSAGE_ID), &payloads, core.path.ends(), cx);
-            return Phase::Closed { until, channel: Some(Box::new(channel)) };
+            let memory = Memory { channel, peer: None };
+            return Phase::Closed { until, memory: Some(Box::new(memory)) };
         }
     };
     core.tunnel = peer.tunnel;
@@ -177,6 +178,7 @@ pub(crate) fn respond(
             }
         }
     }
+    cx.effects.push(Effect::Crowd { newest: core.id.responder });
     let children = established.children.values().map(|child| child.config).collect();
     cx.effects.push(Effect::Met { tunnel: core.tunnel, children });
     payloads.extend(window_notify(window));

@@ -12,6 +12,7 @@ use ikelab_wire::registry::{ExchangeType, KeId, NotifyType, Protocol};
 
 use crate::channel::Channel;
 use crate::context::{Context, Effect, Estate};
+use crate::crowd;
 use crate::exchange::auth::announce;
 use crate::exchange::init::{check_group, ke};
 use crate::exchange::{After, Ongoing};
@@ -25,10 +26,6 @@ use crate::window::Window;
 const EXCHANGE: ExchangeType = ExchangeType::CREATE_CHILD_SA;
 /// Ours: how many corrections of the group we follow.
 const RESTARTS_MAX: u32 = 3;
-/// Ours: how many IKE SAs of a peer may be on their way out, or be remembered for what it may repeat,
-/// when it asks for another one in the place of one. With the patience for Deletes that is a rekeying
-/// every few seconds for minutes on end.
-const LEAVING_MAX: usize = 64;
 
 /// An IKE SA that we asked for, in the place of another.
 #[derive(Debug)]
@@ -78,7 +75,7 @@ pub(crate) fn respond(
     cx: &mut Context<'_>,
 ) -> Result<Vec<Payload>, Refusal> {
     check_quiet(established)?;
-    check_pace(core, cx)?;
+    crowd::check_pace(core, established, cx)?;
     let asked = Asked::of(core, parts, cx)?;
     let private = cx.key_pair(asked.group, EXCHANGE, true);
     let shared = cx.agree(&private, asked.ke).map_err(|why| parts::syntax(why.to_string()))?;
@@ -119,20 +116,6 @@ fn check_quiet(established: &Established) -> Result<(), Refusal> {
         return Err(Refusal::new(NotifyType::TEMPORARY_FAILURE, reason));
     }
     Ok(())
-}
-
-/// TEMPORARY_FAILURE for a peer that rekeys without end: each time costs a key exchange, and leaves an
-/// IKE SA behind that is kept for a while (RFC 7296 §2.21.3 leaves limits to us).
-fn check_pace(core: &Core, cx: &Context<'_>) -> Result<(), Refusal> {
-    let of_peer = |sa: &&Sa| {
-        sa.core.tunnel == core.tunnel && sa.core.path.remote.ip() == core.path.remote.ip()
-    };
-    let leaving = cx.others.values().filter(of_peer).filter(|sa| sa.is_leaving()).count();
-    if leaving < LEAVING_MAX {
-        return Ok(());
-    }
-    let reason = format!("{leaving} replaced IKE SAs of the peer are not gone yet");
-    Err(Refusal::new(NotifyType::TEMPORARY_FAILURE, reason))
 }
 
 /// What the responder needs of a request, checked.

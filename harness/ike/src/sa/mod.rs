@@ -48,7 +48,15 @@ pub(crate) enum Phase {
     Established(Box<Established>),
     /// Gone; it only answers repeated requests from memory, until this time, after a look at whether
     /// they are authentic.
-    Closed { until: Instant, channel: Option<Box<Channel>> },
+    Closed { until: Instant, memory: Option<Box<Memory>> },
+}
+
+/// What is remembered of an IKE SA that is closed.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    pub(crate) channel: Channel,
+    /// Who was at the other end, in words; none where nobody proved it.
+    pub(crate) peer: Option<String>,
 }
 
 impl Sa {
@@ -119,14 +127,17 @@ impl Sa {
         // A peer that repeats like us has given up by then.
         let memory = (1..=retransmit.tries).map(|tries| retransmit.wait(tries)).sum();
         let until = cx.now + memory;
-        let channel = match std::mem::replace(&mut self.phase, Phase::gone(cx.now)) {
-            Phase::Established(established) => Some(Box::new(established.channel)),
+        let memory = match std::mem::replace(&mut self.phase, Phase::gone(cx.now)) {
+            Phase::Established(established) => {
+                let Established { channel, peers, .. } = *established;
+                Some(Box::new(Memory { channel, peer: Some(peers.remote_id) }))
+            }
             Phase::InitSent(_)
             | Phase::InitResponded(_)
             | Phase::AuthSent(_)
             | Phase::Closed { .. } => None,
         };
-        self.phase = Phase::Closed { until, channel };
+        self.phase = Phase::Closed { until, memory };
         self.say_phase(reason, cx);
     }
 
@@ -135,12 +146,23 @@ impl Sa {
         matches!(&self.phase, Phase::Established(e) if !e.replaced && !e.is_deleting())
     }
 
-    /// True when it carried exchanges, and is on its way out or gone.
-    pub(crate) fn is_leaving(&self) -> bool {
+    /// Who is, or was, at its other end, in words, where that is proved.
+    pub(crate) fn peer(&self) -> Option<&str> {
         match &self.phase {
-            Phase::Established(established) => established.replaced || established.is_deleting(),
-            Phase::Closed { channel, .. } => channel.is_some(),
-            Phase::InitSent(_) | Phase::InitResponded(_) | Phase::AuthSent(_) => false,
+            Phase::Established(established) => Some(&established.peers.remote_id),
+            Phase::Closed { memory, .. } => memory.as_ref()?.peer.as_deref(),
+            Phase::InitSent(_) | Phase::InitResponded(_) | Phase::AuthSent(_) => None,
+        }
+    }
+
+    /// True when it was begun by somebody who has not proved who it is.
+    pub(crate) fn is_half_open(&self) -> bool {
+        match &self.phase {
+            Phase::InitResponded(_) => true,
+            Phase::Closed { memory, .. } => {
+                memory.as_ref().is_some_and(|memory| memory.peer.is_none())
+            }
+            Phase::InitSent(_) | Phase::AuthSent(_) | Phase::Established(_) => false,
         }
     }
 
@@ -178,7 +200,7 @@ impl Sa {
 impl Phase {
     /// Gone, and nothing is remembered.
     pub(crate) fn gone(now: Instant) -> Self {
-        Self::Closed { until: now, channel: None }
+        Self::Closed { until: now, memory: None }
     }
 
     pub(crate) fn name(&self) -> PhaseName {
