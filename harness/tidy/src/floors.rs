@@ -39,7 +39,7 @@ const CLOSED: &[(&str, &str, &str)] = &[
 ];
 
 /// Outside crates that anybody may use.
-const COMMON: &[&str] = &["hex", "serde", "serde_json"];
+const COMMON: &[&str] = &["const-hex", "serde", "serde_json"];
 
 /// Outside crates that only tests use, anywhere.
 const FOR_TESTS: &[&str] = &["boon", "csv", "hex-literal", "insta", "proptest"];
