@@ -4,12 +4,11 @@
 use ikelab_wire::registry::PayloadType;
 
 use super::craft::{
-    COMMON, HEADER, Place, count, field_value, header_value, octet_value, payload, payload_field,
-    plain,
+    Place, count, field_value, header_value, octet_value, payload, payload_field, plain,
 };
 use super::scan::Word;
 use crate::nearest::suggestion;
-use crate::plan::{Edit, FragmentEdit, FragmentField, HeaderField, Value};
+use crate::plan::{Edit, FragmentEdit, FragmentField, HeaderField, PayloadField, Value};
 
 /// Ours: more fragments than a scenario needs, and no more than a message may fall into.
 const FRAGMENTS_MAX: usize = 65_535;
@@ -110,8 +109,8 @@ fn set(at: &mut Place<'_, '_>) -> Option<FragmentEdit> {
 
 /// A field of the IKE header; those of its names that SKF has too are SKF's.
 fn header(name: &str) -> Option<HeaderField> {
-    let skf = COMMON.iter().any(|(known, _)| *known == name);
-    HEADER.iter().find(|(known, _)| *known == name && !skf).map(|(_, field)| *field)
+    let skf = PayloadField::COMMON.iter().any(|(known, _)| *known == name);
+    HeaderField::NAMED.iter().find(|(known, _)| *known == name && !skf).map(|(_, field)| *field)
 }
 
 fn octets(at: &Place<'_, '_>, word: Word<'_>) -> Option<Value> {

@@ -230,6 +230,18 @@ pub enum HeaderField {
 }
 
 impl HeaderField {
+    /// All of them, by the names that rules have for them.
+    pub const NAMED: [(&str, Self); 8] = [
+        ("spi_i", Self::InitiatorSpi),
+        ("spi_r", Self::ResponderSpi),
+        ("next", Self::NextPayload),
+        ("version", Self::Version),
+        ("exchange", Self::Exchange),
+        ("flags", Self::Flags),
+        ("mid", Self::MessageId),
+        ("length", Self::Length),
+    ];
+
     /// Offset and size in octets.
     #[must_use]
     pub const fn place(self) -> (usize, usize) {
@@ -259,6 +271,16 @@ pub enum PayloadField {
     Length,
     /// A field of its own.
     Inside(Vec<Step>),
+}
+
+impl PayloadField {
+    /// Those that every payload has, by the names that rules have for them.
+    pub const COMMON: [(&str, Self); 4] = [
+        ("critical", Self::Critical),
+        ("reserved", Self::Reserved),
+        ("next", Self::Next),
+        ("length", Self::Length),
+    ];
 }
 
 /// Which payloads of a message.

@@ -18,24 +18,6 @@ const PAYLOADS_MAX: usize = 64;
 /// How far into a list of structures a field is looked for.
 const INDEX_MAX: usize = 3;
 
-const HEADER: [(&str, HeaderField); 8] = [
-    ("spi_i", HeaderField::InitiatorSpi),
-    ("spi_r", HeaderField::ResponderSpi),
-    ("next", HeaderField::NextPayload),
-    ("version", HeaderField::Version),
-    ("exchange", HeaderField::Exchange),
-    ("flags", HeaderField::Flags),
-    ("mid", HeaderField::MessageId),
-    ("length", HeaderField::Length),
-];
-
-const COMMON: [(&str, PayloadField); 4] = [
-    ("critical", PayloadField::Critical),
-    ("reserved", PayloadField::Reserved),
-    ("next", PayloadField::Next),
-    ("length", PayloadField::Length),
-];
-
 /// Makes so many changes.
 pub(super) fn mutate(form: &mut Form, count: u32, maker: &mut Maker<'_>) {
     for _ in 0..count {
@@ -59,7 +41,7 @@ pub(super) fn told(rule: String, mutations: &[String]) -> String {
 }
 
 fn header(form: &mut Form, maker: &mut Maker<'_>) -> String {
-    let (name, field) = HEADER[maker.below(HEADER.len())];
+    let (name, field) = HeaderField::NAMED[maker.below(HeaderField::NAMED.len())];
     let (_, size) = field.place();
     let was = form.header_field(field);
     let value = number(was, size, maker);
@@ -141,7 +123,7 @@ fn hex(octets: &[u8]) -> String {
 fn common(form: &mut Form, maker: &mut Maker<'_>) -> String {
     let Some(at) = some(form, maker) else { return header(form, maker) };
     let piece = &mut form.payloads[at];
-    let (name, field) = &COMMON[maker.below(COMMON.len())];
+    let (name, field) = &PayloadField::COMMON[maker.below(PayloadField::COMMON.len())];
     let now = piece.get(field).unwrap_or_default();
     let was = now.iter().fold(0, |value, octet| value << 8 | u64::from(*octet));
     let value = match field {
