@@ -23,6 +23,7 @@ pub mod keys;
 mod ladder;
 mod link;
 mod problem;
+pub mod proof;
 mod sealed;
 pub mod words;
 

@@ -174,10 +174,11 @@ impl Refusal {
         Self { notify: Notify::new(notify, data), reason: reason.into(), fatal: false }
     }
 
-    /// Declines with a notify about one SA of a protocol.
+    /// Declines with a notify about a Child SA; without its SPI there is no protocol either
+    /// (RFC 7296 §3.10).
     pub(crate) fn about(notify: NotifyType, spi: &[u8], reason: impl Into<String>) -> Self {
-        let notify =
-            Notify { protocol: Protocol::ESP, spi: spi.to_vec(), ..Notify::new(notify, &[]) };
+        let protocol = if spi.is_empty() { Protocol::NONE } else { Protocol::ESP };
+        let notify = Notify { protocol, spi: spi.to_vec(), ..Notify::new(notify, &[]) };
         Self { notify, reason: reason.into(), fatal: false }
     }
 

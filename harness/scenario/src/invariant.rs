@@ -1,7 +1,9 @@
 //! Laws that every run keeps, whether a scenario writes them or not
 //! (conformance: README, "Invariants"). Each is read from the trace alone.
 
+mod about;
 mod after_close;
+mod busy;
 mod esp_sequence;
 mod iv;
 mod keys;
@@ -9,6 +11,7 @@ mod lies;
 mod lifetime;
 mod owner;
 mod printable;
+mod proofs;
 mod readable;
 mod replay;
 mod reserved;
@@ -37,7 +40,7 @@ const fn law(
 }
 
 /// All of them.
-pub(crate) const INVARIANTS: [Invariant; 20] = [
+pub(crate) const INVARIANTS: [Invariant; 24] = [
     law("no plaintext leaves for a protected policy", None, any_cleartext),
     law("no SPI is used again", None, never_reused),
     law(
@@ -49,6 +52,8 @@ pub(crate) const INVARIANTS: [Invariant; 20] = [
     law("every response answers a request", Some("R7296-2.1-01"), responses::solicited),
     law("messages are cut into fragments as RFC 7383 has it", Some("R7383-2.5.3-02"), as_cut),
     law("responses have no critical payload", Some("R7296-2.5-13"), responses::not_critical),
+    law("a notify says which SA it is about", Some("R7296-3.10-01"), about::an_sa),
+    law("no SPI is given out that is reserved", Some("R4303-2.1-06"), about::an_spi),
     law("reserved fields are zero", Some("R7296-2.5-07"), reserved::zero),
     law("nonces are long enough", Some("R7296-2.10-02"), long_enough),
     law("initialization vectors are unique per key", Some("R5282-3.1-02"), iv::unique),
@@ -57,6 +62,7 @@ pub(crate) const INVARIANTS: [Invariant; 20] = [
         Some("R7296-2.17-01"),
         keys::derived,
     ),
+    law("AUTH is over what is signed", Some("N7296-2.15-01"), proofs::of_peers),
     law("every Child SA has its IKE SA", Some("R7296-1.4.1-03"), owner::lives),
     law("nothing is left of an SA that is closed", None, after_close::silent),
     law(
@@ -71,6 +77,11 @@ pub(crate) const INVARIANTS: [Invariant; 20] = [
         replay::moves_with_good_packets,
     ),
     law("no character that a peer wrote steers a log", None, printable::told),
+    law(
+        "who has a request about an SA open makes no other of it",
+        Some("R7296-2.25-01"),
+        busy::says_so,
+    ),
     law("ESP sequence numbers count from 1", Some("R4303-2.2-01"), esp_sequence::counts),
     law("what a liar's rules say can be done", None, lies::done),
     law(

@@ -167,10 +167,16 @@ impl Scenario {
         rows.map(|row| (row.id.clone(), row.paraphrase.clone())).collect()
     }
 
-    /// A scenario that only exercises SHOULDs can't fail: what it misses is noted.
-    fn softened(&self, outcome: Outcome) -> Outcome {
+    /// Whether what does not hold fails the scenario. Else it is only noted: all that it covers is a
+    /// SHOULD, and it is not strict.
+    #[must_use]
+    pub fn can_fail(&self) -> bool {
         let mut rows = self.covers.iter().flat_map(|id| self.tables.covered(id)).peekable();
         let should = rows.peek().is_some() && rows.all(|row| row.level.starts_with("SHOULD"));
-        if outcome == Outcome::Fail && should { Outcome::Note } else { outcome }
+        self.strict || !should
+    }
+
+    fn softened(&self, outcome: Outcome) -> Outcome {
+        if outcome == Outcome::Fail && !self.can_fail() { Outcome::Note } else { outcome }
     }
 }

@@ -44,6 +44,8 @@ pub struct Scenario {
     pub covers: Vec<String>,
     /// Cases of the catalogue that it implements.
     pub cases: Vec<String>,
+    /// Whether a SHOULD that did not hold is a failure, and no note.
+    pub strict: bool,
     /// The seeds to run with; one that follows from the name where the file says none.
     pub seeds: RangeInclusive<u64>,
     /// What `check` warns about.
@@ -187,6 +189,12 @@ pub static SHAPE: Shape = Shape::new(
             may("tags", Form::List(&shape::TAG), "Words for selection: `ikelab run tag:rekey`."),
             may("covers", Form::List(&shape::REQUIREMENT), "Requirements that it exercises."),
             may("cases", Form::List(&shape::CASE), "Cases of the catalogue that it implements."),
+            may(
+                "strict",
+                Form::Boolean,
+                "Whether it fails, and is not only noted, where all that it covers is a SHOULD.",
+            )
+            .or("false"),
         ],
         &[
             may("seeds", shape::SEEDS, "The seeds to run with, each a run of its own.")
@@ -252,6 +260,7 @@ fn head(cx: &Cx<'_>, root: &Node) -> Option<(Scenario, Vec<Assignment>)> {
         tags: plain(tags),
         covers: plain(covers),
         cases: plain(cases),
+        strict: fields.boolean("strict").unwrap_or(false),
         seeds: seeds(cx, &fields, &name),
         warnings: Vec::new(),
         cells: Vec::new(),

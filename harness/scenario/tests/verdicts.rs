@@ -302,17 +302,18 @@ fn what_is_written_is_judged_of_a_liar_too() {
 }
 
 #[test]
-fn a_scenario_that_exercises_shoulds_only_is_noted_where_it_would_fail() {
+fn a_scenario_that_exercises_shoulds_only_is_noted_where_it_would_fail_unless_it_is_strict() {
     let text = scenario(ANY)
         .source
         .text
         .replace("R7296-2.3-04", "R7296-2.5-14")
         .replace("  snapshot: [ladder]", "  ladder: R1 -> R2 IKE_AUTH");
-    let scenario = parse("should.yaml", &text, &Arc::new(Tables::builtin())).unwrap();
-    assert_eq!(
-        scenario.judge(&scenario.cells[0], &Story::default().trace()).outcome,
-        Outcome::Note
-    );
+    for (strict, outcome) in [("", Outcome::Note), ("strict: true\n", Outcome::Fail)] {
+        let text = format!("{text}{strict}");
+        let scenario = parse("should.yaml", &text, &Arc::new(Tables::builtin())).unwrap();
+        let verdict = scenario.judge(&scenario.cells[0], &Story::default().trace());
+        assert_eq!(verdict.outcome, outcome, "{strict}");
+    }
 }
 
 #[test]

@@ -170,7 +170,8 @@ pub(crate) fn offers(ike: &IkeContent, protocol: Protocol) -> bool {
     })
 }
 
-fn esp_spi(ike: &IkeContent) -> Option<u32> {
+/// The SPI of the ESP SA that a message offers or accepts.
+pub(crate) fn esp_spi(ike: &IkeContent) -> Option<u32> {
     ike.payloads.iter().find_map(|payload| match &payload.body {
         Body::Sa(sa) => {
             let mut esp = sa.proposals.iter().filter(|one| one.protocol == Protocol::ESP);
@@ -181,7 +182,7 @@ fn esp_spi(ike: &IkeContent) -> Option<u32> {
 }
 
 /// The SPI in REKEY_SA: that of the SA inbound at the sender (RFC 7296 §1.3.3).
-fn rekeyed(ike: &IkeContent) -> Option<u32> {
+pub(crate) fn rekeyed(ike: &IkeContent) -> Option<u32> {
     ike.payloads.iter().find_map(|payload| match &payload.body {
         Body::Notify(notify) if notify.notify_type == NotifyType::REKEY_SA => spi_of(&notify.spi),
         _ => None,

@@ -11,7 +11,7 @@ mod statistics;
 pub use carried::Carried;
 pub use conversation::{Content, Conversation, IkeContent, Message};
 pub(crate) use exchanges::{
-    Exchange, Old, Rekey, deleted_spis, deletes_ike, exchanges, offers, rekeys,
+    Exchange, Old, Rekey, deleted_spis, deletes_ike, esp_spi, exchanges, offers, rekeyed, rekeys,
 };
 pub use fragments::FragmentContent;
 pub(crate) use moment::Moment;
