@@ -12,7 +12,9 @@ ci/breaks/*.txt say what is broken:
     - what stands in the file, once
     + what stands there instead; BROKEN is true when the break is on
     = cookie/under-load             the scenario that fails then, or
-    = none: why nobody could notice
+    = none: why nobody could notice, or
+    = with name-of-another          a part of that one, or
+    = open                          nobody is known to notice yet
 
 Blanks and line ends do not count in what is looked for. A text that is not there, or is there twice, is an
 error: a break is never passed over. All of them are built together, so that a hundred cost one build.
@@ -125,6 +127,8 @@ def run(ikelab, names):
             print(f"FAIL {one.name}: no scenario notices it", flush=True)
             wrong += 1
     for one in breaks:
+        if one.guard == "open":
+            print(f"skip {one.name}: nobody is known to notice it yet")
         if one.guard is None:
             print(f"FAIL {one.name}: {one.place} names no guard")
             wrong += 1
@@ -132,13 +136,13 @@ def run(ikelab, names):
 
 
 def is_guarded(one):
-    return one.guard is not None and not one.guard.startswith(("none", "with "))
+    return one.guard is not None and not one.guard.startswith(("none", "with ", "open"))
 
 
 def table():
-    print("| what is broken | who notices |\n|---|---|")
+    print("| break | what is wrong then | who notices |\n|---|---|---|")
     for one in read():
-        print(f"| {one.title} | {one.guard or '?'} |")
+        print(f"| {one.name} | {one.title} | {one.guard or '?'} |")
     return 0
 
 

@@ -12,6 +12,7 @@ python3 ci/breaks.py apply "$BREAKS/tree" || { fail "breaks that do not fit the 
 (cd "$BREAKS/tree" && CARGO_TARGET_DIR=$BREAKS/build cargo build --quiet -p ikelab-cli) || { fail "the breaks do not build"; finish; }
 python3 ci/breaks.py run "$BREAKS/build/debug/ikelab" | tee "$WORK/breaks.txt"
 count pass "$(grep -c '^ok ' "$WORK/breaks.txt")"
+count skip "$(grep -c '^skip ' "$WORK/breaks.txt")"
 count fail "$(grep -c '^FAIL ' "$WORK/breaks.txt")"
 if grep -q '^FAIL ' "$WORK/breaks.txt"; then FAILED=1; fi
 finish
