@@ -44,8 +44,6 @@ pub struct Scenario {
     pub covers: Vec<String>,
     /// Cases of the catalogue that it implements.
     pub cases: Vec<String>,
-    /// Whether a SHOULD that did not hold is a failure, and no note.
-    pub strict: bool,
     /// The seeds to run with; one that follows from the name where the file says none.
     pub seeds: RangeInclusive<u64>,
     /// What `check` warns about.
@@ -76,6 +74,8 @@ pub struct Cell {
     pub(crate) liars: Vec<Liar>,
     pub(crate) until: Instant,
     pub(crate) known_issues: Vec<KnownIssue>,
+    /// Whether a program that is not ours plays a host.
+    pub(crate) foreign: bool,
     pub(crate) expectations: Expectations,
 }
 
@@ -189,12 +189,6 @@ pub static SHAPE: Shape = Shape::new(
             may("tags", Form::List(&shape::TAG), "Words for selection: `ikelab run tag:rekey`."),
             may("covers", Form::List(&shape::REQUIREMENT), "Requirements that it exercises."),
             may("cases", Form::List(&shape::CASE), "Cases of the catalogue that it implements."),
-            may(
-                "strict",
-                Form::Boolean,
-                "Whether it fails, and is not only noted, where all that it covers is a SHOULD.",
-            )
-            .or("false"),
         ],
         &[
             may("seeds", shape::SEEDS, "The seeds to run with, each a run of its own.")
@@ -260,7 +254,6 @@ fn head(cx: &Cx<'_>, root: &Node) -> Option<(Scenario, Vec<Assignment>)> {
         tags: plain(tags),
         covers: plain(covers),
         cases: plain(cases),
-        strict: fields.boolean("strict").unwrap_or(false),
         seeds: seeds(cx, &fields, &name),
         warnings: Vec::new(),
         cells: Vec::new(),
@@ -397,8 +390,10 @@ fn cell(cx: &Cx<'_>, root: &Node, assignment: &Assignment) -> Option<Cell> {
         .get("known_issues")
         .map(|node| known::read(cx, node, assignment, &programs))
         .unwrap_or_default();
+    let ours = |program: &String| matches!(program.as_str(), "builtin" | "crafted");
     Some(Cell {
         known_issues,
+        foreign: !programs.iter().all(ours),
         name: matrix::name(assignment),
         assignment: assignment.clone(),
         unsupported: peers.unsupported,

@@ -139,17 +139,3 @@ fn json_on_standard_output_stands_alone() {
     let results: Value = serde_json::from_str(&done.out).expect("nothing but JSON");
     assert_eq!(results["summary"]["passed"], 1);
 }
-
-#[test]
-fn every_scenario_of_the_project_can_fail() {
-    let tables = Arc::new(ikelab_scenario::Tables::builtin());
-    let topics = fs::read_dir(top().join("scenarios")).expect("scenarios/");
-    let topics = topics.map(|topic| topic.expect("a topic").path()).filter(|path| path.is_dir());
-    let files = topics.flat_map(|topic| fs::read_dir(topic).expect("a topic's files"));
-    let files = files.map(|file| file.expect("a file").path());
-    for file in files.filter(|path| path.extension().is_some_and(|end| end == "yaml")) {
-        let text = fs::read_to_string(&file).expect("UTF-8");
-        let scenario = ikelab_scenario::parse(word(&file), &text, &tables).expect("a scenario");
-        assert!(scenario.can_fail(), "{} covers SHOULDs only: `strict: true`", file.display());
-    }
-}

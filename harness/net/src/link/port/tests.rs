@@ -1,3 +1,5 @@
+//! What becomes of packets at a host's end of a link, case by case.
+
 use proptest::prelude::*;
 
 use ikelab_wire::ip::IpPacket;
