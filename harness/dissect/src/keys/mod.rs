@@ -1,5 +1,6 @@
 //! The keys that a capture is read with: from the tables of Wireshark, or from a run's trace.
 
+pub mod auth;
 mod names;
 pub mod schedule;
 mod table;
