@@ -23,7 +23,6 @@ pub mod keys;
 mod ladder;
 mod link;
 mod problem;
-pub mod proof;
 mod sealed;
 pub mod words;
 

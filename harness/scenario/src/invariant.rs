@@ -3,6 +3,7 @@
 
 mod about;
 mod after_close;
+mod auth;
 mod busy;
 mod esp_sequence;
 mod iv;
@@ -11,12 +12,12 @@ mod lies;
 mod lifetime;
 mod owner;
 mod printable;
-mod proofs;
 mod readable;
 mod replay;
 mod reserved;
 mod responses;
 mod told;
+mod wire;
 
 use crate::property::{
     Violation, any_cleartext, as_cut, identical, in_window, long_enough, never_reused,
@@ -62,7 +63,7 @@ pub(crate) const INVARIANTS: [Invariant; 24] = [
         Some("R7296-2.17-01"),
         keys::derived,
     ),
-    law("AUTH is over what is signed", Some("N7296-2.15-01"), proofs::of_peers),
+    law("AUTH is made as RFC 7296 section 2.15 has it", Some("N7296-2.15-01"), auth::proves),
     law("every Child SA has its IKE SA", Some("R7296-1.4.1-03"), owner::lives),
     law("nothing is left of an SA that is closed", None, after_close::silent),
     law(

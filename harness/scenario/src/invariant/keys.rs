@@ -3,8 +3,6 @@
 //! wire, and from the secrets of its key exchanges: two ends that share a mistake agree, and are
 //! found out all the same.
 
-mod wire;
-
 use std::collections::BTreeMap;
 
 use ikelab_dissect::keys::schedule::{self, KeyExchanged, Keymat, Origin};
@@ -13,9 +11,9 @@ use ikelab_trace::{
 };
 use ikelab_wire::registry::{ExchangeType, PrfId};
 
+use super::wire::{Of, Pair, Wire};
 use crate::property::Violation;
 use crate::run::Run;
-use wire::{Of, Pair, Wire};
 
 pub(super) fn derived(run: &Run<'_>) -> Option<Violation> {
     let wire = Wire::of(run);

@@ -73,29 +73,35 @@ impl<'a> Run<'a> {
     /// them.
     pub(crate) fn configured(&self) -> Vec<Configured<'a>> {
         let mut all = Vec::new();
-        for (host, at) in (0_u16..).zip(&self.world.hosts) {
-            for first in &at.tunnels {
-                all.extend(self.configured_at(host, first));
+        for (host, _) in (0_u16..).zip(&self.world.hosts) {
+            for (from, until, end) in self.ends(host) {
+                let tunnel = end.tunnel.as_str();
+                let child = |child| Configured { host, tunnel, child, from, until };
+                all.extend(end.children.iter().map(child));
             }
         }
         all
     }
 
-    fn configured_at(&self, host: u16, first: &'a End) -> Vec<Configured<'a>> {
-        let changes = self.agenda.iter().filter_map(|action| match &action.command {
-            Command::Change { end, .. } if action.host == host && end.tunnel == first.tunnel => {
-                Some((action.at, end.as_ref()))
-            }
-            _ => None,
-        });
-        let ends: Vec<(Instant, &'a End)> =
-            std::iter::once((Instant::ZERO, first)).chain(changes).collect();
+    /// The ends of tunnels that a host is, each from a moment until another.
+    pub(crate) fn ends(&self, host: u16) -> Vec<(Instant, Instant, &'a End)> {
+        let tunnels = self.world.hosts.get(usize::from(host)).map(|at| at.tunnels.as_slice());
         let mut all = Vec::new();
-        for (place, (from, end)) in ends.iter().enumerate() {
-            let until = ends.get(place + 1).map_or(Instant::FAR, |(next, _)| *next);
-            let tunnel = end.tunnel.as_str();
-            let child = |child| Configured { host, tunnel, child, from: *from, until };
-            all.extend(end.children.iter().map(child));
+        for first in tunnels.unwrap_or_default() {
+            let changes = self.agenda.iter().filter_map(|action| match &action.command {
+                Command::Change { end, .. }
+                    if action.host == host && end.tunnel == first.tunnel =>
+                {
+                    Some((action.at, end.as_ref()))
+                }
+                _ => None,
+            });
+            let ends: Vec<(Instant, &'a End)> =
+                std::iter::once((Instant::ZERO, first)).chain(changes).collect();
+            for (place, (from, end)) in ends.iter().enumerate() {
+                let until = ends.get(place + 1).map_or(Instant::FAR, |(next, _)| *next);
+                all.push((*from, until, *end));
+            }
         }
         all
     }

@@ -1,5 +1,6 @@
 //! What the ends said to each other about an SA: the request and the answer that name its SPIs.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use ikelab_ambient::Instant;
@@ -99,7 +100,7 @@ impl<'r> Wire<'r> {
     }
 
     /// The requests and answers that named an SA, as far as a host knows them at a time; what has
-    /// reached it at this very time comes first.
+    /// reached it at this very time comes first, and then the newest request.
     pub(super) fn pairs(&self, of: Of, host: u16, at: Instant) -> Vec<Pair<'r>> {
         let (protocol, spi_i, spi_r) = match of {
             Of::Ike(sa) => (Protocol::IKE, sa.initiator.0, sa.responder.0),
@@ -127,7 +128,10 @@ impl<'r> Wire<'r> {
         if pairs.iter().any(|pair| altered(&pair.request) || altered(&pair.answer)) {
             return Vec::new();
         }
-        pairs.sort_by_key(|pair| !pair.request.arrives(at) && !pair.answer.arrives(at));
+        pairs.sort_by_key(|pair| {
+            let old = !pair.request.arrives(at) && !pair.answer.arrives(at);
+            (old, Reverse(pair.asked()))
+        });
         pairs.truncate(PAIRS_MAX);
         pairs
     }
@@ -144,9 +148,24 @@ impl<'r> Pair<'r> {
         SaId { initiator: header.initiator_spi, responder: header.responder_spi }
     }
 
+    /// The place of the request in the order of what was sent.
+    pub(super) fn asked(&self) -> usize {
+        self.request.message.record
+    }
+
+    /// Whether a host is the one that asked.
+    pub(super) fn is_asked_by(&self, host: u16) -> bool {
+        self.request.message.from == host
+    }
+
     /// Whether a host is the one that answered.
     pub(super) fn is_answered_by(&self, host: u16) -> bool {
         self.answer.message.from == host
+    }
+
+    /// The request and the answer, as they were sent.
+    pub(super) fn octets(&self) -> (&'r [u8], &'r [u8]) {
+        (&self.request.ike.octets, &self.answer.ike.octets)
     }
 
     /// Ni and Nr.
