@@ -86,7 +86,7 @@ pub(crate) const INVARIANTS: [Invariant; 24] = [
     law("ESP sequence numbers count from 1", Some("R4303-2.2-01"), esp_sequence::counts),
     law("what a liar's rules say can be done", None, lies::done),
     law(
-        "what is sent on an IKE port is IKE, sealed with the keys that were logged",
+        "what is sent on an IKE port is IKE, sealed as ESP is with the keys that were logged",
         None,
         readable::readable,
     ),

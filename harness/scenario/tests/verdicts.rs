@@ -152,7 +152,7 @@ fn every_broken_law_of_messages_is_found() {
         ),
         (
             Story::default().ike_octets(0, R1, vec![1; 10], false),
-            "what is sent on an IKE port is IKE, sealed with the keys that were logged",
+            "what is sent on an IKE port is IKE, sealed as ESP is with the keys that were logged",
         ),
         (
             Story::default().packet(

@@ -30,6 +30,10 @@ pub(super) fn readable(run: &Run<'_>) -> Option<Violation> {
             Content::Fragment(part) if !part.readable => {
                 format!("{}: the logged keys do not open it", message.words())
             }
+            // Of a Child SA whose keys were logged.
+            Content::Esp { opened: false, .. } if message.child.is_some() => {
+                format!("{}: the logged keys do not open it", message.words())
+            }
             Content::Ike(_)
             | Content::Fragment(_)
             | Content::Esp { .. }

@@ -73,6 +73,8 @@ pub enum Content {
         sequence: u64,
         /// True inside UDP.
         encapsulated: bool,
+        /// False when the logged keys do not open it.
+        opened: bool,
         /// The ESP packet, from its SPI on.
         octets: Vec<u8>,
     },
@@ -362,6 +364,7 @@ fn content(view: &IpView<'_>, read: Vec<Dissected>) -> Option<Content> {
                     spi: packet.spi,
                     sequence: packet.sequence,
                     encapsulated,
+                    opened: packet.inner.is_some(),
                     octets: octets.to_vec(),
                 });
             }

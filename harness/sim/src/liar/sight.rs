@@ -111,6 +111,7 @@ fn esp(octets: &[u8], encapsulated: bool) -> Content {
             spi: EspSpi(spi),
             sequence: sequence.into(),
             encapsulated,
+            opened: false,
             octets: octets.to_vec(),
         },
         None => Content::Garbled("no ESP".to_owned()),
