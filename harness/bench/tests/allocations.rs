@@ -111,6 +111,7 @@ fn config(protection: Protection, mode: EspMode) -> SaConfig {
         esn: true,
         replay_window: 64,
         non_first_fragments: true,
+        refuses_tfc: false,
         send_at_once: true,
         replaces: None,
         outer: OuterPolicy::default(),

@@ -172,6 +172,7 @@ fn config(number: u32, protection: Protection) -> SaConfig {
         esn: false,
         replay_window: 64,
         non_first_fragments: true,
+        refuses_tfc: false,
         send_at_once: true,
         replaces: None,
         outer: OuterPolicy::default(),

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use serde_json::Value;
 
-use crate::binary::{Done, folder, ikelab, top, word};
+use crate::binary::{Done, folder, ikelab, word};
 
 /// Runs scenarios with evidence in a folder of the test's own; the results as JSON.
 pub(crate) fn run(out: &Path, words: &[&str]) -> (Done, Value) {
