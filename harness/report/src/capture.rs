@@ -137,6 +137,9 @@ fn copies<'a>(trace: &Trace, seen: &Seen<'a>) -> Vec<Copy<'a>> {
         for fault in faults(fate, place, total) {
             comment.push_str(&format!("\n[fault] {fault}"));
         }
+        if seen.spoilt {
+            comment.push_str("\n[fault] altered, perhaps, before it was passed on");
+        }
         for line in details(seen) {
             comment.push_str(&format!("\n{line}"));
         }

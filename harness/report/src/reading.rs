@@ -1,10 +1,10 @@
 //! A run's packets as an observer with all keys reads them: what every report begins with.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ikelab_ambient::Instant;
 use ikelab_dissect::{Dissected, Dissector, KeyTable, Packet};
-use ikelab_trace::{Fact, Fate, HostId, Sent, Trace};
+use ikelab_trace::{Fact, Fate, HostId, Origin, PacketId, Sent, Trace};
 
 /// A trace, and what its packets turned out to be.
 #[derive(Debug)]
@@ -26,6 +26,8 @@ pub struct Seen<'a> {
     pub host: HostId,
     /// The packet, and its fate.
     pub sent: &'a Sent,
+    /// Whether a copy of it was altered before somebody passed it on.
+    pub spoilt: bool,
     /// What it turned out to be; nothing for a part of a fragmented IP packet.
     pub found: Vec<Dissected>,
 }
@@ -38,13 +40,24 @@ impl<'a> Reading<'a> {
         // One for each host: a router repeats what it passes on, and that is no retransmission.
         let mut dissectors: BTreeMap<HostId, Dissector> = BTreeMap::new();
         let mut packets = Vec::new();
+        let mut altered: BTreeSet<PacketId> = BTreeSet::new();
         for (place, record) in trace.records.iter().enumerate() {
             let Fact::Sent(sent) = &record.fact else { continue };
             let frame = u32::try_from(packets.len() + 1).unwrap_or(u32::MAX);
             let packet = Packet { frame, time_ns: record.at.as_nanos(), octets: &sent.octets };
             let dissector = dissectors.entry(record.host).or_insert_with(|| Dissector::new(&keys));
             let found = dissector.feed(packet);
-            packets.push(Seen { record: place, at: record.at, host: record.host, sent, found });
+            let packet = match sent.origin {
+                Origin::PassedOn(packet) => packet,
+                Origin::Here | Origin::Opened => PacketId { host: record.host, seq: record.seq },
+            };
+            let spoilt = altered.contains(&packet);
+            if sent.fates.iter().any(|fate| matches!(fate, Fate::Arrives { altered: Some(_), .. }))
+            {
+                altered.insert(packet);
+            }
+            let (at, host) = (record.at, record.host);
+            packets.push(Seen { record: place, at, host, sent, spoilt, found });
         }
         Self { trace, packets }
     }
