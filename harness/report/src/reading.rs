@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ikelab_ambient::Instant;
 use ikelab_dissect::{Dissected, Dissector, KeyTable, Packet};
-use ikelab_trace::{Fact, Fate, HostId, Origin, PacketId, Sent, Trace};
+use ikelab_trace::{Fact, Fate, HostId, PacketId, Sent, Trace};
 
 /// A trace, and what its packets turned out to be.
 #[derive(Debug)]
@@ -47,13 +47,9 @@ impl<'a> Reading<'a> {
             let packet = Packet { frame, time_ns: record.at.as_nanos(), octets: &sent.octets };
             let dissector = dissectors.entry(record.host).or_insert_with(|| Dissector::new(&keys));
             let found = dissector.feed(packet);
-            let packet = match sent.origin {
-                Origin::PassedOn(packet) => packet,
-                Origin::Here | Origin::Opened => PacketId { host: record.host, seq: record.seq },
-            };
+            let packet = record.packet(sent);
             let spoilt = altered.contains(&packet);
-            if sent.fates.iter().any(|fate| matches!(fate, Fate::Arrives { altered: Some(_), .. }))
-            {
+            if sent.is_altered() {
                 altered.insert(packet);
             }
             let (at, host) = (record.at, record.host);

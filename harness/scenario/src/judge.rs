@@ -4,8 +4,9 @@ use ikelab_trace::Trace;
 
 use crate::diagnostic::Label;
 use crate::expect::{Bench, Complaint};
-use crate::invariant::INVARIANTS;
+use crate::invariant::{INVARIANTS, Invariant};
 use crate::ladder::Env;
+use crate::property::Violation;
 use crate::run::Run;
 use crate::scenario::{Cell, Scenario};
 use crate::settle;
@@ -92,28 +93,33 @@ impl Scenario {
                 outcome,
                 vacuous: false,
             });
-            let Some(violation) = violation else { continue };
-            let asks = |id: &str| {
-                self.tables.requirement(id).map(|row| (row.id.clone(), row.paraphrase.clone()))
-            };
-            let mut story = bench.before(violation.at);
-            story.extend(violation.story);
-            verdict.findings.push(Finding {
-                outcome,
-                code: "E-INVARIANT",
-                message: format!("{} at {}s: {}", violation.what, violation.at, invariant.says),
-                path: self.source.path.clone(),
-                context: String::new(),
-                label: None,
-                others: Vec::new(),
-                at: Some(violation.at),
-                requirements: invariant.requirement.and_then(asks).into_iter().collect(),
-                story,
-            });
+            let told = violation.map(|violation| self.broken(invariant, violation, &bench));
+            verdict.findings.extend(told);
         }
         let worst = verdict.findings.iter().map(|finding| finding.outcome).max();
         verdict.outcome = worst.unwrap_or(Outcome::Pass);
         verdict
+    }
+
+    /// What is said of a law that a run breaks.
+    fn broken(&self, invariant: &Invariant, violation: Violation, bench: &Bench<'_>) -> Finding {
+        let asks = |id: &str| {
+            self.tables.requirement(id).map(|row| (row.id.clone(), row.paraphrase.clone()))
+        };
+        let mut story = bench.before(violation.at);
+        story.extend(violation.story);
+        Finding {
+            outcome: Outcome::Fail,
+            code: "E-INVARIANT",
+            message: format!("{} at {}s: {}", violation.what, violation.at, invariant.says),
+            path: self.source.path.clone(),
+            context: String::new(),
+            label: None,
+            others: Vec::new(),
+            at: Some(violation.at),
+            requirements: invariant.requirement.and_then(asks).into_iter().collect(),
+            story,
+        }
     }
 
     /// What is said of a run that met nothing of what is expected.

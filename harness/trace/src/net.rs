@@ -26,6 +26,14 @@ pub struct Sent {
     pub overheard: Vec<Overheard>,
 }
 
+impl Sent {
+    /// Whether a copy of it arrives otherwise than it was sent.
+    #[must_use]
+    pub fn is_altered(&self) -> bool {
+        self.fates.iter().any(|fate| matches!(fate, Fate::Arrives { altered: Some(_), .. }))
+    }
+}
+
 /// Where a host has a packet from that it puts on a link.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -6,7 +6,7 @@ use ikelab_ambient::Instant;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::{AppEvent, EspEvent, HostEvent, IkeEvent, NetEvent, Sent};
+use crate::{AppEvent, EspEvent, HostEvent, IkeEvent, NetEvent, Origin, PacketId, Sent};
 
 /// The place of a host in [`Trace::hosts`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -29,6 +29,17 @@ pub struct Record {
     pub seq: u64,
     /// What.
     pub fact: Fact,
+}
+
+impl Record {
+    /// Which packet a host put on a link here: one that it passed on keeps its maker's name.
+    #[must_use]
+    pub fn packet(&self, sent: &Sent) -> PacketId {
+        match sent.origin {
+            Origin::PassedOn(packet) => packet,
+            Origin::Here | Origin::Opened => PacketId { host: self.host, seq: self.seq },
+        }
+    }
 }
 
 /// What a record says.

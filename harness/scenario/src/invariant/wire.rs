@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use ikelab_ambient::Instant;
-use ikelab_trace::{Fact, Fate, Origin, PacketId, SaId, Suite};
+use ikelab_trace::{Fact, PacketId, SaId, Suite};
 use ikelab_wire::ike::{EspSpi, IkeSpi};
 use ikelab_wire::payload::{Body, KeyExchange, Payload, Proposal, Transform};
 use ikelab_wire::registry::{
@@ -60,14 +60,8 @@ impl<'r> Wire<'r> {
             Self { asked: BTreeMap::new(), answered: BTreeMap::new(), altered: BTreeSet::new() };
         for record in &run.trace.records {
             let Fact::Sent(sent) = &record.fact else { continue };
-            let altered = |fate: &Fate| matches!(fate, Fate::Arrives { altered: Some(_), .. });
-            if sent.fates.iter().any(altered) {
-                wire.altered.insert(match sent.origin {
-                    Origin::PassedOn(packet) => packet,
-                    Origin::Here | Origin::Opened => {
-                        PacketId { host: record.host, seq: record.seq }
-                    }
-                });
+            if sent.is_altered() {
+                wire.altered.insert(record.packet(sent));
             }
         }
         for (message, ike) in run.conversation.ike().filter(|(_, ike)| ike.readable) {

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ikelab_ambient::Instant;
-use ikelab_trace::{EspEvent, Fact, Fate, HostId, IkeEvent, Lives, Origin, PacketId, Trace};
+use ikelab_trace::{EspEvent, Fact, Fate, HostId, IkeEvent, Lives, PacketId, Trace};
 use ikelab_wire::ip::IpView;
 use ikelab_wire::registry::IpProtocol;
 
@@ -35,17 +35,11 @@ pub(super) fn check(run: &Run<'_>, args: &[Arg]) -> Option<Violation> {
         let host = record.host.0;
         match &record.fact {
             Fact::Sent(sent) => {
-                let packet = match sent.origin {
-                    Origin::PassedOn(packet) => packet,
-                    Origin::Here | Origin::Opened => {
-                        PacketId { host: record.host, seq: record.seq }
-                    }
-                };
+                let packet = record.packet(sent);
                 if spoilt.contains(&packet) {
                     continue;
                 }
-                let altered = |fate: &Fate| matches!(fate, Fate::Arrives { altered: Some(_), .. });
-                if sent.fates.iter().any(altered) {
+                if sent.is_altered() {
                     spoilt.insert(packet);
                 }
                 for (key, at) in arrivals(run.trace, &sent.octets, &sent.fates) {

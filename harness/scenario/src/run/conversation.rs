@@ -7,8 +7,7 @@ use std::net::SocketAddr;
 use ikelab_ambient::Instant;
 use ikelab_dissect::{Dissected, Dissector, Icv, IkeMessage, KeyTable, Packet};
 use ikelab_trace::{
-    Addressees, Fact, Fate, HostEvent, HostId, IkeEvent, Lives, Origin, PacketId, Record, Sent,
-    Trace,
+    Addressees, Fact, Fate, HostEvent, HostId, IkeEvent, Lives, PacketId, Record, Sent, Trace,
 };
 use ikelab_wire::ike::{EspSpi, Header};
 use ikelab_wire::ip::IpView;
@@ -261,10 +260,7 @@ struct Ways {
 impl Ways {
     /// Takes in that a packet went on a link: the copy that was where it now leaves goes on.
     fn add(&mut self, entry: &Record, sent: &Sent) {
-        let packet = match sent.origin {
-            Origin::PassedOn(packet) => packet,
-            Origin::Here | Origin::Opened => PacketId { host: entry.host, seq: entry.seq },
-        };
+        let packet = entry.packet(sent);
         let ends = self.ends.entry(packet).or_default();
         if let Some(place) = ends.iter().position(|(host, _)| *host == entry.host) {
             ends.remove(place);
